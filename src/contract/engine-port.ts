@@ -1,0 +1,117 @@
+/**
+ * The port between pool/dispatch and whatever runs isolates: engine threads today, engine processes later, a fake in
+ * tests. The pool never learns which. Numbers are handles chosen by the engine; nothing here holds guest values.
+ */
+import type { FunctionVersion } from './function.ts';
+import type { Body, Invocation, ResponseHead } from './invocation.ts';
+import type { Outcome } from './outcome.ts';
+import type { LogLevel } from './turn.ts';
+
+/** A lane runs turns one after another; an isolate lives on one lane for life. */
+export interface LaneView {
+  readonly id: number;
+  readonly isolates: number;
+  /** Invocations handed over and not yet claimed. */
+  readonly unclaimed: number;
+  /** Monotonic ns since which the present turn runs; 0 when none does. */
+  readonly runningSinceNs: number;
+}
+
+export interface LoadReport {
+  readonly ok: boolean;
+  /** Wall and thread CPU of creating and loading; 0 for what a spare had already paid. */
+  readonly initNs: number;
+  readonly cpuNs: number;
+  readonly heapBytes: number;
+  /** Set when `ok` is false: `init_error`, `cpu_exceeded`, `memory_exceeded`. */
+  readonly outcome: Outcome | null;
+  /** For logs and the admin plane, never for the client. */
+  readonly problem: GuestProblem | null;
+}
+
+export interface GuestProblem {
+  readonly name: string;
+  readonly message: string;
+  /** Mapped to the user's source where a source map is at hand. */
+  readonly stack: string;
+}
+
+/** What one invocation used, as measured by its lane. */
+export interface EngineUsage {
+  readonly startedNs: number;
+  /** Handler settled and body produced, or waitUntil settled. */
+  readonly settledNs: number;
+  readonly cpuNs: number;
+  readonly cpuEstimated: boolean;
+  readonly hostCpuNs: number;
+  /** Sampled. */
+  readonly memoryPeakBytes: number;
+  readonly subrequests: number;
+  readonly responseBytes: number;
+}
+
+export interface Settlement {
+  readonly outcome: Outcome;
+  readonly problem: GuestProblem | null;
+  readonly usage: EngineUsage;
+}
+
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly text: string;
+  readonly epochMs: number;
+}
+
+/** One outgoing call, for the CLIENT span. */
+export interface SubrequestFacts {
+  readonly spanId: string;
+  readonly method: string;
+  readonly url: string;
+  readonly service: string | null;
+  readonly startedNs: number;
+  readonly endedNs: number;
+  /** 0 when no response arrived. */
+  readonly status: number;
+  readonly error: string | null;
+}
+
+/** What happens to one invocation that was handed over. Calls come in this order; `settled` or `returned` is last. */
+export interface JobListener {
+  /** Its first turn begins. */
+  started(atNs: number): void;
+  /** Response head. A stream body rejects when the invocation breaks off. */
+  head(head: ResponseHead, body: Body): void;
+  log(line: LogLine): void;
+  subrequest(facts: SubrequestFacts): void;
+  settled(settlement: Settlement): void;
+  /** It did not start: the isolate was busy or gone, or it was taken back. Exactly nothing of it ran. */
+  returned(): void;
+}
+
+export interface IsolateListener {
+  loaded(isolate: number, report: LoadReport): void;
+  /** The isolate takes no further invocation; it goes when the rest has settled. */
+  retired(isolate: number): void;
+  gone(isolate: number): void;
+  /** Sampled size, bytes. */
+  size(isolate: number, bytes: number): void;
+}
+
+export interface EnginePort {
+  lanes(): readonly LaneView[];
+  /** Starts one more lane if the bound allows; true if one is on its way. */
+  grow(): boolean;
+  /** Creates an isolate and loads `version`; `IsolateListener.loaded` follows. */
+  load(version: FunctionVersion, lane: number): number;
+  /** Hands an invocation over. It may be handed over before the isolate has loaded; it then starts right after. */
+  start(isolate: number, invocation: Invocation, listener: JobListener): void;
+  /** Atomically takes an unclaimed invocation back; false: it has started (or ended). `returned` is not called. */
+  takeBack(invocationId: string): boolean;
+  /** Ends an invocation with `outcome`; a running turn is killed. `settled` follows. */
+  abort(invocationId: string, outcome: 'wall_timeout' | 'aborted'): void;
+  /** The client went away: the guest's `request.signal` aborts, the invocation goes on. */
+  clientClosed(invocationId: string): void;
+  /** Disposes an isolate that runs nothing. */
+  drop(isolate: number): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,102 @@
+/** One event on its way through the host, as plain data, and the port its answer goes back through. */
+import type { FunctionVersion } from './function.ts';
+import type { Outcome, Shed } from './outcome.ts';
+import type { Trigger } from './usage.ts';
+
+/** Header names (lower case) and values, alternating: `['content-type', 'text/plain', …]`. Repeats stay repeats. */
+export type HeaderList = readonly string[];
+
+/** Bytes that arrive bit by bit; whoever holds it pulls, so backpressure needs no second mechanism. */
+export interface ByteStream {
+  /** Known length in bytes, else `null`. */
+  readonly length: number | null;
+  /** The next chunk (never empty), `null` at the end; rejects when the source broke. One read at a time. */
+  read(): Promise<Uint8Array | null>;
+  /** Nobody will read on. Idempotent. */
+  cancel(): void;
+}
+
+export type Body = null | Uint8Array | ByteStream;
+
+/** What the guest is handed. `url` is absolute and already what the guest shall see. */
+export type GuestEvent =
+  | {
+      readonly kind: 'fetch';
+      readonly method: string;
+      readonly url: string;
+      readonly headers: HeaderList;
+      readonly body: Body;
+    }
+  | { readonly kind: 'scheduled'; readonly cron: string; readonly scheduledEpochMs: number };
+
+export interface WebhookContext {
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly deliveryId: string;
+  readonly dedupKey: string;
+  readonly attempt: number;
+  /** ISO 8601 UTC. */
+  readonly receivedAt: string;
+  readonly keyId: string;
+}
+
+/** W3C trace context. `parent`: continue it. `link`: a remote context that is not trusted as parent. */
+export interface TraceSeed {
+  /** 32 lower-case hex digits. */
+  readonly traceId: string;
+  /** Span id (16 hex digits) of this invocation's own span. */
+  readonly spanId: string;
+  readonly parentSpanId: string | null;
+  readonly sampled: boolean;
+  readonly link: { readonly traceId: string; readonly spanId: string } | null;
+}
+
+export interface ResponseHead {
+  /** 200–599. */
+  readonly status: number;
+  readonly headers: HeaderList;
+}
+
+/**
+ * Where the answer goes: exactly one of the three is called, once. A body stream that rejects after `respond` means
+ * the connection has to be cut.
+ */
+export interface Reply {
+  respond(head: ResponseHead, body: Body): void;
+  /** The invocation started and ended without a head. */
+  fail(outcome: Outcome): void;
+  /** The invocation never started. */
+  shed(reason: Shed): void;
+}
+
+/** Facts an HTTP door knows, for the SERVER span. */
+export interface HttpFacts {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly userAgent: string;
+}
+
+export interface Invocation {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly requestId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly trigger: Trigger;
+  readonly source: string;
+  readonly version: FunctionVersion;
+  readonly event: GuestEvent;
+  readonly params: Readonly<Record<string, string>>;
+  readonly clientAddress: string;
+  readonly webhook: WebhookContext | null;
+  readonly trace: TraceSeed;
+  readonly http: HttpFacts | null;
+  /** When the door accepted it (monotonic ns). */
+  readonly acceptedNs: number;
+  /** Benchmark control; `null`: whatever is quickest. */
+  readonly start: 'cold' | 'warm' | null;
+  readonly reply: Reply;
+}

@@ -1,0 +1,128 @@
+/** State behind ports (DESIGN §4). One suite of contract tests in test/contract covers every implementation. */
+import type { HeaderList } from './invocation.ts';
+import type { Outcome } from './outcome.ts';
+import type { Trigger, UsageRecord, UsageStart } from './usage.ts';
+
+/** The billing ledger of one host process. Rows are appended in order and group-committed by a writer thread. */
+export interface Ledger {
+  /** Appends the START row to the present group. */
+  start(row: UsageStart): void;
+  /** Appends the END row to the present group. */
+  end(record: UsageRecord): void;
+  /**
+   * Calls `then` when everything appended so far is durable (`billing.durability`). A ledger that cannot write calls
+   * `failed` instead: the host answers 503 and stops being ready. Never both, never twice.
+   */
+  whenDurable(then: () => void, failed: (error: Error) => void): void;
+  query(query: UsageQuery): Promise<readonly UsageGroup[]>;
+  records(query: RecordQuery): Promise<{ readonly items: readonly StoredRecord[]; readonly nextCursor: string | null }>;
+  record(invocationId: string): Promise<StoredRecord | null>;
+  /** Flushes and closes. */
+  close(): Promise<void>;
+}
+
+export type StoredRecord = UsageRecord & { readonly seq: number };
+
+export type UsageDimension = 'function' | 'version' | 'tenant' | 'trigger' | 'outcome';
+
+export interface UsageQuery {
+  readonly by: readonly UsageDimension[];
+  /** ISO 8601 UTC, inclusive / exclusive; `null`: unbounded. */
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** Sums over a group of records; integers, nanosecond sums as decimal strings where they may pass 2^53. */
+export interface UsageGroup {
+  readonly key: Readonly<Partial<Record<UsageDimension, string>>>;
+  readonly invocations: number;
+  readonly coldStarts: number;
+  readonly billedMs: number;
+  readonly cpuNs: string;
+  readonly initNs: string;
+  readonly runNs: string;
+  readonly mibMs: string;
+  readonly requestBytes: string;
+  readonly responseBytes: string;
+}
+
+export interface RecordQuery {
+  readonly function: string | null;
+  readonly outcome: Outcome | null;
+  readonly trigger: Trigger | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly cursor: string | null;
+  /** 1–1000. */
+  readonly limit: number;
+}
+
+/** An accepted webhook event, byte-exact. */
+export interface Delivery {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly endpoint: string;
+  readonly provider: string;
+  readonly dedupKey: string;
+  readonly keyId: string;
+  /** ISO 8601 UTC. */
+  readonly receivedAt: string;
+  readonly method: string;
+  /** Path and query as received. */
+  readonly target: string;
+  readonly headers: HeaderList;
+  readonly body: Uint8Array;
+  /** `traceparent` of the receipt, for the link of each attempt. */
+  readonly traceparent: string;
+}
+
+export type DeliveryState = 'ready' | 'running' | 'succeeded' | 'dead';
+
+export interface DeliveryRow extends Delivery {
+  readonly state: DeliveryState;
+  /** Attempts made so far. */
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  /** Epoch ms before which no attempt is made. */
+  readonly dueAtMs: number;
+  readonly lastOutcome: string | null;
+  readonly lastStatus: number | null;
+}
+
+/** The webhook inbox: fsynced before its 2xx, whatever `billing.durability` says. */
+export interface Inbox {
+  /**
+   * Stores a delivery once per (endpoint, dedupKey) within `dedupMs`. Resolves when it is on disk.
+   * `duplicateOf`: the id already stored; then nothing was written, unless that one was `dead`: a new series begins.
+   */
+  accept(
+    delivery: Delivery,
+    options: { readonly maxAttempts: number; readonly dedupMs: number },
+  ): Promise<{
+    readonly duplicateOf: string | null;
+  }>;
+  /** Leases up to `limit` due deliveries of `owner` (state → running). Expired leases of dead owners count as due. */
+  claim(nowMs: number, limit: number): Promise<readonly DeliveryRow[]>;
+  /** Ends an attempt. `retryAtMs` null: final (`succeeded` or `dead`). */
+  finish(id: string, result: AttemptResult): Promise<void>;
+  /** When the next delivery falls due, epoch ms; `null`: nothing waits. */
+  nextDueMs(): Promise<number | null>;
+  list(query: {
+    readonly endpoint: string | null;
+    readonly state: DeliveryState | null;
+    readonly cursor: string | null;
+    readonly limit: number;
+  }): Promise<{
+    readonly items: readonly DeliveryRow[];
+    readonly nextCursor: string | null;
+  }>;
+  get(id: string): Promise<DeliveryRow | null>;
+  close(): Promise<void>;
+}
+
+export interface AttemptResult {
+  readonly state: 'succeeded' | 'dead' | 'ready';
+  readonly retryAtMs: number | null;
+  readonly outcome: string;
+  readonly status: number;
+}

@@ -1,0 +1,177 @@
+/**
+ * The wire between host and guest (DESIGN §3): what a turn delivers into an isolate and what it brings back. This is
+ * the only file `sandbox` may import from, and only its types.
+ *
+ * A turn is one call `turn(nowEpochMs, eventsJson, ...chunks)` in the isolate. `eventsJson` is a JSON array of
+ * `TurnEvent`; binary data travels beside it as `Uint8Array` arguments and is referred to by index (`chunk`). It
+ * returns the prelude's box, a null-prototype object of primitives that the turn's microtasks go on filling before it
+ * is copied out. Everything in a box is guest-influenced: the host validates each command before it acts on it.
+ *
+ * Header lists cross as one string, names and values alternating, joined by "\n" (neither may contain one).
+ * Numbers named `inv`, `sid`, `id` are chosen by whoever creates the thing: `inv` by the host, host→guest stream ids
+ * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), fetch `id`s by the guest.
+ */
+
+/** How a body crosses. `chunk`: whole, the given binary argument. `sid`: a stream. `text`: whole, as a string. */
+export type WireBody =
+  | null
+  | { readonly chunk: number }
+  | { readonly text: string }
+  | { readonly sid: number; readonly length: number | null };
+
+/** Context of one invocation, the guest's `ctx`. */
+export interface WireContext {
+  readonly invocationId: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly clientAddress: string;
+  /** Epoch ms at which the wall limit ends it. */
+  readonly deadlineMs: number;
+  readonly webhook?: unknown;
+}
+
+export type TurnEvent =
+  | {
+      readonly e: 'fetch';
+      readonly inv: number;
+      readonly method: string;
+      readonly url: string;
+      readonly headers: string;
+      readonly body: WireBody;
+      readonly ctx: WireContext;
+    }
+  | {
+      readonly e: 'scheduled';
+      readonly inv: number;
+      readonly cron: string;
+      readonly scheduledTime: number;
+      readonly ctx: WireContext;
+    }
+  /** A guest `fetch` got its response head. */
+  | {
+      readonly e: 'response';
+      readonly id: number;
+      readonly status: number;
+      readonly statusText: string;
+      readonly headers: string;
+      readonly url: string;
+      readonly redirected: boolean;
+      readonly body: WireBody;
+    }
+  /** A guest `fetch` failed. `limit`: it was refused because limits.subrequests was reached. */
+  | { readonly e: 'response-error'; readonly id: number; readonly message: string; readonly limit?: true }
+  /** The next chunk of a host→guest stream, in answer to `read`. */
+  | { readonly e: 'data'; readonly sid: number; readonly chunk: number }
+  | { readonly e: 'eof'; readonly sid: number }
+  | { readonly e: 'broken'; readonly sid: number; readonly message: string }
+  /** The reader of a guest→host stream wants the next chunk. The guest sends one chunk per `pull`. */
+  | { readonly e: 'pull'; readonly sid: number }
+  /** The reader of a guest→host stream has gone. */
+  | { readonly e: 'stop'; readonly sid: number }
+  /** The client of `inv` went away: abort `request.signal`. */
+  | { readonly e: 'abort'; readonly inv: number }
+  /** `inv` is over for the host: forget its timers, fetches, streams. */
+  | { readonly e: 'forget'; readonly inv: number }
+  /** Timers may be due. */
+  | { readonly e: 'tick' };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type TurnCommand =
+  /** The bundle has been evaluated. `handlers`: which of fetch, scheduled its default export has. */
+  | { readonly c: 'ready'; readonly handlers: readonly string[]; readonly problem?: string }
+  /** Response head; with `done` the invocation has settled too (handler, body and waitUntil). */
+  | {
+      readonly c: 'head';
+      readonly inv: number;
+      readonly status: number;
+      readonly headers: string;
+      readonly body: WireBody;
+      readonly done?: true;
+    }
+  /** A chunk of a guest→host stream: bytes (`chunk`) or text to be encoded as UTF-8. */
+  | { readonly c: 'data'; readonly sid: number; readonly chunk?: number; readonly text?: string }
+  | { readonly c: 'eof'; readonly sid: number }
+  | { readonly c: 'broken'; readonly sid: number; readonly message: string }
+  /** Handler and waitUntil have settled and the body was produced. */
+  | { readonly c: 'done'; readonly inv: number }
+  /** The handler threw, rejected or returned no Response; the invocation is settled unless waitUntil still runs. */
+  | {
+      readonly c: 'failed';
+      readonly inv: number;
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+      /** It was the subrequest limit's own error. */
+      readonly limit?: true;
+      readonly done?: true;
+    }
+  | {
+      readonly c: 'fetch';
+      readonly id: number;
+      readonly inv: number;
+      readonly url: string;
+      readonly method: string;
+      readonly headers: string;
+      readonly body: WireBody;
+      readonly redirect: 'follow' | 'manual' | 'error';
+      /** Binding name: a call to another function instead of the network. */
+      readonly service?: string;
+    }
+  | { readonly c: 'fetch-abort'; readonly id: number }
+  /** The guest reads a host→guest stream: send one chunk (`data`), `eof` or `broken`. */
+  | { readonly c: 'read'; readonly sid: number }
+  /** The guest will not read on. */
+  | { readonly c: 'cancel'; readonly sid: number }
+  /** A rejection nobody handled or an error outside any invocation: logged, retires the isolate. */
+  | { readonly c: 'stray'; readonly inv: number; readonly message: string; readonly stack: string };
+
+/** What a turn returns, copied after its microtasks ran. */
+export interface TurnBox {
+  /** Commands as JSON texts joined by ","; no brackets. */
+  out: string;
+  /** Epoch ms of the next due timer, 0 when there is none. */
+  wake: number;
+  /** Binary data the commands refer to by index; absent when there is none. */
+  chunks?: Uint8Array[];
+}
+
+/**
+ * What the host gives the prelude when an isolate boots (`boot(hooks)`): plain synchronous functions, already wrapped
+ * by isolated-vm. They run on the engine thread inside the guest's turn, count towards its CPU, and never throw host
+ * errors into the guest: a failure comes back as `null` or as said below.
+ */
+export interface GuestHooks {
+  /** A console line, already formatted and cut to 64 KiB. Returns false once limits.logBytes is used up. */
+  log(inv: number, level: LogLevel, text: string): boolean;
+  /** Real wall clock, epoch ms: for `getRemainingTimeInMillis` only; `Date.now()` stands still within a turn. */
+  now(): number;
+  /** `n` random bytes, n ≤ 65536. */
+  random(n: number): Uint8Array;
+  uuid(): string;
+  /** UTF-8 bytes of a string (lone surrogates become U+FFFD). */
+  encodeUtf8(text: string): Uint8Array;
+  /** Text of bytes in `label`'s encoding; `null` when `fatal` and malformed, or the label is unknown. */
+  decode(bytes: Uint8Array, label: string, fatal: boolean, ignoreBom: boolean): string | null;
+  /** Canonical name of an encoding label, or `null`. */
+  encodingName(label: string): string | null;
+  /**
+   * WHATWG URL parsing: the parts href, protocol, username, password, host, hostname, port, pathname, search, hash,
+   * origin joined by "\n", or `null` when invalid. `base` is "" for none.
+   */
+  parseUrl(input: string, base: string): string | null;
+  /** One setter of URL applied to an href; the parts as above (unchanged when the new value is refused). */
+  setUrl(href: string, part: string, value: string): string | null;
+}
+
+/** What the host tells the prelude about the function when it loads (`load(facts)`), before user code runs. */
+export interface GuestFacts {
+  readonly env: Readonly<Record<string, string>>;
+  /** Names of service bindings. */
+  readonly services: readonly string[];
+  readonly timers: number;
+  readonly subrequests: number;
+  readonly responseBytes: number;
+  readonly streamedResponseBytes: number;
+  readonly concurrency: number;
+  readonly handler: 'fetch' | 'lambda';
+}
