@@ -15,6 +15,8 @@ export interface LaneView {
   readonly unclaimed: number;
   /** Monotonic ns since which the present turn runs; 0 when none does. */
   readonly runningSinceNs: number;
+  /** The isolate whose turn (or load) runs now; 0 when none does. */
+  readonly running: number;
 }
 
 export interface LoadReport {
@@ -81,6 +83,8 @@ export interface JobListener {
   started(atNs: number): void;
   /** Response head. A stream body rejects when the invocation breaks off. */
   head(head: ResponseHead, body: Body): void;
+  /** It has failed without a head, but waitUntil still runs; `settled` follows with the same outcome. */
+  failed(outcome: Outcome): void;
   log(line: LogLine): void;
   subrequest(facts: SubrequestFacts): void;
   settled(settlement: Settlement): void;
@@ -93,6 +97,10 @@ export interface IsolateListener {
   /** The isolate takes no further invocation; it goes when the rest has settled. */
   retired(isolate: number): void;
   gone(isolate: number): void;
+  /** `lane` has been in one turn for more than a few ms while work waits on it. Repeated while it lasts. */
+  stuck(lane: number): void;
+  /** A line or an error outside any invocation: while loading, or stray. */
+  stray(version: FunctionVersion, line: LogLine): void;
   /** Sampled size, bytes. */
   size(isolate: number, bytes: number): void;
 }

@@ -23,7 +23,9 @@ export type ErrorCode =
   | 'ALREADY_EXISTS'
   | 'USAGE'
   | 'NOT_SUPPORTED'
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'INTERNAL';
 
 export const ERRORS: Readonly<
   Record<ErrorCode, { readonly status: number; readonly fault: 'user' | 'system' | 'usage' }>
@@ -48,6 +50,8 @@ export const ERRORS: Readonly<
   USAGE: { status: 400, fault: 'usage' },
   NOT_SUPPORTED: { status: 501, fault: 'user' },
   UNAVAILABLE: { status: 503, fault: 'system' },
+  PAYLOAD_TOO_LARGE: { status: 413, fault: 'user' },
+  INTERNAL: { status: 500, fault: 'system' },
 };
 
 /** An error meant for a person: `message` is one whole sentence, safe to show. */

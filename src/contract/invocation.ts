@@ -18,6 +18,11 @@ export interface ByteStream {
 
 export type Body = null | Uint8Array | ByteStream;
 
+/** Whether a body arrives bit by bit. */
+export function isStream(body: Body): body is ByteStream {
+  return body !== null && !(body instanceof Uint8Array);
+}
+
 /** What the guest is handed. `url` is absolute and already what the guest shall see. */
 export type GuestEvent =
   | {

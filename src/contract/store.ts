@@ -93,20 +93,26 @@ export interface DeliveryRow extends Delivery {
 export interface Inbox {
   /**
    * Stores a delivery once per (endpoint, dedupKey) within `dedupMs`. Resolves when it is on disk.
-   * `duplicateOf`: the id already stored; then nothing was written, unless that one was `dead`: a new series begins.
+   * `duplicateOf`: the id already stored; then nothing was written, unless that one was `dead`: a new series begins
+   * (`duplicateOf` is then `null`). `running`: it is stored as the owner's running first attempt, so that whoever
+   * accepted it may invoke at once.
    */
   accept(
     delivery: Delivery,
-    options: { readonly maxAttempts: number; readonly dedupMs: number },
+    options: { readonly maxAttempts: number; readonly dedupMs: number; readonly running?: boolean },
   ): Promise<{
     readonly duplicateOf: string | null;
   }>;
-  /** Leases up to `limit` due deliveries of `owner` (state → running). Expired leases of dead owners count as due. */
+  /**
+   * Leases up to `limit` due deliveries to the owner (state → running, `attempts` counts this one). Leases of dead
+   * owners count as due.
+   */
   claim(nowMs: number, limit: number): Promise<readonly DeliveryRow[]>;
   /** Ends an attempt. `retryAtMs` null: final (`succeeded` or `dead`). */
   finish(id: string, result: AttemptResult): Promise<void>;
   /** When the next delivery falls due, epoch ms; `null`: nothing waits. */
   nextDueMs(): Promise<number | null>;
+  /** Newest first, bodies left out (empty): `get` has them. */
   list(query: {
     readonly endpoint: string | null;
     readonly state: DeliveryState | null;

@@ -7,6 +7,9 @@
  * returns the prelude's box, a null-prototype object of primitives that the turn's microtasks go on filling before it
  * is copied out. Everything in a box is guest-influenced: the host validates each command before it acts on it.
  *
+ * Called with `"peek"` instead of JSON it begins no new turn: it returns the present box again, with what was added
+ * since (isolated-vm replaces a turn's result when it notices a rejection nobody handled).
+ *
  * Header lists cross as one string, names and values alternating, joined by "\n" (neither may contain one).
  * Numbers named `inv`, `sid`, `id` are chosen by whoever creates the thing: `inv` by the host, host→guest stream ids
  * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), fetch `id`s by the guest.
@@ -161,6 +164,12 @@ export interface GuestHooks {
   parseUrl(input: string, base: string): string | null;
   /** One setter of URL applied to an href; the parts as above (unchanged when the new value is refused). */
   setUrl(href: string, part: string, value: string): string | null;
+  /**
+   * Cryptography for `crypto.subtle`, synchronous: `op` is digest, import, export, generate, sign, verify, encrypt, decrypt or derive;
+   * `argsJson` its parameters, `bytes` key material and data. Bytes or text come back, `true`/`false` from verify; a
+   * refusal is a string `"!<DOMException name>: <message>"`.
+   */
+  subtle(op: string, argsJson: string, ...bytes: Uint8Array[]): Uint8Array | string | boolean | null;
 }
 
 /** What the host tells the prelude about the function when it loads (`load(facts)`), before user code runs. */

@@ -1,0 +1,45 @@
+# The one door to every command. `make` lists the targets.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# npm writes this file last: newer than the lock file means complete.
+INSTALLED := node_modules/.package-lock.json
+VITEST := vitest run --config test/vitest.config.ts
+
+.PHONY: help run dev check test test-all bench pack clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(INSTALLED): package.json package-lock.json
+	@echo "installing dependencies (once)…"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: $(INSTALLED) ## start the host with the sample functions on http://127.0.0.1:8787
+	@node src/main.ts serve --config fixtures/isolane.json --curl
+
+dev: $(INSTALLED) ## the same with watch and reload
+	@node src/main.ts dev --config fixtures/isolane.json --curl
+
+check: $(INSTALLED) ## types, lint, format, tidy
+	@for world in src sandbox test bench fixtures; do echo "types: $$world"; tsc -p $$world/tsconfig.json || exit 1; done
+	@biome check --error-on-warnings .
+	@$(VITEST) test/tidy
+
+test: $(INSTALLED) ## the whole test suite
+	@$(VITEST) $(if $(JSON),--reporter=default --reporter=json --outputFile=$(JSON))
+
+test-all: export ISOLANE_TEST_ALL = 1
+test-all: check ## check, test, and the slow tests at small size
+	@$(VITEST)
+
+bench: $(INSTALLED) ## measure against the baselines in one run
+	@node bench/run.ts $(ARGS)
+
+pack: $(INSTALLED) ## build the installable tarball
+	@npm pack --loglevel=error
+
+clean: ## remove what can be made again
+	@rm -rf dist *.tgz bench/results fixtures/.isolane

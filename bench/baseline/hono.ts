@@ -1,0 +1,10 @@
+/** Plain Hono on the server isolane itself uses, without isolates: what the doors alone cost. Prints its port. */
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+
+const app = new Hono();
+app.get('/hello/:name', (c) => c.text(`Hello, ${c.req.param('name')}!\n`));
+
+serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => {
+  process.stdout.write(`${JSON.stringify({ port })}\n`);
+});

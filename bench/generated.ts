@@ -1,0 +1,30 @@
+/** Projects made for a measurement: many functions that differ in a constant, so no two share code or an isolate. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface GeneratedProject {
+  readonly config: string;
+  readonly names: readonly string[];
+  remove(): Promise<void>;
+}
+
+export interface GeneratedOptions {
+  readonly count: number;
+  /** Source of function number `n`. */
+  readonly source: (n: number) => string;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export async function generateProject(options: GeneratedOptions): Promise<GeneratedProject> {
+  const directory = await mkdtemp(join(tmpdir(), 'isolane-bench-project-'));
+  const names = Array.from({ length: options.count }, (_, n) => `f-${n}`);
+  await mkdir(join(directory, 'functions'));
+  await Promise.all(names.map((name, n) => writeFile(join(directory, 'functions', `${name}.ts`), options.source(n))));
+  const functions = Object.fromEntries(
+    names.map((name) => [name, { entry: `functions/${name}.ts`, url: true, limits: options.limits }]),
+  );
+  const config = join(directory, 'isolane.json');
+  await writeFile(config, JSON.stringify({ functions }));
+  return { config, names, remove: () => rm(directory, { recursive: true, force: true }) };
+}

@@ -1,0 +1,37 @@
+/**
+ * How a name becomes a global: as browsers do it (classes and functions writable, configurable, not enumerable), with
+ * `name`s set here because the bundle's own identifiers are minified. Adds nothing that is not listed by its caller.
+ */
+import { defineProperty, hasOwn, SYM_TAG } from './00-primordials.ts';
+
+const setName = (value: object, name: string): void => {
+  if (typeof value === 'function') defineProperty(value, 'name', { value: name, configurable: true });
+};
+
+/** A class or function as a non-enumerable global. */
+export const expose = (name: string, value: unknown): void => {
+  if (typeof value === 'function') {
+    setName(value, name);
+    const proto = (value as { prototype?: object }).prototype;
+    if (proto !== undefined && hasOwn(proto, 'constructor') && !hasOwn(proto, SYM_TAG)) {
+      defineProperty(proto, SYM_TAG, { value: name, configurable: true });
+    }
+  }
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+};
+
+/** Plain functions: no prototype games, only a name. */
+export const exposeFunction = (name: string, value: (...args: never[]) => unknown): void => {
+  setName(value, name);
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: true });
+};
+
+/** Makes the named members enumerable, as WebIDL has them. */
+export const enumerable = (proto: object, names: readonly string[]): void => {
+  for (let i = 0; i < names.length; i++) defineProperty(proto, names[i] as string, { enumerable: true });
+};
+
+/** Constants such as `DOMException.ABORT_ERR`. */
+export const constant = (target: object, name: string, value: unknown): void => {
+  defineProperty(target, name, { value, enumerable: true });
+};

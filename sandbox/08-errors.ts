@@ -1,0 +1,168 @@
+/**
+ * DOMException, and how anything a guest throws becomes three bounded strings inside the turn. Reading a thrown value
+ * runs guest code (getters, Proxy traps, prepareStackTrace), so every step is guarded and none is trusted.
+ */
+import {
+  defineProperty,
+  indexOf,
+  isObject,
+  NativeError,
+  NativeTypeError,
+  objectCreate,
+  slice,
+  toStr,
+  toWellFormed,
+} from './00-primordials.ts';
+import { constant, enumerable, expose } from './04-globals.ts';
+
+const CODES: Readonly<Record<string, number>> = {
+  IndexSizeError: 1,
+  HierarchyRequestError: 3,
+  WrongDocumentError: 4,
+  InvalidCharacterError: 5,
+  NoModificationAllowedError: 7,
+  NotFoundError: 8,
+  NotSupportedError: 9,
+  InUseAttributeError: 10,
+  InvalidStateError: 11,
+  SyntaxError: 12,
+  InvalidModificationError: 13,
+  NamespaceError: 14,
+  InvalidAccessError: 15,
+  TypeMismatchError: 17,
+  SecurityError: 18,
+  NetworkError: 19,
+  AbortError: 20,
+  URLMismatchError: 21,
+  QuotaExceededError: 22,
+  TimeoutError: 23,
+  InvalidNodeTypeError: 24,
+  DataCloneError: 25,
+};
+
+const codes = objectCreate(null) as Record<string, number>;
+
+export class DOMException extends NativeError {
+  readonly #name: string;
+
+  constructor(message: unknown = '', options: unknown = 'Error') {
+    super();
+    let name = options;
+    if (isObject(options)) {
+      name = (options as { name?: unknown }).name ?? 'Error';
+      if ('cause' in options) {
+        defineProperty(this, 'cause', {
+          value: (options as { cause?: unknown }).cause,
+          writable: true,
+          configurable: true,
+        });
+      }
+    }
+    this.#name = `${name as string}`;
+    defineProperty(this, 'message', { value: `${message as string}`, writable: true, configurable: true });
+    // The stack was captured with the bare class name; say what it is.
+    const stack = this.stack;
+    if (typeof stack === 'string') {
+      const at = indexOf(stack, '\n');
+      const text = `${this.#name}: ${message as string}${at < 0 ? '' : slice(stack, at)}`;
+      defineProperty(this, 'stack', { value: text, writable: true, configurable: true });
+    }
+  }
+
+  override get name(): string {
+    return this.#name;
+  }
+
+  get code(): number {
+    return codes[this.#name] ?? 0;
+  }
+}
+
+{
+  const names = Object.keys(CODES);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const code = CODES[name] as number;
+    codes[name] = code;
+    let label = '';
+    for (let j = 0; j < name.length; j++) {
+      const letter = name[j] as string;
+      label +=
+        j > 0 && letter >= 'A' && letter <= 'Z' && (name[j - 1] as string) > 'Z' ? `_${letter}` : letter.toUpperCase();
+    }
+    if (code < 22 || code > 22) label = label.replace(/_ERROR$/, '_ERR');
+    else label = 'QUOTA_EXCEEDED_ERR';
+    constant(DOMException, label, code);
+    constant(DOMException.prototype, label, code);
+  }
+}
+enumerable(DOMException.prototype, ['name', 'code']);
+expose('DOMException', DOMException);
+
+export const notSupported = (what: string): DOMException =>
+  new DOMException(`${what} is not supported here`, 'NotSupportedError');
+
+/** Longest error message and stack that leave the isolate, characters. */
+const MESSAGE_CHARS = 8 * 1024;
+const STACK_CHARS = 16 * 1024;
+
+export interface ErrorText {
+  name: string;
+  message: string;
+  stack: string;
+}
+
+const cut = (text: string, most: number): string =>
+  toWellFormed(text.length > most ? `${slice(text, 0, most)}… (${text.length - most} more characters)` : text);
+
+const read = (value: object, key: 'name' | 'message' | 'stack'): string => {
+  try {
+    const found = (value as Record<string, unknown>)[key];
+    return typeof found === 'string' ? found : '';
+  } catch {
+    return '';
+  }
+};
+
+/** Leaves out the frames of the runtime itself: they mean nothing to the user. */
+const ownFrames = (stack: string): string => {
+  let text = '';
+  let at = 0;
+  for (let lines = 0; at < stack.length && lines < 200; lines++) {
+    let end = indexOf(stack, '\n', at);
+    if (end < 0) end = stack.length;
+    const line = slice(stack, at, end);
+    if (indexOf(line, 'isolane:prelude') < 0) text += text === '' ? line : `\n${line}`;
+    at = end + 1;
+  }
+  return text;
+};
+
+/** Never throws; bounded; runs guest code at most inside the present turn. */
+export const describe = (thrown: unknown): ErrorText => {
+  try {
+    if (isObject(thrown)) {
+      const name = read(thrown, 'name');
+      let message = read(thrown, 'message');
+      const stack = read(thrown, 'stack');
+      if (message === '' && stack === '') {
+        try {
+          message = `${thrown as unknown as string}`;
+        } catch {
+          message = 'a thrown object that cannot be converted to text';
+        }
+      }
+      return {
+        name: cut(name === '' ? 'Error' : name, 256),
+        message: cut(message, MESSAGE_CHARS),
+        stack: cut(ownFrames(slice(stack, 0, 4 * STACK_CHARS)), STACK_CHARS),
+      };
+    }
+    return { name: 'Error', message: cut(toStr(thrown), MESSAGE_CHARS), stack: '' };
+  } catch {
+    return { name: 'Error', message: 'a thrown value that cannot be described', stack: '' };
+  }
+};
+
+/** A TypeError in the words of the platform. */
+export const typeError = (message: string): TypeError => new NativeTypeError(message);

@@ -1,0 +1,135 @@
+/**
+ * Time that stands still within a turn: Date, performance.now and the formatters that read the clock on their own all
+ * see the moment the turn began. No real clock is reachable from here except getRemainingTimeInMillis.
+ */
+import {
+  dateToString,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  NativeDate,
+  NativeTypeError,
+  reflectApply,
+  reflectConstruct,
+  SafeWeakMap,
+} from './00-primordials.ts';
+import { expose } from './04-globals.ts';
+
+let nowMs = 0;
+let originMs = 0;
+
+/** Never runs backwards. */
+export const setNow = (epochMs: number): void => {
+  if (epochMs > nowMs) nowMs = epochMs;
+};
+export const setOrigin = (epochMs: number): void => {
+  originMs = epochMs;
+};
+export const turnNow = (): number => nowMs;
+export const timeOrigin = (): number => originMs;
+const wholeMs = (): number => nowMs - (nowMs % 1);
+
+const FrozenDate = function (this: unknown, ..._parts: unknown[]): unknown {
+  const target = new.target as unknown;
+  if (target === undefined) return dateToString(new NativeDate(wholeMs()));
+  return reflectConstruct(
+    NativeDate,
+    _parts.length === 0 ? [wholeMs()] : _parts,
+    (target === FrozenDate ? NativeDate : target) as DateConstructor,
+  );
+};
+defineProperty(FrozenDate, 'length', { value: 7, configurable: true });
+defineProperty(FrozenDate, 'prototype', { value: NativeDate.prototype, writable: false });
+defineProperty(FrozenDate, 'parse', getOwnPropertyDescriptor(NativeDate, 'parse') as PropertyDescriptor);
+defineProperty(FrozenDate, 'UTC', getOwnPropertyDescriptor(NativeDate, 'UTC') as PropertyDescriptor);
+const { now } = {
+  now(): number {
+    return wholeMs();
+  },
+};
+defineProperty(FrozenDate, 'now', { value: now, writable: true, configurable: true });
+defineProperty(NativeDate.prototype, 'constructor', { value: FrozenDate, writable: true, configurable: true });
+expose('Date', FrozenDate);
+
+/** `Intl.DateTimeFormat` reads the clock when it is given no date. */
+const freezeFormatters = (): void => {
+  const proto = Intl.DateTimeFormat.prototype;
+  const formatGet = getOwnPropertyDescriptor(proto, 'format')?.get as () => (date?: unknown) => string;
+  const bound = new SafeWeakMap<object, unknown>();
+  const { get } = getOwnPropertyDescriptor(
+    {
+      get format(): unknown {
+        const native = reflectApply(formatGet, this, []) as (date?: unknown) => string;
+        let wrapped = bound.get(native);
+        if (wrapped === undefined) {
+          wrapped = (date?: unknown): string => native(date === undefined ? wholeMs() : date);
+          defineProperty(wrapped, 'name', { value: '', configurable: true });
+          bound.set(native, wrapped);
+        }
+        return wrapped;
+      },
+    },
+    'format',
+  ) as { get: () => unknown };
+  defineProperty(proto, 'format', { get, configurable: true, enumerable: false });
+  const toParts = proto.formatToParts as (date?: unknown) => unknown;
+  const { formatToParts } = {
+    formatToParts(this: unknown, date?: unknown): unknown {
+      return reflectApply(toParts, this, [date === undefined ? wholeMs() : date]);
+    },
+  };
+  defineProperty(proto, 'formatToParts', { value: formatToParts, writable: true, configurable: true });
+};
+freezeFormatters();
+
+/** Temporal.Now would be a clock of its own (Node 26): its readings are made from the frozen moment. */
+const freezeTemporal = (): void => {
+  const temporal = (globalThis as { Temporal?: Record<string, unknown> }).Temporal;
+  if (temporal === undefined) return;
+  interface Zoned {
+    toPlainDateTime(): unknown;
+    toPlainDate(): unknown;
+    toPlainTime(): unknown;
+  }
+  const instants = temporal['Instant'] as {
+    fromEpochMilliseconds(ms: number): { toZonedDateTimeISO(z: unknown): Zoned };
+  };
+  const fromEpoch = instants.fromEpochMilliseconds;
+  const toZoned = (instants as unknown as { prototype: { toZonedDateTimeISO: () => unknown } }).prototype
+    .toZonedDateTimeISO;
+  const zonedProto = (temporal['ZonedDateTime'] as { prototype: Zoned }).prototype;
+  const { toPlainDateTime, toPlainDate, toPlainTime } = zonedProto;
+  const clock = temporal['Now'] as Record<string, unknown>;
+  const zoneId = clock['timeZoneId'] as () => string;
+  const instant = (): unknown => reflectApply(fromEpoch, instants, [wholeMs()]);
+  const zoned = (zone: unknown): unknown => reflectApply(toZoned, instant(), [zone === undefined ? zoneId() : zone]);
+  const readings: Record<string, (zone?: unknown) => unknown> = {
+    instant: () => instant(),
+    zonedDateTimeISO: (zone) => zoned(zone),
+    plainDateTimeISO: (zone) => reflectApply(toPlainDateTime, zoned(zone), []),
+    plainDateISO: (zone) => reflectApply(toPlainDate, zoned(zone), []),
+    plainTimeISO: (zone) => reflectApply(toPlainTime, zoned(zone), []),
+  };
+  for (const name of Object.keys(readings)) {
+    defineProperty(clock, name, { value: readings[name], writable: true, configurable: true });
+  }
+};
+freezeTemporal();
+
+class Performance {
+  constructor(token?: unknown) {
+    if (token !== INTERNAL) throw new NativeTypeError('Illegal constructor');
+  }
+  now(): number {
+    return nowMs - originMs;
+  }
+  get timeOrigin(): number {
+    return originMs;
+  }
+  toJSON(): unknown {
+    return { timeOrigin: originMs };
+  }
+}
+const INTERNAL = {};
+expose('Performance', Performance);
+const performance = new Performance(INTERNAL);
+defineProperty(globalThis, 'performance', { value: performance, writable: true, configurable: true, enumerable: true });

@@ -1,0 +1,274 @@
+/**
+ * UTF-8 in and out, TextEncoder, TextDecoder (all encodings, by the host's tables), atob and btoa. Short ASCII never
+ * leaves the isolate; everything else is one call to the host.
+ */
+import {
+  bufferByteLength,
+  charCodeAt,
+  dataViewBuffer,
+  dataViewByteLength,
+  dataViewByteOffset,
+  fromCharCode,
+  isObject,
+  isView,
+  NativeRangeError,
+  NativeTypeError,
+  reflectApply,
+  slice,
+  toLowerCase,
+  typedArrayName,
+  typedSet,
+  U8,
+  viewBuffer,
+  viewByteLength,
+  viewByteOffset,
+} from './00-primordials.ts';
+import { enumerable, expose, exposeFunction } from './04-globals.ts';
+import { DOMException } from './08-errors.ts';
+import { copyBytes, host, tight } from './10-box.ts';
+
+export const utf8Encode = (text: string): Uint8Array => {
+  const size = text.length;
+  if (size <= 48) {
+    const bytes = new U8(size);
+    let i = 0;
+    for (; i < size; i++) {
+      const code = charCodeAt(text, i);
+      if (code > 127) break;
+      bytes[i] = code;
+    }
+    if (i === size) return bytes;
+  }
+  const bytes = host().encodeUtf8(text);
+  if (bytes === null) throw new NativeRangeError('The text is too long to be encoded at once');
+  return bytes;
+};
+
+export const utf8Decode = (bytes: Uint8Array): string => {
+  const size = viewByteLength(bytes);
+  if (size === 0) return '';
+  return host().decode(tight(bytes), 'utf-8', false, false) ?? '';
+};
+
+const isBuffer = (value: object): value is ArrayBuffer => {
+  try {
+    bufferByteLength(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** The bytes of a BufferSource without copying; `null` when it is none. Reads nothing the guest can fake. */
+export const bytesOf = (value: unknown): Uint8Array | null => {
+  if (!isObject(value)) return null;
+  if (isView(value)) {
+    if (typedArrayName(value) === undefined) {
+      return new U8(dataViewBuffer(value), dataViewByteOffset(value), dataViewByteLength(value));
+    }
+    return new U8(viewBuffer(value), viewByteOffset(value), viewByteLength(value));
+  }
+  return isBuffer(value) ? new U8(value) : null;
+};
+
+export const isArrayBuffer = (value: unknown): value is ArrayBuffer => isObject(value) && isBuffer(value);
+
+class TextEncoder {
+  get encoding(): string {
+    return 'utf-8';
+  }
+  encode(text: unknown = ''): Uint8Array {
+    return utf8Encode(`${text as string}`);
+  }
+  encodeInto(source: unknown, destination: unknown): { read: number; written: number } {
+    const text = `${source as string}`;
+    if (!isView(destination) || typedArrayName(destination) !== 'Uint8Array') {
+      throw new NativeTypeError('TextEncoder.encodeInto: the destination must be a Uint8Array');
+    }
+    const room = viewByteLength(destination);
+    let read = 0;
+    let written = 0;
+    const size = text.length;
+    while (read < size) {
+      const unit = charCodeAt(text, read);
+      let units = 1;
+      let width = unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+      if (unit >= 0xd800 && unit < 0xdc00 && read + 1 < size) {
+        const low = charCodeAt(text, read + 1);
+        if (low >= 0xdc00 && low < 0xe000) {
+          units = 2;
+          width = 4;
+        }
+      }
+      if (written + width > room) break;
+      read += units;
+      written += width;
+    }
+    if (written > 0) typedSet(destination as unknown as Uint8Array, utf8Encode(slice(text, 0, read)));
+    return { read, written };
+  }
+}
+enumerable(TextEncoder.prototype, ['encoding', 'encode', 'encodeInto']);
+expose('TextEncoder', TextEncoder);
+
+/** Bytes at the end of `bytes` that begin a UTF-8 sequence it does not complete. */
+const danglingUtf8 = (bytes: Uint8Array, size: number): number => {
+  for (let back = 1; back <= 3 && back <= size; back++) {
+    const byte = bytes[size - back] as number;
+    if ((byte & 0xc0) === 0x80) continue;
+    const need = byte >= 0xf0 && byte < 0xf5 ? 4 : byte >= 0xe0 ? (byte < 0xf0 ? 3 : 0) : byte >= 0xc2 ? 2 : 0;
+    return need > back ? back : 0;
+  }
+  return 0;
+};
+
+const EMPTY = new U8(0);
+
+export class TextDecoder {
+  readonly #encoding: string;
+  readonly #fatal: boolean;
+  readonly #ignoreBom: boolean;
+  #rest: Uint8Array = EMPTY;
+  #bomSeen = false;
+
+  constructor(label: unknown = 'utf-8', options?: { fatal?: unknown; ignoreBOM?: unknown }) {
+    const text = `${label as string}`;
+    const lower = toLowerCase(text);
+    const name = lower === 'utf-8' || lower === 'utf8' ? 'utf-8' : host().encodingName(slice(text, 0, 64));
+    if (name === null || name === 'replacement') {
+      throw new NativeRangeError(`TextDecoder: the encoding label '${slice(text, 0, 64)}' is not known`);
+    }
+    this.#encoding = name;
+    this.#fatal = !!options?.fatal;
+    this.#ignoreBom = !!options?.ignoreBOM;
+  }
+  get encoding(): string {
+    return this.#encoding;
+  }
+  get fatal(): boolean {
+    return this.#fatal;
+  }
+  get ignoreBOM(): boolean {
+    return this.#ignoreBom;
+  }
+  decode(input?: unknown, options?: { stream?: unknown }): string {
+    const stream = !!options?.stream;
+    let bytes: Uint8Array;
+    if (input === undefined) bytes = EMPTY;
+    else {
+      const given = bytesOf(input);
+      if (given === null)
+        throw new NativeTypeError('TextDecoder.decode: the argument must be a buffer or a view on one');
+      bytes = given;
+    }
+    const held = viewByteLength(this.#rest);
+    if (held > 0) {
+      const joined = new U8(held + viewByteLength(bytes));
+      typedSet(joined, this.#rest);
+      typedSet(joined, bytes, held);
+      bytes = joined;
+      this.#rest = EMPTY;
+    }
+    let size = viewByteLength(bytes);
+    if (stream && size > 0) {
+      const keep = this.#dangling(bytes, size);
+      if (keep > 0) {
+        this.#rest = copyBytes(new U8(viewBuffer(bytes), viewByteOffset(bytes) + size - keep, keep));
+        size -= keep;
+        bytes = new U8(viewBuffer(bytes), viewByteOffset(bytes), size);
+      }
+    }
+    const skipBom = !this.#ignoreBom && !this.#bomSeen;
+    if (size > 0) this.#bomSeen = true;
+    if (!stream) this.#bomSeen = false;
+    if (size === 0) return '';
+    const text = host().decode(tight(bytes), this.#encoding, this.#fatal, !skipBom);
+    if (text === null) {
+      this.#bomSeen = false;
+      throw new NativeTypeError(`The encoded data was not valid for encoding ${this.#encoding}`);
+    }
+    return text;
+  }
+  #dangling(bytes: Uint8Array, size: number): number {
+    switch (this.#encoding) {
+      case 'utf-8':
+        return danglingUtf8(bytes, size);
+      case 'utf-16le':
+      case 'utf-16be': {
+        const odd = size % 2;
+        if (size < 2 + odd) return odd;
+        const high = bytes[size - odd - (this.#encoding === 'utf-16le' ? 1 : 2)] as number;
+        return high >= 0xd8 && high < 0xdc ? odd + 2 : odd;
+      }
+      case 'gbk':
+      case 'gb18030':
+      case 'big5':
+      case 'euc-jp':
+      case 'iso-2022-jp':
+      case 'shift_jis':
+      case 'euc-kr':
+        // Multi-byte tables live in the host, which keeps no state between calls: hold a trailing lead byte back.
+        return (bytes[size - 1] as number) >= 0x81 ? 1 : 0;
+      default:
+        return 0;
+    }
+  }
+}
+enumerable(TextDecoder.prototype, ['encoding', 'fatal', 'ignoreBOM', 'decode']);
+expose('TextDecoder', TextDecoder);
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const DIGITS = new Int8Array(128).fill(-1);
+for (let i = 0; i < 64; i++) DIGITS[ALPHABET.charCodeAt(i)] = i;
+
+exposeFunction('btoa', (...args: unknown[]) => {
+  if (args.length === 0) throw new NativeTypeError('btoa: 1 argument required');
+  const text = `${args[0] as string}`;
+  let out = '';
+  for (let i = 0; i < text.length; i += 3) {
+    const a = charCodeAt(text, i);
+    const b = i + 1 < text.length ? charCodeAt(text, i + 1) : 0;
+    const c = i + 2 < text.length ? charCodeAt(text, i + 2) : 0;
+    if (a > 255 || b > 255 || c > 255) {
+      throw new DOMException('btoa: the string has characters outside Latin-1', 'InvalidCharacterError');
+    }
+    const bits = (a << 16) | (b << 8) | c;
+    out += (ALPHABET[bits >> 18] as string) + (ALPHABET[(bits >> 12) & 63] as string);
+    out += i + 1 < text.length ? (ALPHABET[(bits >> 6) & 63] as string) : '=';
+    out += i + 2 < text.length ? (ALPHABET[bits & 63] as string) : '=';
+  }
+  return out;
+});
+
+const badBase64 = (): DOMException =>
+  new DOMException('atob: the string is not correctly encoded', 'InvalidCharacterError');
+
+exposeFunction('atob', (...args: unknown[]) => {
+  if (args.length === 0) throw new NativeTypeError('atob: 1 argument required');
+  const given = `${args[0] as string}`;
+  let out = '';
+  let bits = 0;
+  let held = 0;
+  let digits = 0;
+  let pads = 0;
+  for (let i = 0; i < given.length; i++) {
+    const code = charCodeAt(given, i);
+    if (code === 32 || code === 9 || code === 10 || code === 12 || code === 13) continue;
+    if (code === 61) {
+      pads++;
+      continue;
+    }
+    const digit = code < 128 ? (DIGITS[code] as number) : -1;
+    if (digit < 0 || pads > 0) throw badBase64();
+    digits++;
+    bits = (bits << 6) | digit;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out += reflectApply(fromCharCode, undefined, [(bits >> held) & 255]);
+      bits &= (1 << held) - 1;
+    }
+  }
+  if (digits % 4 === 1 || pads > 2 || (pads > 0 && (digits + pads) % 4 !== 0)) throw badBase64();
+  return out;
+});

@@ -1,0 +1,331 @@
+/** URLSearchParams and the urlencoded format, after the URL standard, on top of our own list of pairs. */
+import {
+  charCodeAt,
+  defineProperty,
+  fromCharCode,
+  IteratorPrototype,
+  indexOf,
+  isArray,
+  isObject,
+  List,
+  NativeTypeError,
+  objectCreate,
+  reflectApply,
+  reflectDescriptor,
+  reflectOwnKeys,
+  SYM_ITERATOR,
+  SYM_TAG,
+  slice,
+  toWellFormed,
+  U8,
+} from './00-primordials.ts';
+import { enumerable, expose } from './04-globals.ts';
+import { utf8Decode, utf8Encode } from './30-encoding.ts';
+
+/** Names and values, alternating. */
+export type Pairs = List<string>;
+
+const hex = (code: number): number =>
+  code >= 48 && code <= 57
+    ? code - 48
+    : code >= 65 && code <= 70
+      ? code - 55
+      : code >= 97 && code <= 102
+        ? code - 87
+        : -1;
+
+const decodePart = (text: string): string => {
+  if (indexOf(text, '%') < 0 && indexOf(text, '+') < 0) return toWellFormed(text);
+  const bytes = utf8Encode(text);
+  const size = bytes.length;
+  const out = new U8(size);
+  let at = 0;
+  for (let i = 0; i < size; i++) {
+    const byte = bytes[i] as number;
+    if (byte === 43) out[at++] = 32;
+    else if (byte === 37 && i + 2 < size && hex(bytes[i + 1] as number) >= 0 && hex(bytes[i + 2] as number) >= 0) {
+      out[at++] = hex(bytes[i + 1] as number) * 16 + hex(bytes[i + 2] as number);
+      i += 2;
+    } else out[at++] = byte;
+  }
+  // A leading U+FEFF belongs to the value here; the decoder would take it for a byte order mark.
+  const marked = at >= 3 && out[0] === 0xef && out[1] === 0xbb && out[2] === 0xbf;
+  const text2 = utf8Decode(new U8(out.buffer, 0, at));
+  return marked ? `\ufeff${text2}` : text2;
+};
+
+export const parseUrlencoded = (text: string): Pairs => {
+  const pairs = new List<string>();
+  let at = 0;
+  while (at <= text.length) {
+    let end = indexOf(text, '&', at);
+    if (end < 0) end = text.length;
+    if (end > at) {
+      const piece = slice(text, at, end);
+      const equals = indexOf(piece, '=');
+      pairs.push(decodePart(equals < 0 ? piece : slice(piece, 0, equals)));
+      pairs.push(equals < 0 ? '' : decodePart(slice(piece, equals + 1)));
+    }
+    at = end + 1;
+  }
+  return pairs;
+};
+
+const HEX = '0123456789ABCDEF';
+
+const encodePart = (text: string): string => {
+  let plain = true;
+  for (let i = 0; i < text.length && plain; i++) {
+    const c = charCodeAt(text, i);
+    plain = (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= 48 && c <= 57);
+  }
+  if (plain) return text;
+  const bytes = utf8Encode(text);
+  let out = '';
+  for (let i = 0; i < bytes.length; i++) {
+    const c = bytes[i] as number;
+    if (c === 32) out += '+';
+    else if (
+      (c >= 97 && c <= 122) ||
+      (c >= 65 && c <= 90) ||
+      (c >= 48 && c <= 57) ||
+      c === 42 ||
+      c === 45 ||
+      c === 46 ||
+      c === 95
+    ) {
+      out += reflectApply(fromCharCode, undefined, [c]);
+    } else out += `%${HEX[c >> 4] as string}${HEX[c & 15] as string}`;
+  }
+  return out;
+};
+
+export const serializeUrlencoded = (pairs: Pairs): string => {
+  let out = '';
+  for (let i = 0; i < pairs.length; i += 2) {
+    out += `${i > 0 ? '&' : ''}${encodePart(pairs[i] as string)}=${encodePart(pairs[i + 1] as string)}`;
+  }
+  return out;
+};
+
+export type IterKind = 'keys' | 'values' | 'entries';
+
+/** Iterators of pair lists (params, headers, form data), each with the platform's prototype chain. */
+export const pairIterator = (tag: string, pairAt: (self: object, i: number) => [unknown, unknown] | undefined) => {
+  const state = new WeakMap<object, { self: object; kind: IterKind; at: number }>();
+  const get = WeakMap.prototype.get;
+  const set = WeakMap.prototype.set;
+  const proto = objectCreate(IteratorPrototype) as object;
+  const { next } = {
+    next(this: object): IteratorResult<unknown> {
+      const it = reflectApply(get, state, [this]) as { self: object; kind: IterKind; at: number } | undefined;
+      if (it === undefined) throw new NativeTypeError(`next: not a ${tag}`);
+      const pair = pairAt(it.self, it.at);
+      if (pair === undefined) return { value: undefined, done: true };
+      it.at++;
+      return { value: it.kind === 'keys' ? pair[0] : it.kind === 'values' ? pair[1] : pair, done: false };
+    },
+  };
+  defineProperty(proto, 'next', { value: next, writable: true, enumerable: true, configurable: true });
+  defineProperty(proto, SYM_TAG, { value: tag, configurable: true });
+  return (self: object, kind: IterKind): IterableIterator<unknown> => {
+    const iterator = objectCreate(proto) as object;
+    reflectApply(set, state, [iterator, { self, kind, at: 0 }]);
+    return iterator as IterableIterator<unknown>;
+  };
+};
+
+/** Reads a `sequence<pair>` or `record` init into `add`. Plain arrays are walked by index, other iterables by protocol. */
+export const readPairs = (init: object, what: string, add: (name: string, value: unknown) => void): void => {
+  const addPair = (pair: unknown): void => {
+    const items: unknown[] = [];
+    if (isArray(pair)) for (let i = 0; i < pair.length && i < 3; i++) defineProperty(items, i, { value: pair[i] });
+    else if (isObject(pair) && typeof (pair as Iterable<unknown>)[SYM_ITERATOR] === 'function') {
+      let i = 0;
+      for (const item of pair as Iterable<unknown>) defineProperty(items, i++, { value: item });
+    } else throw new NativeTypeError(`${what}: each pair must be an iterable [name, value]`);
+    if (items.length !== 2) throw new NativeTypeError(`${what}: each pair must be an iterable [name, value]`);
+    add(`${items[0] as string}`, items[1]);
+  };
+  if (isArray(init)) {
+    for (let i = 0; i < init.length; i++) addPair(init[i]);
+    return;
+  }
+  const iterate = (init as Partial<Iterable<unknown>>)[SYM_ITERATOR];
+  if (iterate !== undefined && iterate !== null) {
+    for (const pair of init as Iterable<unknown>) addPair(pair);
+    return;
+  }
+  const names = reflectOwnKeys(init);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    if (!reflectDescriptor(init, name as string)?.enumerable) continue;
+    if (typeof name === 'symbol') throw new NativeTypeError(`${what}: a name must not be a symbol`);
+    add(name as string, (init as Record<string, unknown>)[name as string]);
+  }
+};
+
+let attach: (params: URLSearchParams, pairs: Pairs, changed: (query: string) => void) => void;
+let replace: (params: URLSearchParams, query: string) => void;
+let pairsOf: (params: URLSearchParams) => Pairs;
+let hasPairs: (value: object) => boolean;
+const iterator = pairIterator('URLSearchParams Iterator', (self, i) => {
+  const pairs = pairsOf(self as URLSearchParams);
+  return 2 * i < pairs.length ? [pairs[2 * i], pairs[2 * i + 1]] : undefined;
+});
+
+const usv = (value: unknown): string => toWellFormed(`${value as string}`);
+
+export class URLSearchParams {
+  #pairs: Pairs;
+  #changed: ((query: string) => void) | null = null;
+
+  static {
+    attach = (params, pairs, changed) => {
+      params.#pairs = pairs;
+      params.#changed = changed;
+    };
+    replace = (params, query) => {
+      params.#pairs = parseUrlencoded(query);
+    };
+    pairsOf = (params) => params.#pairs;
+    hasPairs = (value) => #pairs in value;
+  }
+
+  constructor(init: unknown = '') {
+    this.#pairs = new List<string>();
+    if (isObject(init)) {
+      readPairs(init, 'URLSearchParams', (name, value) => this.#pairs.push(toWellFormed(name), usv(value)));
+    } else {
+      const text = `${init as string}`;
+      this.#pairs = parseUrlencoded(text[0] === '?' ? slice(text, 1) : text);
+    }
+  }
+  #update(): void {
+    if (this.#changed !== null) this.#changed(serializeUrlencoded(this.#pairs));
+  }
+  get size(): number {
+    return this.#pairs.length / 2;
+  }
+  append(name: unknown, value: unknown): void {
+    this.#pairs.push(usv(name), usv(value));
+    this.#update();
+  }
+  delete(name: unknown, value?: unknown): void {
+    const key = usv(name);
+    const only = value === undefined ? undefined : usv(value);
+    const kept = new List<string>();
+    for (let i = 0; i < this.#pairs.length; i += 2) {
+      if (this.#pairs[i] === key && (only === undefined || this.#pairs[i + 1] === only)) continue;
+      kept.push(this.#pairs[i] as string, this.#pairs[i + 1] as string);
+    }
+    this.#pairs = kept;
+    this.#update();
+  }
+  get(name: unknown): string | null {
+    const key = usv(name);
+    for (let i = 0; i < this.#pairs.length; i += 2) if (this.#pairs[i] === key) return this.#pairs[i + 1] as string;
+    return null;
+  }
+  getAll(name: unknown): string[] {
+    const key = usv(name);
+    const found: string[] = [];
+    for (let i = 0; i < this.#pairs.length; i += 2) {
+      if (this.#pairs[i] !== key) continue;
+      defineProperty(found, found.length, {
+        value: this.#pairs[i + 1],
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    }
+    return found;
+  }
+  has(name: unknown, value?: unknown): boolean {
+    const key = usv(name);
+    const only = value === undefined ? undefined : usv(value);
+    for (let i = 0; i < this.#pairs.length; i += 2) {
+      if (this.#pairs[i] === key && (only === undefined || this.#pairs[i + 1] === only)) return true;
+    }
+    return false;
+  }
+  set(name: unknown, value: unknown): void {
+    const key = usv(name);
+    const kept = new List<string>();
+    let done = false;
+    for (let i = 0; i < this.#pairs.length; i += 2) {
+      if (this.#pairs[i] !== key) kept.push(this.#pairs[i] as string, this.#pairs[i + 1] as string);
+      else if (!done) {
+        kept.push(key, usv(value));
+        done = true;
+      }
+    }
+    if (!done) kept.push(key, usv(value));
+    this.#pairs = kept;
+    this.#update();
+  }
+  sort(): void {
+    const old = this.#pairs;
+    const order = new List<number>();
+    for (let i = 0; i < old.length; i += 2) order.push(i);
+    order.sort((a, b) => ((old[a] as string) < (old[b] as string) ? -1 : old[a] === old[b] ? a - b : 1));
+    const sorted = new List<string>();
+    for (let i = 0; i < order.length; i++) {
+      sorted.push(old[order[i] as number] as string, old[(order[i] as number) + 1] as string);
+    }
+    this.#pairs = sorted;
+    this.#update();
+  }
+  forEach(callback: unknown, self?: unknown): void {
+    if (typeof callback !== 'function') throw new NativeTypeError('forEach: the callback must be a function');
+    for (let i = 0; i < this.#pairs.length; i += 2) {
+      reflectApply(callback as () => void, self, [this.#pairs[i + 1], this.#pairs[i], this]);
+    }
+  }
+  keys(): IterableIterator<unknown> {
+    this.#pairs;
+    return iterator(this, 'keys');
+  }
+  values(): IterableIterator<unknown> {
+    this.#pairs;
+    return iterator(this, 'values');
+  }
+  entries(): IterableIterator<unknown> {
+    this.#pairs;
+    return iterator(this, 'entries');
+  }
+  toString(): string {
+    return serializeUrlencoded(this.#pairs);
+  }
+}
+defineProperty(URLSearchParams.prototype, SYM_ITERATOR, {
+  value: URLSearchParams.prototype.entries,
+  writable: true,
+  configurable: true,
+});
+enumerable(URLSearchParams.prototype, [
+  'size',
+  'append',
+  'delete',
+  'get',
+  'getAll',
+  'has',
+  'set',
+  'sort',
+  'forEach',
+  'keys',
+  'values',
+  'entries',
+  'toString',
+]);
+expose('URLSearchParams', URLSearchParams);
+
+export const isSearchParams = (value: unknown): value is URLSearchParams =>
+  typeof value === 'object' && value !== null && hasPairs(value);
+export const searchParamsText = (params: URLSearchParams): string => serializeUrlencoded(pairsOf(params));
+export const linkParams = (query: string, changed: (query: string) => void): URLSearchParams => {
+  const params = new URLSearchParams();
+  attach(params, parseUrlencoded(query), changed);
+  return params;
+};
+export const resetParams = (params: URLSearchParams, query: string): void => replace(params, query);

@@ -1,0 +1,223 @@
+/**
+ * Bodies that cross bit by bit. A source is a host→guest stream: one `read` asks for one chunk. A sink is a guest→host
+ * stream: one `pull` from the host is answered by one chunk. Both die with their invocation.
+ */
+import { quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
+import { DOMException, describe } from './08-errors.ts';
+import { addChunk, copyBytes, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
+import { bytesOf } from './30-encoding.ts';
+import { cancelReader, getReader, ignore, type Reader, readFrom, type Stream } from './40-streams.ts';
+
+export const contextOver = (): Error =>
+  new DOMException('The request context is over: its invocation has ended', 'InvalidStateError');
+
+type Got = (bytes: Uint8Array | null, error: unknown, failed: boolean) => void;
+
+const sources = new SafeMap<number, Source>();
+
+export class Source implements Resource {
+  readonly sid: number;
+  readonly inv: Invocation;
+  #waiting: Got | null = null;
+  #ended = false;
+  #failed = false;
+  #error: unknown = undefined;
+
+  constructor(sid: number, inv: Invocation) {
+    this.sid = sid;
+    this.inv = inv;
+    sources.set(sid, this);
+    inv.hold(this);
+  }
+  /** Asks for the next chunk; one read at a time. `null`: the end. */
+  read(got: Got): void {
+    if (this.#failed) got(null, this.#error, true);
+    else if (this.#ended) got(null, undefined, false);
+    else {
+      this.#waiting = got;
+      emit(`{"c":"read","sid":${this.sid}}`);
+    }
+  }
+  deliver(bytes: Uint8Array | null): void {
+    const got = this.#waiting;
+    this.#waiting = null;
+    if (bytes === null) this.#end();
+    if (got !== null) got(bytes, undefined, false);
+  }
+  fail(error: unknown): void {
+    if (this.#ended || this.#failed) return;
+    this.#failed = true;
+    this.#error = error;
+    this.#end();
+    const got = this.#waiting;
+    this.#waiting = null;
+    if (got !== null) got(null, error, true);
+  }
+  cancel(): void {
+    if (this.#ended) return;
+    this.#end();
+    emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+  }
+  release(tell: boolean): void {
+    if (this.#ended) return;
+    if (tell) emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+    // A reader still waiting belongs to the invocation that is over: it never hears again.
+    this.#waiting = null;
+    this.fail(contextOver());
+  }
+  #end(): void {
+    this.#ended = true;
+    sources.delete(this.sid);
+    this.inv.drop(this);
+  }
+}
+
+export const deliverData = (sid: number, bytes: Uint8Array | null): void => {
+  const source = sources.get(sid);
+  if (source === undefined) return;
+  enter(source.inv);
+  source.deliver(bytes);
+};
+export const deliverBroken = (sid: number, message: string): void => {
+  const source = sources.get(sid);
+  if (source === undefined) return;
+  enter(source.inv);
+  source.fail(new TypeError(message));
+};
+
+/** Where a sink gets its chunks from. */
+export interface Feed {
+  pull(sink: Sink): void;
+  cancel(reason: unknown): void;
+}
+
+const sinks = new SafeMap<number, Sink>();
+let lastSid = -1;
+
+export class Sink implements Resource {
+  readonly sid: number;
+  readonly inv: Invocation;
+  readonly #feed: Feed;
+  readonly #ended: () => void;
+  #open = true;
+  #busy = false;
+
+  constructor(inv: Invocation, feed: Feed, ended: () => void) {
+    this.sid = lastSid += 2;
+    this.inv = inv;
+    this.#feed = feed;
+    this.#ended = ended;
+    sinks.set(this.sid, this);
+    inv.hold(this);
+  }
+  pull(): void {
+    if (!this.#open || this.#busy) return;
+    this.#busy = true;
+    this.#feed.pull(this);
+  }
+  data(bytes: Uint8Array): void {
+    if (!this.#open) return;
+    this.#busy = false;
+    try {
+      const chunk = addChunk(bytes);
+      emit(`{"c":"data","sid":${this.sid},"chunk":${chunk}}`);
+    } catch (error) {
+      this.#feed.cancel(error);
+      this.broken(error);
+    }
+  }
+  eof(): void {
+    if (!this.#open) return;
+    emitFinal(`{"c":"eof","sid":${this.sid}}`);
+    this.#close();
+  }
+  broken(error: unknown): void {
+    if (!this.#open) return;
+    const text = describe(error);
+    emitFinal(`{"c":"broken","sid":${this.sid},"message":${quote(`${text.name}: ${text.message}`)}}`);
+    this.#close();
+  }
+  /** The host's reader has gone. */
+  stop(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#feed.cancel(new DOMException('The reader of this stream has gone', 'AbortError'));
+    this.#open = true;
+    this.#close();
+  }
+  release(_tell: boolean): void {
+    this.#open = false;
+    sinks.delete(this.sid);
+  }
+  #close(): void {
+    this.#open = false;
+    sinks.delete(this.sid);
+    this.inv.drop(this);
+    this.#ended();
+  }
+}
+
+export const deliverPull = (sid: number): void => {
+  const sink = sinks.get(sid);
+  if (sink === undefined) return;
+  enter(sink.inv);
+  sink.pull();
+};
+export const deliverStop = (sid: number): void => {
+  const sink = sinks.get(sid);
+  if (sink === undefined) return;
+  enter(sink.inv);
+  sink.stop();
+};
+
+const pump = async (reader: Reader, sink: Sink): Promise<void> => {
+  try {
+    for (;;) {
+      const result = await readFrom(reader);
+      if (result.done) {
+        sink.eof();
+        return;
+      }
+      const value = result.value;
+      const bytes = bytesOf(value);
+      if (bytes === null || typedArrayName(value) !== 'Uint8Array') {
+        const error = new TypeError('A body stream must consist of Uint8Array chunks; encode text with TextEncoder');
+        ignore(cancelReader(reader, error));
+        sink.broken(error);
+        return;
+      }
+      if (viewByteLength(bytes) === 0) continue;
+      sink.data(copyBytes(bytes));
+      return;
+    }
+  } catch (error) {
+    sink.broken(error);
+  }
+};
+
+export const feedOfStream = (stream: Stream): Feed => {
+  const reader = getReader(stream);
+  return {
+    pull: (sink) => {
+      pump(reader, sink);
+    },
+    cancel: (reason) => {
+      ignore(cancelReader(reader, reason));
+    },
+  };
+};
+
+export const feedOfSource = (source: Source): Feed => ({
+  pull: (sink) => {
+    try {
+      source.read((bytes, error, failed) => {
+        if (failed) sink.broken(error);
+        else if (bytes === null) sink.eof();
+        else sink.data(bytes);
+      });
+    } catch (error) {
+      sink.broken(error);
+    }
+  },
+  cancel: () => source.cancel(),
+});

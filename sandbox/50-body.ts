@@ -1,0 +1,311 @@
+/** A body in whichever form it is cheapest to hold, and the methods Request and Response share. */
+import {
+  defineProperty,
+  isObject,
+  jsonParse,
+  List,
+  NativePromise,
+  NativeTypeError,
+  SYM_ASYNC_ITERATOR,
+  startsWith,
+  toLowerCase,
+  toWellFormed,
+  viewByteLength,
+} from './00-primordials.ts';
+import { notSupported } from './08-errors.ts';
+import { copyBytes } from './10-box.ts';
+import { bytesOf, utf8Decode, utf8Encode } from './30-encoding.ts';
+import { isSearchParams, parseUrlencoded, searchParamsText } from './35-search-params.ts';
+import {
+  byteEnqueue,
+  byteError,
+  finishBytes,
+  getReader,
+  isDisturbed,
+  isLocked,
+  isStream,
+  ReadableStream,
+  readFrom,
+  releaseReader,
+  type Stream,
+  tee,
+} from './40-streams.ts';
+import { getHeader, type HeaderState } from './45-headers.ts';
+import { type Blob, blobBytes, blobOf, isBlob, joinBytes, streamOfBytes } from './46-blob.ts';
+import { FormData, formEntries, isFormData } from './47-form-data.ts';
+import { readMultipart, writeMultipart } from './48-multipart.ts';
+import type { Source } from './49-pipes.ts';
+
+export const EMPTY = 0;
+export const TEXT = 1;
+export const BYTES = 2;
+export const STREAM = 3;
+export const SOURCE = 4;
+
+export class BodyState {
+  kind = EMPTY;
+  text = '';
+  bytes: Uint8Array | null = null;
+  stream: Stream | null = null;
+  source: Source | null = null;
+  used = false;
+  /** Content type that comes with the body, "" for none. */
+  type = '';
+}
+Object.setPrototypeOf(BodyState.prototype, null);
+
+export const textBody = (text: string, type: string): BodyState => {
+  const body = new BodyState();
+  body.kind = TEXT;
+  body.text = text;
+  body.type = type;
+  return body;
+};
+export const bytesBody = (bytes: Uint8Array, type: string): BodyState => {
+  const body = new BodyState();
+  body.kind = BYTES;
+  body.bytes = bytes;
+  body.type = type;
+  return body;
+};
+export const sourceBody = (source: Source): BodyState => {
+  const body = new BodyState();
+  body.kind = SOURCE;
+  body.source = source;
+  return body;
+};
+const streamBody = (stream: Stream): BodyState => {
+  const body = new BodyState();
+  body.kind = STREAM;
+  body.stream = stream;
+  return body;
+};
+
+export const extractBody = (init: unknown): BodyState => {
+  if (init === null || init === undefined) return new BodyState();
+  if (typeof init === 'string') return textBody(init, 'text/plain;charset=UTF-8');
+  if (isObject(init)) {
+    const bytes = bytesOf(init);
+    if (bytes !== null) return bytesBody(copyBytes(bytes), '');
+    if (isStream(init)) {
+      if (isLocked(init) || isDisturbed(init)) throw new NativeTypeError('The body stream is locked or has been read');
+      return streamBody(init);
+    }
+    if (isBlob(init)) return bytesBody(blobBytes(init), init.type);
+    if (isSearchParams(init)) {
+      return textBody(searchParamsText(init), 'application/x-www-form-urlencoded;charset=UTF-8');
+    }
+    if (isFormData(init)) {
+      const { bytes: data, type } = writeMultipart(init);
+      return bytesBody(data, type);
+    }
+    if (typeof (init as Partial<AsyncIterable<unknown>>)[SYM_ASYNC_ITERATOR] === 'function') {
+      return streamBody(ReadableStream.from(init as AsyncIterable<unknown>) as Stream);
+    }
+  }
+  return textBody(`${init as string}`, 'text/plain;charset=UTF-8');
+};
+
+const streamOfSource = (source: Source): Stream =>
+  new ReadableStream(
+    {
+      type: 'bytes',
+      pull: (controller: unknown) =>
+        new NativePromise<void>((resolve) => {
+          source.read((bytes, error, failed) => {
+            if (failed) byteError(controller, error);
+            else if (bytes === null) finishBytes(controller);
+            else byteEnqueue(controller, bytes);
+            resolve();
+          });
+        }),
+      cancel: () => source.cancel(),
+    } as never,
+    { highWaterMark: 0 } as never,
+  ) as Stream;
+
+/** The body as a stream object, made on first touch; `null` for an empty body. */
+export const bodyStream = (body: BodyState): Stream | null => {
+  if (body.stream !== null) return body.stream;
+  let stream: Stream;
+  switch (body.kind) {
+    case EMPTY:
+      return null;
+    case TEXT:
+      stream = streamOfBytes(utf8Encode(body.text));
+      break;
+    case BYTES:
+      stream = streamOfBytes(body.bytes as Uint8Array);
+      break;
+    default:
+      stream = streamOfSource(body.source as Source);
+  }
+  if (body.used) getReader(stream);
+  body.stream = stream;
+  // From here on whoever holds the stream may have read from it.
+  body.kind = STREAM;
+  return stream;
+};
+
+export const isUsed = (body: BodyState): boolean => body.used || (body.stream !== null && isDisturbed(body.stream));
+export const isUnusable = (body: BodyState): boolean => isUsed(body) || (body.stream !== null && isLocked(body.stream));
+
+const claim = (body: BodyState): void => {
+  if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
+  if (body.kind !== EMPTY) body.used = true;
+};
+
+const collectSource = (source: Source): Promise<Uint8Array> =>
+  new NativePromise((resolve, reject) => {
+    const parts = new List<Uint8Array>();
+    let total = 0;
+    const got = (bytes: Uint8Array | null, error: unknown, failed: boolean): void => {
+      if (failed) reject(error);
+      else if (bytes === null) resolve(joinBytes(parts, total));
+      else {
+        parts.push(bytes);
+        total += viewByteLength(bytes);
+        source.read(got);
+      }
+    };
+    source.read(got);
+  });
+
+const collectStream = async (stream: Stream): Promise<Uint8Array> => {
+  const reader = getReader(stream);
+  const parts = new List<Uint8Array>();
+  let total = 0;
+  for (;;) {
+    const result = await readFrom(reader);
+    if (result.done) break;
+    const bytes = bytesOf(result.value);
+    if (bytes === null) throw new NativeTypeError('A body stream must consist of Uint8Array chunks');
+    parts.push(copyBytes(bytes));
+    total += viewByteLength(bytes);
+  }
+  releaseReader(reader);
+  return joinBytes(parts, total);
+};
+
+/** The whole body; the result is the caller's own copy only if it says so. Rejects when it was read before. */
+export const takeBytes = async (body: BodyState): Promise<Uint8Array> => {
+  claim(body);
+  switch (body.kind) {
+    case EMPTY:
+      return utf8Encode('');
+    case TEXT:
+      return utf8Encode(body.text);
+    case BYTES:
+      return body.bytes as Uint8Array;
+    case SOURCE:
+      return await collectSource(body.source as Source);
+    default:
+      return await collectStream(body.stream as Stream);
+  }
+};
+
+export const takeText = async (body: BodyState): Promise<string> => {
+  if (body.kind === TEXT && body.stream === null) {
+    claim(body);
+    return toWellFormed(body.text);
+  }
+  if (body.kind === BYTES) {
+    claim(body);
+    return utf8Decode(body.bytes as Uint8Array);
+  }
+  return utf8Decode(await takeBytes(body));
+};
+
+/** For `clone()`: two bodies out of one. */
+export const cloneBody = (body: BodyState): BodyState => {
+  if (isUnusable(body)) throw new NativeTypeError('clone: the body has already been read or is locked');
+  const copy = new BodyState();
+  copy.type = body.type;
+  if (body.kind === EMPTY || body.kind === TEXT || body.kind === BYTES) {
+    copy.kind = body.kind;
+    copy.text = body.text;
+    copy.bytes = body.bytes;
+    return copy;
+  }
+  const branches = tee(bodyStream(body) as Stream);
+  body.stream = branches[0];
+  body.kind = STREAM;
+  copy.stream = branches[1];
+  copy.kind = STREAM;
+  return copy;
+};
+
+/** For `new Request(request)`: the body moves, the old one counts as read. */
+export const moveBody = (body: BodyState): BodyState => {
+  if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
+  const moved = new BodyState();
+  moved.kind = body.kind;
+  moved.text = body.text;
+  moved.bytes = body.bytes;
+  moved.stream = body.stream;
+  moved.source = body.source;
+  moved.type = body.type;
+  if (body.kind !== EMPTY) {
+    body.used = true;
+    body.stream = null;
+    body.kind = TEXT;
+  }
+  return moved;
+};
+
+interface HasBody {
+  readonly body: BodyState;
+  readonly headers: HeaderState;
+}
+
+/** Installs the body methods on Request or Response; `stateOf` throws for anything else. */
+export const installBody = (proto: object, stateOf: (self: unknown) => HasBody): void => {
+  const methods = {
+    get body(): Stream | null {
+      return bodyStream(stateOf(this).body);
+    },
+    get bodyUsed(): boolean {
+      return isUsed(stateOf(this).body);
+    },
+    async arrayBuffer(): Promise<ArrayBuffer> {
+      const bytes = copyBytes(await takeBytes(stateOf(this).body));
+      return bytes.buffer as ArrayBuffer;
+    },
+    async bytes(): Promise<Uint8Array> {
+      return copyBytes(await takeBytes(stateOf(this).body));
+    },
+    async text(): Promise<string> {
+      return await takeText(stateOf(this).body);
+    },
+    async json(): Promise<unknown> {
+      return jsonParse(await takeText(stateOf(this).body));
+    },
+    async blob(): Promise<Blob> {
+      const state = stateOf(this);
+      const type = getHeader(state.headers, 'content-type') ?? '';
+      return blobOf(copyBytes(await takeBytes(state.body)), toLowerCase(type));
+    },
+    async formData(): Promise<FormData> {
+      const state = stateOf(this);
+      const type = getHeader(state.headers, 'content-type') ?? '';
+      const lower = toLowerCase(type);
+      if (startsWith(lower, 'multipart/form-data')) return readMultipart(await takeBytes(state.body), type);
+      if (!startsWith(lower, 'application/x-www-form-urlencoded')) {
+        throw type === ''
+          ? new NativeTypeError('formData: the body has no content-type')
+          : notSupported(`formData() of content-type '${type}'`);
+      }
+      const pairs = parseUrlencoded(await takeText(state.body));
+      const form = new FormData();
+      const entries = formEntries(form);
+      for (let i = 0; i < pairs.length; i += 2)
+        entries.push({ name: pairs[i] as string, value: pairs[i + 1] as string });
+      return form;
+    },
+  };
+  const names = ['body', 'bodyUsed', 'arrayBuffer', 'bytes', 'text', 'json', 'blob', 'formData'];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    defineProperty(proto, name, Object.getOwnPropertyDescriptor(methods, name) as PropertyDescriptor);
+  }
+};

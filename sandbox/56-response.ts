@@ -1,0 +1,148 @@
+/** Response, its statics, and what leaves of it: the host only ever sees the internal state, never a getter. */
+import {
+  charCodeAt,
+  isInteger,
+  isObject,
+  mathTrunc,
+  NativeRangeError,
+  NativeTypeError,
+  stringify,
+  toNum,
+} from './00-primordials.ts';
+import { enumerable, expose } from './04-globals.ts';
+import { parseParts } from './36-url.ts';
+import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
+import { BodyState, cloneBody, extractBody, installBody, textBody } from './50-body.ts';
+
+export class ResponseState {
+  status = 200;
+  statusText = '';
+  headers: HeaderState;
+  headersObject: Headers | null = null;
+  body: BodyState;
+  url = '';
+  redirected = false;
+  type = 'default';
+
+  constructor(headers: HeaderState, body: BodyState) {
+    this.headers = headers;
+    this.body = body;
+  }
+}
+Object.setPrototypeOf(ResponseState.prototype, null);
+
+const RAW = {};
+let stateOf: (response: Response) => ResponseState;
+let hasState: (value: object) => boolean;
+
+const nullBody = (status: number): boolean => status === 101 || status === 204 || status === 205 || status === 304;
+
+const checkStatus = (value: unknown): number => {
+  const status = typeof value === 'number' ? mathTrunc(value) : mathTrunc(toNum(value));
+  if (!isInteger(status) || status < 200 || status > 599) {
+    throw new NativeRangeError(`Response: the status must be between 200 and 599`);
+  }
+  return status;
+};
+
+const checkReason = (value: unknown): string => {
+  const text = `${value as string}`;
+  for (let i = 0; i < text.length; i++) {
+    const c = charCodeAt(text, i);
+    if ((c < 32 && c !== 9) || c === 127 || c > 255) throw new NativeTypeError('Response: statusText is not valid');
+  }
+  return text;
+};
+
+const build = (body: BodyState, init: unknown): ResponseState => {
+  const state = new ResponseState(new HeaderState(''), body);
+  if (init !== undefined && init !== null) {
+    if (!isObject(init)) throw new NativeTypeError('Response: the init must be an object');
+    const { status, statusText, headers } = init as { status?: unknown; statusText?: unknown; headers?: unknown };
+    if (status !== undefined) state.status = checkStatus(status);
+    if (statusText !== undefined) state.statusText = checkReason(statusText);
+    if (headers !== undefined) fillHeaders(state.headers, headers);
+  }
+  if (body.kind !== 0 && nullBody(state.status)) {
+    throw new NativeTypeError(`Response: a response with status ${state.status} cannot have a body`);
+  }
+  if (body.type !== '') defaultHeader(state.headers, 'content-type', body.type);
+  return state;
+};
+
+export class Response {
+  readonly #state: ResponseState;
+
+  static {
+    stateOf = (response) => response.#state;
+    hasState = (value) => #state in value;
+  }
+
+  constructor(body?: unknown, init?: unknown) {
+    this.#state = body === RAW ? (init as ResponseState) : build(extractBody(body), init);
+  }
+  get status(): number {
+    return this.#state.status;
+  }
+  get ok(): boolean {
+    return this.#state.status >= 200 && this.#state.status <= 299;
+  }
+  get statusText(): string {
+    return this.#state.statusText;
+  }
+  get headers(): Headers {
+    return (this.#state.headersObject ??= wrapHeaders(this.#state.headers));
+  }
+  get url(): string {
+    return this.#state.url;
+  }
+  get redirected(): boolean {
+    return this.#state.redirected;
+  }
+  get type(): string {
+    return this.#state.type;
+  }
+  clone(): Response {
+    const from = this.#state;
+    const state = new ResponseState(copyState(from.headers), cloneBody(from.body));
+    state.status = from.status;
+    state.statusText = from.statusText;
+    state.url = from.url;
+    state.redirected = from.redirected;
+    state.type = from.type;
+    state.headers.immutable = from.headers.immutable;
+    return wrapResponse(state);
+  }
+  static json(data: unknown, init?: unknown): Response {
+    const text = stringify(data) as string | undefined;
+    if (text === undefined) throw new NativeTypeError('Response.json: the value cannot be represented as JSON');
+    return wrapResponse(build(textBody(text, 'application/json'), init));
+  }
+  static redirect(url: unknown, status: unknown = 302): Response {
+    const parts = parseParts(`${url as string}`, '');
+    if (parts === null) throw new NativeTypeError('Response.redirect: the URL must be absolute');
+    const code = toNum(status);
+    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308) {
+      throw new NativeRangeError('Response.redirect: the status must be 301, 302, 303, 307 or 308');
+    }
+    const state = new ResponseState(new HeaderState(`location\n${parts[0] as string}`), new BodyState());
+    state.status = code;
+    state.headers.immutable = true;
+    return wrapResponse(state);
+  }
+  static error(): Response {
+    const state = new ResponseState(new HeaderState(''), new BodyState());
+    state.status = 0;
+    state.type = 'error';
+    state.headers.immutable = true;
+    return wrapResponse(state);
+  }
+}
+installBody(Response.prototype, (self) => stateOf(self as Response));
+enumerable(Response.prototype, ['status', 'ok', 'statusText', 'headers', 'url', 'redirected', 'type', 'clone']);
+enumerable(Response, ['json', 'redirect', 'error']);
+expose('Response', Response);
+
+export const isResponse = (value: unknown): value is Response => isObject(value) && hasState(value);
+export const responseState = (response: Response): ResponseState => stateOf(response);
+export const wrapResponse = (state: ResponseState): Response => new Response(RAW, state);

@@ -1,0 +1,272 @@
+/**
+ * console: formatted here, inside the turn, one call one record. Control characters other than line feed and tab are
+ * escaped, so no guest can forge a line or move a terminal's cursor; a line is cut before it crosses.
+ */
+import type { LogLevel } from '../src/contract/turn.ts';
+import {
+  charCodeAt,
+  defineProperty,
+  exec,
+  isObject,
+  NativeError,
+  numberToString,
+  objectKeys,
+  padStart,
+  repeatString,
+  SafeMap,
+  slice,
+  stringify,
+  toNum,
+  toStr,
+  toWellFormed,
+} from './00-primordials.ts';
+import { describe } from './08-errors.ts';
+import { current, log } from './10-box.ts';
+import { turnNow } from './12-clock.ts';
+import { inspect } from './62-inspect.ts';
+
+/** Characters of one line that cross. */
+const MAX_LINE = 64 * 1024;
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/;
+
+const escapeControls = (text: string): string => {
+  if (exec(CONTROL, text) === null) return text;
+  let out = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = charCodeAt(text, i);
+    const control = (c < 32 && c !== 9 && c !== 10) || (c >= 127 && c < 160);
+    if (control) out += `\\x${padStart(numberToString(c as unknown as number, 16), 2, '0')}`;
+    else if (c === 0x2028 || c === 0x2029) out += `\\u${numberToString(c as unknown as number, 16)}`;
+    else out += text[i] as string;
+  }
+  return out;
+};
+
+const directive = (kind: string, value: unknown): string | null => {
+  switch (kind) {
+    case 's':
+      return typeof value === 'string' ? value : inspect(value);
+    case 'd':
+    case 'i': {
+      if (isObject(value) || typeof value === 'symbol') return 'NaN';
+      if (typeof value === 'bigint') return `${toStr(value)}n`;
+      const n = toNum(value);
+      return toStr(kind === 'i' ? (n < 0 ? mathCeil(n) : mathFloor(n)) : n);
+    }
+    case 'f':
+      return typeof value === 'symbol' || isObject(value) ? 'NaN' : toStr(toNum(value));
+    case 'j':
+      try {
+        return toStr(stringify(value));
+      } catch {
+        return '[Circular]';
+      }
+    case 'o':
+    case 'O':
+      return inspect(value, true);
+    case 'c':
+      return '';
+    default:
+      return null;
+  }
+};
+const mathFloor = Math.floor;
+const mathCeil = Math.ceil;
+
+const format = (args: unknown[]): string => {
+  let out = '';
+  let next = 0;
+  const first = args[0];
+  if (args.length > 1 && typeof first === 'string') {
+    next = 1;
+    let at = 0;
+    for (let i = 0; i < first.length - 1; i++) {
+      if (first[i] !== '%') continue;
+      const kind = first[i + 1] as string;
+      if (kind === '%') {
+        out += `${slice(first, at, i)}%`;
+      } else {
+        if (next >= args.length) continue;
+        const text = directive(kind, args[next]);
+        if (text === null) continue;
+        next++;
+        out += slice(first, at, i) + text;
+      }
+      at = i + 2;
+      i++;
+    }
+    out += slice(first, at);
+  }
+  for (let i = next; i < args.length && out.length <= MAX_LINE; i++) {
+    if (i > 0) out += ' ';
+    out += inspect(args[i]);
+  }
+  return out;
+};
+
+let depth = 0;
+
+const write = (level: LogLevel, text: string): void => {
+  let line = text;
+  if (depth > 0) {
+    const pad = repeatString('  ', depth);
+    let out = pad;
+    for (let i = 0; i < line.length && i < MAX_LINE; i++) out += line[i] === '\n' ? `\n${pad}` : (line[i] as string);
+    line = out;
+  }
+  if (line.length > MAX_LINE) line = slice(line, 0, MAX_LINE);
+  line = escapeControls(line);
+  if (line.length > MAX_LINE) line = `${slice(line, 0, MAX_LINE - 15)}… (line is cut)`;
+  log(current, level, toWellFormed(line));
+};
+
+const line = (level: LogLevel, args: unknown[]): void => {
+  if (!current.logOpen) return;
+  try {
+    write(level, format(args));
+  } catch (error) {
+    write(level, `[console could not format this: ${describe(error).message}]`);
+  }
+};
+
+const counts = new SafeMap<string, number>();
+const starts = new SafeMap<string, number>();
+const labelOf = (label: unknown): string => (label === undefined ? 'default' : slice(`${label as string}`, 0, 1000));
+const bounded = (map: SafeMap<string, number>): boolean => map.size < 1000;
+
+const table = (rows: unknown): string => {
+  const columns = new SafeMap<string, number>();
+  const names: string[] = [];
+  const cells: { index: string; row: unknown }[] = [];
+  const put = (list: unknown[], value: unknown): void => {
+    defineProperty(list, list.length, { value, writable: true, enumerable: true, configurable: true });
+  };
+  const keys = objectKeys(rows as object);
+  for (let i = 0; i < keys.length && i < 1000; i++) {
+    const row = (rows as Record<string, unknown>)[keys[i] as string];
+    put(cells, { index: keys[i], row });
+    if (!isObject(row)) continue;
+    const fields = objectKeys(row);
+    for (let j = 0; j < fields.length && j < 50; j++) {
+      const field = fields[j] as string;
+      if (columns.has(field)) continue;
+      columns.set(field, names.length);
+      put(names, field);
+    }
+  }
+  let out = '(index)';
+  for (let i = 0; i < names.length; i++) out += `\t${names[i] as string}`;
+  let values = false;
+  for (let i = 0; i < cells.length; i++) values ||= !isObject((cells[i] as { row: unknown }).row);
+  if (values) out += '\tValues';
+  for (let i = 0; i < cells.length; i++) {
+    const { index, row } = cells[i] as { index: string; row: unknown };
+    out += `\n${index}`;
+    for (let j = 0; j < names.length; j++) {
+      const name = names[j] as string;
+      out += `\t${isObject(row) && name in row ? inspect((row as Record<string, unknown>)[name], true) : ''}`;
+    }
+    if (!isObject(row)) out += `\t${inspect(row, true)}`;
+  }
+  return out;
+};
+
+const methods: Record<string, (...args: unknown[]) => void> = {
+  log: (...args) => line('info', args),
+  info: (...args) => line('info', args),
+  debug: (...args) => line('debug', args),
+  warn: (...args) => line('warn', args),
+  error: (...args) => line('error', args),
+  trace: (...args) => {
+    const error = new NativeError();
+    defineProperty(error, 'name', { value: 'Trace' });
+    const { stack } = describe(error);
+    line('debug', [`Trace${args.length > 0 ? `: ${format(args)}` : ''}${slice(stack, 5)}`]);
+  },
+  dir: (value) => line('info', [inspect(value, true)]),
+  dirxml: (...args) => line('info', args),
+  table: (rows) => {
+    if (!isObject(rows)) line('info', [rows]);
+    else {
+      try {
+        write('info', table(rows));
+      } catch {
+        line('info', [rows]);
+      }
+    }
+  },
+  assert: (condition, ...args) => {
+    if (condition) return;
+    if (typeof args[0] === 'string') args[0] = `Assertion failed: ${args[0]}`;
+    else if (args.length === 0) {
+      line('error', ['Assertion failed']);
+      return;
+    } else write('error', `Assertion failed: ${format(args)}`);
+    if (typeof args[0] === 'string') line('error', args);
+  },
+  count: (label) => {
+    const name = labelOf(label);
+    const n = (counts.get(name) ?? 0) + 1;
+    if (n > 1 || bounded(counts)) counts.set(name, n);
+    write('info', `${name}: ${n}`);
+  },
+  countReset: (label) => {
+    counts.delete(labelOf(label));
+  },
+  time: (label) => {
+    const name = labelOf(label);
+    if (starts.has(name)) write('warn', `Timer '${name}' already exists`);
+    else if (bounded(starts)) starts.set(name, turnNow());
+  },
+  timeLog: (label, ...args) => {
+    const name = labelOf(label);
+    const start = starts.get(name);
+    if (start === undefined) write('warn', `Timer '${name}' does not exist`);
+    else write('info', `${name}: ${turnNow() - start}ms${args.length > 0 ? ` ${format(args)}` : ''}`);
+  },
+  timeEnd: (label) => {
+    const name = labelOf(label);
+    const start = starts.get(name);
+    if (start === undefined) write('warn', `Timer '${name}' does not exist`);
+    else write('info', `${name}: ${turnNow() - start}ms`);
+    starts.delete(name);
+  },
+  group: (...args) => {
+    if (args.length > 0) line('info', args);
+    if (depth < 20) depth++;
+  },
+  groupCollapsed: (...args) => {
+    if (args.length > 0) line('info', args);
+    if (depth < 20) depth++;
+  },
+  groupEnd: () => {
+    if (depth > 0) depth--;
+  },
+  clear: () => {},
+};
+
+const consoleObject = Object.create({}) as object;
+{
+  const names = Object.keys(methods);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const value = methods[name] as object;
+    defineProperty(value, 'name', { value: name, configurable: true });
+    defineProperty(consoleObject, name, { value, writable: true, enumerable: true, configurable: true });
+  }
+  defineProperty(consoleObject, Symbol.toStringTag, { value: 'console', configurable: true });
+}
+
+/** V8 puts its own silent console on every context; ours replaces it at boot. */
+export const installConsole = (): void => {
+  defineProperty(globalThis, 'console', {
+    value: consoleObject,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
+};
+/** Groups do not leak into the next invocation. */
+export const resetGroups = (): void => {
+  depth = 0;
+};

@@ -1,0 +1,234 @@
+/** structuredClone, after the HTML standard's serialise and deserialise steps in one walk; transfers ArrayBuffers. */
+import {
+  bufferByteLength,
+  dataViewBuffer,
+  dataViewByteLength,
+  dataViewByteOffset,
+  dateGetTime,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  hasOwn,
+  isArray,
+  isObject,
+  isView,
+  List,
+  mapForEach,
+  mapGetSize,
+  mapSet,
+  NativeArrayBuffer,
+  NativeDate,
+  NativeMap,
+  NativeRegExp,
+  NativeSet,
+  NativeTypeError,
+  nativeDataView,
+  objectKeys,
+  objectToString,
+  reflectConstruct,
+  regexpFlags,
+  regexpSource,
+  SafeMap,
+  setAdd,
+  setForEach,
+  setGetSize,
+  typedArrayName,
+  typedSet,
+  U8,
+  uncurry,
+  viewBuffer,
+  viewByteOffset,
+  viewLength,
+} from './00-primordials.ts';
+import { exposeFunction } from './04-globals.ts';
+import { DOMException } from './08-errors.ts';
+import { isArrayBuffer } from './30-encoding.ts';
+import { type Blob, blobBytes, blobOf, File, isBlob, isFile } from './46-blob.ts';
+
+const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
+const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
+type ErrorName = keyof typeof ERRORS;
+const typedArrays = new SafeMap<string, new (...args: never[]) => object>();
+for (const each of [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+]) {
+  typedArrays.set(each.name, each as never);
+}
+const toObject = Object;
+const unboxers = new List<(value: object) => unknown>();
+for (const each of [Boolean, Number, String, BigInt]) unboxers.push(uncurry(each.prototype.valueOf as never) as never);
+
+const refuse = (value: unknown): never => {
+  let what = typeof value as string;
+  if (what === 'object') what = objectToString(value);
+  throw new DOMException(`${what} could not be cloned`, 'DataCloneError');
+};
+
+const test = (check: (value: object) => unknown, value: object): boolean => {
+  try {
+    check(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const isErrorObject = (value: object): boolean => {
+  if (!hasOwn(value, 'stack') && !hasOwn(value, 'message')) return false;
+  let at = getPrototypeOf(value) as object | null;
+  for (let i = 0; i < 20 && at !== null; i++) {
+    if (at === Error.prototype) return true;
+    at = getPrototypeOf(at) as object | null;
+  }
+  return false;
+};
+
+type Seen = SafeMap<object, unknown>;
+
+const cloneBuffer = (buffer: ArrayBuffer, seen: Seen): ArrayBuffer => {
+  const known = seen.get(buffer);
+  if (known !== undefined) return known as ArrayBuffer;
+  const copy = new NativeArrayBuffer(bufferByteLength(buffer));
+  typedSet(new U8(copy), new U8(buffer));
+  seen.set(buffer, copy);
+  return copy;
+};
+
+const cloneError = (value: object, seen: Seen): object => {
+  let name = 'Error';
+  const given = (value as { name?: unknown }).name;
+  if (typeof given === 'string' && hasOwn(ERRORS, given)) name = given;
+  const message = getOwnPropertyDescriptor(value, 'message');
+  const stack = getOwnPropertyDescriptor(value, 'stack');
+  const copy = reflectConstruct(ERRORS[name as ErrorName], []) as object;
+  seen.set(value, copy);
+  const put = (key: string, item: unknown): void => {
+    defineProperty(copy, key, { value: item, writable: true, configurable: true, enumerable: false });
+  };
+  if (message !== undefined && 'value' in message) put('message', `${message.value as string}`);
+  const text = stack === undefined ? undefined : (value as { stack?: unknown }).stack;
+  put('stack', typeof text === 'string' ? text : '');
+  if (hasOwn(value, 'cause')) put('cause', clone((value as { cause?: unknown }).cause, seen));
+  return copy;
+};
+
+const cloneProperties = (from: object, to: object, seen: Seen): void => {
+  const names = objectKeys(from);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    if (!hasOwn(from, name)) continue;
+    const value = clone((from as Record<string, unknown>)[name], seen);
+    defineProperty(to, name, { value, writable: true, enumerable: true, configurable: true });
+  }
+};
+
+const clone = (value: unknown, seen: Seen): unknown => {
+  if (!isObject(value)) {
+    if (typeof value === 'symbol') refuse(value);
+    return value;
+  }
+  if (typeof value === 'function') return refuse(value);
+  if (seen.has(value)) return seen.get(value);
+  const remember = <T>(copy: T): T => {
+    seen.set(value, copy);
+    return copy;
+  };
+  if (isArray(value)) {
+    const copy = remember([] as unknown[]);
+    copy.length = value.length;
+    cloneProperties(value, copy, seen);
+    return copy;
+  }
+  if (isView(value)) {
+    const kind = typedArrayName(value);
+    if (kind === undefined) {
+      const buffer = cloneBuffer(dataViewBuffer(value), seen);
+      return remember(new nativeDataView(buffer, dataViewByteOffset(value), dataViewByteLength(value)));
+    }
+    const ctor = typedArrays.get(kind);
+    if (ctor === undefined) return refuse(value);
+    const buffer = cloneBuffer(viewBuffer(value), seen);
+    return remember(reflectConstruct(ctor, [buffer, viewByteOffset(value), viewLength(value)]) as unknown);
+  }
+  if (isArrayBuffer(value)) return cloneBuffer(value, seen);
+  if (test(dateGetTime as never, value)) return remember(new NativeDate(dateGetTime(value as Date)));
+  if (hasOwn(value, 'lastIndex') && test(regexpSource, value)) {
+    return remember(new NativeRegExp(regexpSource(value), regexpFlags(value)));
+  }
+  if (test(mapGetSize, value)) {
+    const copy = remember(new NativeMap());
+    const items = new List<unknown>();
+    mapForEach(value, (item, key) => items.push(key, item));
+    for (let i = 0; i < items.length; i += 2) mapSet(copy as never, clone(items[i], seen), clone(items[i + 1], seen));
+    return copy;
+  }
+  if (test(setGetSize, value)) {
+    const copy = remember(new NativeSet());
+    const items = new List<unknown>();
+    setForEach(value, (item) => items.push(item));
+    for (let i = 0; i < items.length; i++) setAdd(copy as never, clone(items[i], seen));
+    return copy;
+  }
+  if (isFile(value)) {
+    const { name, type, lastModified } = value;
+    return remember(new File([blobBytes(value)], name, { type, lastModified }));
+  }
+  if (isBlob(value)) return remember(blobOf(blobBytes(value), (value as Blob).type));
+  for (let i = 0; i < unboxers.length; i++) {
+    const unbox = unboxers[i] as (value: object) => unknown;
+    if (test(unbox, value)) return remember(toObject(unbox(value)));
+  }
+  if (isErrorObject(value)) return cloneError(value, seen);
+  const tag = objectToString(value);
+  const proto = getPrototypeOf(value) as object | null;
+  const platform = tag !== '[object Object]' && proto !== null && proto !== Object.prototype;
+  if (
+    platform &&
+    (tag === '[object Promise]' ||
+      tag === '[object WeakMap]' ||
+      tag === '[object WeakSet]' ||
+      tag === '[object WeakRef]' ||
+      !plainTag(tag))
+  ) {
+    return refuse(value);
+  }
+  const copy = remember({});
+  cloneProperties(value, copy, seen);
+  return copy;
+};
+
+/** Tags a user's own class may carry; everything the platform names itself is refused. */
+const plainTag = (tag: string): boolean => tag === '[object Object]' || tag === '[object Arguments]';
+
+exposeFunction('structuredClone', (...args: unknown[]) => {
+  if (args.length === 0) throw new NativeTypeError('structuredClone: 1 argument required');
+  const seen: Seen = new SafeMap();
+  const options = args[1] as { transfer?: unknown } | null | undefined;
+  const transfer = options === null || options === undefined ? undefined : options.transfer;
+  const list = new List<ArrayBuffer>();
+  if (transfer !== undefined) {
+    for (const each of transfer as Iterable<unknown>) {
+      if (!isArrayBuffer(each)) {
+        throw new DOMException('structuredClone: only an ArrayBuffer can be transferred here', 'DataCloneError');
+      }
+      for (let i = 0; i < list.length; i++) {
+        if (list[i] === each) throw new DOMException('structuredClone: a buffer is listed twice', 'DataCloneError');
+      }
+      list.push(each);
+    }
+  }
+  for (let i = 0; i < list.length; i++) cloneBuffer(list[i] as ArrayBuffer, seen);
+  const copy = clone(args[0], seen);
+  for (let i = 0; i < list.length; i++) transferBuffer(list[i] as ArrayBuffer);
+  return copy;
+});

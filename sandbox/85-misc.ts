@@ -1,0 +1,139 @@
+/** self, navigator, reportError, and the encoding streams: small things that need most of the rest. */
+import { defineProperty, freeze, NativeTypeError, reflectApply } from './00-primordials.ts';
+import { enumerable, expose, exposeFunction } from './04-globals.ts';
+import { DOMException } from './08-errors.ts';
+import { stray } from './10-box.ts';
+import { EventTarget } from './20-events.ts';
+import { TextDecoder, utf8Encode } from './30-encoding.ts';
+import { type ReadableStream, TransformStream, transformEnqueue } from './40-streams.ts';
+
+defineProperty(globalThis, 'self', { value: globalThis, writable: true, enumerable: true, configurable: true });
+
+const TOKEN = {};
+class Navigator {
+  constructor(token?: unknown) {
+    if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
+  }
+  get userAgent(): string {
+    return 'isolane';
+  }
+  get language(): string {
+    return 'en';
+  }
+  get languages(): readonly string[] {
+    return freeze(['en']);
+  }
+  get hardwareConcurrency(): number {
+    return 1;
+  }
+}
+enumerable(Navigator.prototype, ['userAgent', 'language', 'languages', 'hardwareConcurrency']);
+expose('Navigator', Navigator);
+const navigator = new Navigator(TOKEN);
+defineProperty(globalThis, 'navigator', { get: () => navigator, enumerable: true, configurable: true });
+
+exposeFunction('reportError', (error: unknown) => stray(error));
+
+/** The global object is an event target in name: `addEventListener('fetch', …)` gets a clear answer. */
+const target = new EventTarget();
+const onGlobal = (name: 'addEventListener' | 'removeEventListener' | 'dispatchEvent'): void => {
+  const method = EventTarget.prototype[name] as (...args: unknown[]) => unknown;
+  exposeFunction(name, (...args: unknown[]) => {
+    if (name === 'addEventListener' && args[0] === 'fetch') {
+      throw new NativeTypeError(
+        "addEventListener('fetch', …) is the old service-worker form; export default { fetch(request, env, ctx) { … } }",
+      );
+    }
+    return reflectApply(method, target, args);
+  });
+};
+onGlobal('addEventListener');
+onGlobal('removeEventListener');
+onGlobal('dispatchEvent');
+
+type Transform = InstanceType<typeof TransformStream>;
+
+class TextEncoderStream {
+  readonly #pipe: Transform;
+  /** A high surrogate that waits for its partner. */
+  #high = '';
+  constructor() {
+    this.#pipe = new TransformStream({
+      transform: (chunk: unknown, controller: unknown) => {
+        let text = this.#high + `${chunk as string}`;
+        this.#high = '';
+        const last = text.length > 0 ? text.charCodeAt(text.length - 1) : 0;
+        if (last >= 0xd800 && last < 0xdc00) {
+          this.#high = text[text.length - 1] as string;
+          text = text.slice(0, -1);
+        }
+        if (text !== '') transformEnqueue(controller, utf8Encode(text));
+      },
+      flush: (controller: unknown) => {
+        if (this.#high !== '') transformEnqueue(controller, utf8Encode('\ufffd'));
+      },
+    } as never);
+  }
+  get encoding(): string {
+    return 'utf-8';
+  }
+  get readable(): ReadableStream {
+    return this.#pipe.readable;
+  }
+  get writable(): unknown {
+    return this.#pipe.writable;
+  }
+}
+enumerable(TextEncoderStream.prototype, ['encoding', 'readable', 'writable']);
+expose('TextEncoderStream', TextEncoderStream);
+
+class TextDecoderStream {
+  readonly #pipe: Transform;
+  readonly #decoder: TextDecoder;
+  constructor(label: unknown = 'utf-8', options?: { fatal?: unknown; ignoreBOM?: unknown }) {
+    const decoder = new TextDecoder(label, options);
+    this.#decoder = decoder;
+    this.#pipe = new TransformStream({
+      transform: (chunk: unknown, controller: unknown) => {
+        const text = reflectApply(decode, decoder, [chunk, { stream: true }]) as string;
+        if (text !== '') transformEnqueue(controller, text);
+      },
+      flush: (controller: unknown) => {
+        const text = reflectApply(decode, decoder, []) as string;
+        if (text !== '') transformEnqueue(controller, text);
+      },
+    } as never);
+  }
+  get encoding(): string {
+    return this.#decoder.encoding;
+  }
+  get fatal(): boolean {
+    return this.#decoder.fatal;
+  }
+  get ignoreBOM(): boolean {
+    return this.#decoder.ignoreBOM;
+  }
+  get readable(): ReadableStream {
+    return this.#pipe.readable;
+  }
+  get writable(): unknown {
+    return this.#pipe.writable;
+  }
+}
+const decode = TextDecoder.prototype.decode as (...args: unknown[]) => unknown;
+enumerable(TextDecoderStream.prototype, ['encoding', 'fatal', 'ignoreBOM', 'readable', 'writable']);
+expose('TextDecoderStream', TextDecoderStream);
+
+/** Named but not there yet: a clear sentence instead of a ReferenceError. */
+const later = (name: string): void => {
+  const { [name]: stub } = {
+    [name]: class {
+      constructor() {
+        throw new DOMException(`${name} arrives with the complete guest runtime`, 'NotSupportedError');
+      }
+    },
+  };
+  expose(name, stub);
+};
+later('CompressionStream');
+later('DecompressionStream');

@@ -1,0 +1,148 @@
+/**
+ * The prelude's way in: one global, `__isolane`, that boot deletes. Boot takes the host's functions, load the facts of
+ * the function, turn the events. Nothing before boot needs a clock, randomness or the host, so the script may sit in a
+ * startup snapshot.
+ */
+import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { removeGlobals, runFinalizers } from './05-hardening.ts';
+import { describe } from './08-errors.ts';
+import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
+import { setNow, setOrigin } from './12-clock.ts';
+import { carryContext } from './14-context.ts';
+import { loaded, setWake, tick } from './21-timers.ts';
+import './23-event-classes.ts';
+import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
+import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { installConsole, resetGroups } from './63-console.ts';
+import './65-crypto.ts';
+import './70-structured-clone.ts';
+import './85-misc.ts';
+import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
+
+const NAME = '__isolane';
+const REGISTER = '__isolane_register';
+
+const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
+  switch (event.e) {
+    case 'fetch':
+      resetGroups();
+      startRequest(event, chunks);
+      return;
+    case 'scheduled':
+      startScheduled(event);
+      return;
+    case 'response':
+      deliverResponse(event, chunks);
+      return;
+    case 'response-error':
+      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      return;
+    case 'data':
+      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
+      return;
+    case 'eof':
+      deliverData(event.sid, null);
+      return;
+    case 'broken':
+      deliverBroken(event.sid, event.message);
+      return;
+    case 'pull':
+      deliverPull(event.sid);
+      return;
+    case 'stop':
+      deliverStop(event.sid);
+      return;
+    case 'abort':
+      abortInvocation(event.inv);
+      return;
+    case 'forget':
+      forgetInvocation(event.inv);
+      return;
+    case 'tick':
+      tick();
+      return;
+    default:
+      event satisfies never;
+  }
+};
+
+const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): TurnBox => {
+  if (eventsJson === 'peek') return box;
+  beginTurn();
+  setNow(nowEpochMs);
+  setWake();
+  runFinalizers((error) => stray(error, topLevel));
+  const events = jsonParse(eventsJson) as TurnEvent[];
+  const count = events.length;
+  for (let i = 0; i < count; i++) {
+    if (limits.concurrency > 1) enter(topLevel);
+    try {
+      deliver(events[i] as TurnEvent, chunks);
+    } catch (error) {
+      stray(error);
+    }
+  }
+  if (limits.concurrency > 1) enter(topLevel);
+  return box;
+};
+
+const register =
+  (handler: GuestFacts['handler']) =>
+  (module: object): void => {
+    let result: { handlers: string; problem: string | null };
+    try {
+      result =
+        handler === 'lambda'
+          ? { handlers: '', problem: 'handler "lambda" arrives with the guest runtime; use handler "fetch" for now' }
+          : adopt(module);
+    } catch (error) {
+      result = { handlers: '', problem: `the default export cannot be read: ${describe(error).message}` };
+    }
+    loaded();
+    emit(
+      `{"c":"ready","handlers":[${result.handlers}]${result.problem === null ? '' : `,"problem":${quote(result.problem)}`}}`,
+    );
+  };
+
+const load = (factsJson: string): void => {
+  const facts = jsonParse(factsJson) as GuestFacts;
+  setLimits(facts);
+  const now = host().now();
+  setNow(now);
+  setOrigin(now);
+  const env = {};
+  const names = objectKeys(facts.env);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    defineProperty(env, name, { value: facts.env[name], writable: true, enumerable: true, configurable: true });
+  }
+  for (let i = 0; i < facts.services.length; i++) {
+    const name = facts.services[i] as string;
+    defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
+  }
+  program.env = env;
+  if (facts.concurrency > 1) carryContext();
+  defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
+};
+
+const boot = (
+  log: GuestHooks['log'],
+  now: GuestHooks['now'],
+  random: GuestHooks['random'],
+  uuid: GuestHooks['uuid'],
+  encodeUtf8: GuestHooks['encodeUtf8'],
+  decode: GuestHooks['decode'],
+  encodingName: GuestHooks['encodingName'],
+  parseUrl: GuestHooks['parseUrl'],
+  setUrl: GuestHooks['setUrl'],
+  subtle: GuestHooks['subtle'],
+): { load: typeof load; turn: typeof turn } => {
+  if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
+  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  removeGlobals();
+  installConsole();
+  return { load, turn };
+};
+
+defineProperty(globalThis, NAME, { value: boot, configurable: true });

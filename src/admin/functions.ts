@@ -1,0 +1,106 @@
+/**
+ * `/v1/functions`: what runs, and calling one. Shows names of environment variables, never values, and no path of this
+ * machine. The answer of an invocation is wrapped in JSON: a function's own headers or HTML must not come from the
+ * origin of the console, whose token they could read.
+ */
+import { Hono } from 'hono';
+import { HostError } from '../contract/errors.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import type { HeaderList } from '../contract/invocation.ts';
+import type { AdminEnv } from './guard.ts';
+import { needs } from './guard.ts';
+import { nearest } from './nearest.ts';
+import type { AdminPorts, FunctionView, InvokeAnswer } from './ports.ts';
+import { readQuery } from './query.ts';
+
+/** Of the caller's headers, what the function may see: never the admin plane's own credentials. */
+const FORWARDED_HEADERS: readonly string[] = ['content-type', 'accept', 'user-agent'];
+
+export function functionRoutes(ports: AdminPorts): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
+  app.get('/', needs('read'), (c) => {
+    readQuery(c.req.url, {});
+    return c.json({ items: ports.functions().map(summary), nextCursor: null });
+  });
+  app.get('/:name', needs('read'), (c) => {
+    readQuery(c.req.url, {});
+    const view = find(ports, c.req.param('name'));
+    return c.json({ ...detail(view), strays: ports.recent.strays(view.version.spec.name) });
+  });
+  app.post('/:name/invoke', needs('invoke'), async (c) => {
+    readQuery(c.req.url, {});
+    const { version } = find(ports, c.req.param('name'));
+    const body = new Uint8Array(await c.req.arrayBuffer());
+    const headers: HeaderList = FORWARDED_HEADERS.flatMap((name) => {
+      const value = c.req.header(name);
+      return value === undefined ? [] : [name, value];
+    });
+    const answer = await ports.invoke(version.spec.name, body, headers);
+    if (answer.invocationId !== null) c.header('x-invocation-id', answer.invocationId);
+    return c.json(wrapped(answer));
+  });
+  return app;
+}
+
+function find(ports: AdminPorts, name: string): FunctionView {
+  const views = ports.functions();
+  const view = views.find(({ version }) => version.spec.name === name);
+  if (view !== undefined) return view;
+  const near = nearest(
+    name,
+    views.map(({ version }) => version.spec.name),
+  );
+  const remedy = near === null ? '`GET /v1/functions` lists those there are.' : `did you mean \`${near}\`?`;
+  throw new HostError('NOT_FOUND', `There is no function \`${name.slice(0, 63)}\`; ${remedy}`);
+}
+
+function summary({ version, isolates, running }: FunctionView): object {
+  const { spec } = version;
+  return {
+    name: spec.name,
+    tenant: spec.tenant,
+    version: version.version,
+    hash: version.hash,
+    handler: spec.handler.kind,
+    routes: spec.routes.map(({ text }) => text),
+    url: spec.url ? `/fn/${spec.name}/` : null,
+    auth: spec.auth,
+    cron: spec.cron,
+    isolates,
+    running,
+  };
+}
+
+function detail(view: FunctionView): object {
+  const { version } = view;
+  const { spec }: FunctionVersion = version;
+  return {
+    ...summary(view),
+    bundleBytes: version.bundleBytes,
+    envNames: Object.keys(spec.env),
+    services: spec.services,
+    limits: spec.limits,
+    rate: spec.rate,
+    egressAllow: spec.egressAllow,
+    privateHosts: spec.privateHosts,
+    idempotencyTtlHours: spec.idempotencyTtlHours,
+    warm: spec.warm,
+    isolation: spec.isolation,
+    wasm: spec.wasm,
+  };
+}
+
+function wrapped({ invocationId, outcome, status, headers, body }: InvokeAnswer): object {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at] ?? '', headers[at + 1] ?? '']);
+  return { invocationId, outcome, status, headers: pairs, ...readable(body) };
+}
+
+/** Bytes as text where they are UTF-8, else as base64. */
+export function readable(body: Uint8Array): { readonly body: string; readonly bodyEncoding: 'text' | 'base64' } {
+  try {
+    return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), bodyEncoding: 'text' };
+  } catch {
+    return { body: Buffer.from(body).toString('base64'), bodyEncoding: 'base64' };
+  }
+}

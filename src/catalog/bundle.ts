@@ -1,0 +1,138 @@
+/**
+ * One function's entry file → one ES module and its source map, by esbuild, in memory. Resolves npm imports from where
+ * the importing file lies, as a bundler for Workers does. Writes nothing and runs none of the code it reads.
+ */
+import { createHash } from 'node:crypto';
+import { relative, resolve } from 'node:path';
+import { type BuildOptions, type BuildResult, build, type Metafile, version } from 'esbuild';
+import type { FunctionSpec } from '../contract/function.ts';
+import { ABSENT_NAMESPACE, absentModules, absentSentence, stubSource } from './absent-modules.ts';
+import { bundleError, warningLine } from './build-messages.ts';
+
+/** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
+export function bundleUrl(name: string): string {
+  return `isolane:///${name}.mjs`;
+}
+
+export interface Bundle {
+  readonly code: Uint8Array;
+  readonly map: Uint8Array;
+  /** SHA-256 of `code`, hex. */
+  readonly hash: string;
+  /** Absolute paths of every file that went in. */
+  readonly inputs: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Context that must follow `await` needs promises that can be hooked, and native `await` cannot be. */
+const HOOKABLE_ASYNC: Readonly<Record<string, boolean>> = {
+  'async-await': false,
+  'async-generator': false,
+  'for-await': false,
+};
+
+/** `root`: the project's directory; paths in messages and source maps are relative to it. Throws BUNDLE_FAILED. */
+export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> {
+  let result: BuildResult<{ write: false; metafile: true }>;
+  try {
+    result = await build({ ...options(spec, root), write: false, metafile: true });
+  } catch (error) {
+    throw bundleError(spec, error);
+  }
+  const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'))?.contents ?? new Uint8Array();
+  const map = result.outputFiles.find((file) => file.path.endsWith('.map'))?.contents ?? new Uint8Array();
+  refuseSize(spec, code.byteLength);
+  refuseExports(
+    spec,
+    Object.values(result.metafile.outputs).flatMap((output) => output.exports),
+    root,
+  );
+  const own = result.warnings.filter((warning) => !(warning.location?.file ?? '').includes('node_modules/'));
+  return {
+    code,
+    map,
+    hash: createHash('sha256').update(code).digest('hex'),
+    inputs: Object.keys(result.metafile.inputs)
+      .filter((path) => !path.startsWith(`${ABSENT_NAMESPACE}:`) && !path.startsWith('(disabled)'))
+      .map((path) => resolve(root, path)),
+    warnings: [...own.map((warning) => warningLine(spec, warning)), ...absentWarnings(spec, result.metafile, root)],
+  };
+}
+
+/** Everything beside the files themselves that decides what comes out. */
+export function recipe(spec: FunctionSpec, root: string): string {
+  const { plugins: _, ...plain } = options(spec, root);
+  const parts = [version, plain, stubSource('name'), spec.handler, spec.limits.bundleBytes];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+function options(spec: FunctionSpec, root: string): BuildOptions {
+  return {
+    entryPoints: [spec.entry],
+    absWorkingDir: root,
+    outfile: resolve(root, `${spec.name}.mjs`),
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    // `import` and `require` join by themselves, each for its own kind of import.
+    conditions: ['workerd', 'worker', 'browser'],
+    mainFields: ['module', 'browser', 'main'],
+    target: ['es2024', 'node24'],
+    keepNames: true,
+    charset: 'utf8',
+    legalComments: 'none',
+    sourcemap: 'external',
+    sourcesContent: true,
+    define: {
+      'process.env.NODE_ENV': '"production"',
+      global: 'globalThis',
+      'import.meta.url': JSON.stringify(bundleUrl(spec.name)),
+    },
+    loader: { '.md': 'text', '.txt': 'text', '.html': 'text', '.svg': 'text', '.sql': 'text' },
+    ...(spec.limits.concurrency > 1 ? { supported: { ...HOOKABLE_ASYNC } } : {}),
+    logLevel: 'silent',
+    plugins: [absentModules()],
+  };
+}
+
+function refuseSize(spec: FunctionSpec, bytes: number): void {
+  const limit = spec.limits.bundleBytes;
+  if (bytes <= limit) return;
+  throw bundleError(
+    spec,
+    `its bundle has ${bytes} bytes, its limit is ${limit} (limits.bundleBytes); import less or raise the limit`,
+  );
+}
+
+/** A CommonJS entry exports `default` alone; what is in it only shows when it runs. */
+function refuseExports(spec: FunctionSpec, exports: readonly string[], root: string): void {
+  const { handler } = spec;
+  const file = relative(root, spec.entry);
+  if (exports.includes('default')) return;
+  if (handler.kind === 'fetch') {
+    throw bundleError(spec, `${file} has no default export; write "export default { fetch(request, env, ctx) { … } }"`);
+  }
+  if (exports.includes(handler.exportName)) return;
+  const names = exports.length === 0 ? 'it exports nothing' : `it exports ${exports.join(', ')}`;
+  throw bundleError(
+    spec,
+    `${file} has no export "${handler.exportName}" (${names}); export it or name another after "lambda:"`,
+  );
+}
+
+function absentWarnings(spec: FunctionSpec, meta: Metafile, root: string): readonly string[] {
+  const kept = Object.values(meta.outputs).flatMap((output) => Object.keys(output.inputs));
+  return kept
+    .filter((path) => path.startsWith(`${ABSENT_NAMESPACE}:`))
+    .sort()
+    .map((path) => {
+      const importers = Object.entries(meta.inputs)
+        .filter(([, input]) => input.imports.some((imported) => imported.path === path))
+        .map(([file]) => file)
+        .sort();
+      const [first = relative(root, spec.entry)] = importers;
+      const more = importers.length > 1 ? ` and ${importers.length - 1} more` : '';
+      const name = path.slice(ABSENT_NAMESPACE.length + 1);
+      return `function "${spec.name}" imports ${name} (in ${first}${more}), but ${absentSentence(name)}; calls to it throw.`;
+    });
+}

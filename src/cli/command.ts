@@ -1,0 +1,60 @@
+/** What a command is: its words for `help`, its options, and what it does. Commands know no argv and no process. */
+import type { HostOptions, RunningHost } from '../host.ts';
+
+export type Signal = 'SIGINT' | 'SIGTERM';
+
+/** What a command may touch of the process it runs in; tests put their own in its place. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+  /** Writes a line to stdout. */
+  out(line: string): void;
+  /** Writes a line to stderr. */
+  err(line: string): void;
+  /** Calls `handler` on every SIGINT or SIGTERM until the returned function is called. */
+  onSignal(handler: (signal: Signal) => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  startHost(options: HostOptions): Promise<RunningHost>;
+}
+
+export interface OptionRule {
+  /** `flag` takes no value; `port` is a whole number from 0 to 65535. */
+  readonly kind: 'flag' | 'text' | 'port';
+  /** How the value is called in `help`; absent for flags. */
+  readonly value?: string;
+  readonly about: string;
+  readonly hidden?: boolean;
+}
+
+export interface Input {
+  /** Words that are no options. */
+  readonly words: readonly string[];
+  readonly json: boolean;
+  flag(name: string): boolean;
+  text(name: string): string | undefined;
+  port(name: string): number | undefined;
+}
+
+export interface Command {
+  readonly name: string;
+  /** `NAME [--data JSON]`: what follows the name in `help`. */
+  readonly usage: string;
+  readonly about: string;
+  readonly words: { readonly min: number; readonly max: number };
+  readonly options: Readonly<Record<string, OptionRule>>;
+  /** Resolves with the exit code; a HostError becomes one sentence on stderr. */
+  run(input: Input, terminal: Terminal): Promise<number>;
+}
+
+export const CONFIG_OPTION: OptionRule = {
+  kind: 'text',
+  value: 'FILE',
+  about: 'the configuration (default isolane.json)',
+};
+
+/** Options of every command. */
+export const COMMON_OPTIONS: Readonly<Record<string, OptionRule>> = {
+  json: { kind: 'flag', about: 'print machine-readable output' },
+  help: { kind: 'flag', about: 'say what the command does' },
+};

@@ -1,0 +1,91 @@
+/** `isolane serve`: one configuration, one host, until a signal. Only waits and prints; the host does the work. */
+import { loadConfig } from '../config/config.ts';
+import type { Config } from '../contract/config.ts';
+import type { RunningHost } from '../host.ts';
+import { type Command, CONFIG_OPTION, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
+import { curlLines } from './curl-lines.ts';
+import { readExamples } from './examples.ts';
+
+/** What runs may go on for this long after the first signal, ms. */
+const GRACE_MS = 25_000;
+const SIGNAL_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+export const HOST_OPTIONS: Readonly<Record<string, OptionRule>> = {
+  config: CONFIG_OPTION,
+  host: { kind: 'text', value: 'H', about: 'address to listen on (default 127.0.0.1)' },
+  port: { kind: 'port', value: 'N', about: 'port of the functions (default 8787; 0 picks a free one)' },
+  'admin-port': { kind: 'port', value: 'N', about: 'port of the admin plane (default 8788; 0 picks a free one)' },
+  'data-dir': { kind: 'text', value: 'DIR', about: 'where bundles, ledger and inbox are kept (default .isolane)' },
+  curl: { kind: 'flag', about: 'print a curl line per function and webhook', hidden: true },
+};
+
+export const serve: Command = {
+  name: 'serve',
+  usage: '[--config FILE] [--port N]',
+  about: 'run the host',
+  words: { min: 0, max: 0 },
+  options: HOST_OPTIONS,
+  run: async (input, terminal) => {
+    const { config, warnings } = load(input, terminal);
+    const host = await terminal.startHost({ config, warnings, log: (line) => terminal.err(line) });
+    const stopped = untilStopped(host, terminal);
+    announce({ host, config, input }, terminal);
+    return stopped;
+  },
+};
+
+export function load(input: Input, terminal: Terminal): ReturnType<typeof loadConfig> {
+  return loadConfig(input.text('config') ?? 'isolane.json', {
+    env: terminal.env,
+    workingDirectory: terminal.workingDirectory,
+    flags: {
+      host: input.text('host'),
+      port: input.port('port'),
+      adminPort: input.port('admin-port'),
+      dataDir: input.text('data-dir'),
+    },
+  });
+}
+
+/** The first signal drains, the second ends the process at once. */
+export function untilStopped(host: RunningHost, terminal: Terminal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    terminal.onSignal((signal) => {
+      if (stopping) {
+        terminal.exit(SIGNAL_CODES[signal]);
+        return;
+      }
+      stopping = true;
+      host.close(GRACE_MS).then(() => resolve(0), reject);
+    });
+  });
+}
+
+/** With `--json` exactly one line, for programs that wait for it. */
+export function announce(
+  running: { readonly host: RunningHost; readonly config: Config; readonly input: Input },
+  terminal: Terminal,
+): void {
+  const { host, config, input } = running;
+  const { url, adminUrl, adminTokenFile } = host;
+  if (input.json) {
+    terminal.out(JSON.stringify({ event: 'ready', url, adminUrl, adminTokenFile }));
+    return;
+  }
+  terminal.out(`isolane ready: functions on ${url}, admin plane on ${adminUrl} (token in ${adminTokenFile})`);
+  const lines = input.flag('curl')
+    ? curlLines(config, { url, adminTokenFile, examples: readExamples(config) })
+    : addresses(config, url);
+  for (const line of lines) terminal.out(line);
+}
+
+function addresses(config: Config, url: string): readonly string[] {
+  const functions = config.functions.flatMap(({ name, routes, url: direct, cron }) => {
+    const at = [...routes.map(({ text }) => text), ...(direct ? [`${url}/fn/${name}/`] : [])];
+    const times = cron.map(({ schedule, timezone }) => `cron "${schedule}" ${timezone}`);
+    return [...at, ...times].map((text) => `  ${name}  ${text}`);
+  });
+  const webhooks = config.webhooks.map(({ name, function: target }) => `  ${target}  POST ${url}/hooks/${name}`);
+  return [...functions, ...webhooks];
+}

@@ -1,0 +1,73 @@
+/** Which tenant a function belongs to, and what the operator granted that tenant. Refuses a function with two tenants. */
+import { isIP } from 'node:net';
+import type { Problems } from './problems.ts';
+import type { RawTenant } from './raw.ts';
+import { hostName, isHostName } from './routes.ts';
+
+export const DEFAULT_TENANT = 'default';
+
+export interface TenantGrant {
+  readonly name: string;
+  readonly privateHosts: readonly string[];
+  readonly isolation: 'shared' | 'process';
+}
+
+interface TenantRule extends TenantGrant {
+  readonly patterns: readonly RegExp[];
+}
+
+export class Tenants {
+  readonly #rules: readonly TenantRule[];
+  readonly #problems: Problems;
+
+  constructor(raw: Readonly<Record<string, RawTenant>>, problems: Problems) {
+    this.#problems = problems;
+    this.#rules = Object.entries(raw).map(([name, tenant]) => {
+      const path = `tenants.${name}`;
+      for (const key of ['memoryMiB', 'instances'] as const) {
+        if (tenant[key] !== undefined) {
+          problems.warn(`${path}.${key} is ${tenant[key]}, but limits of whole tenants are not enforced yet.`);
+        }
+      }
+      return {
+        name,
+        patterns: tenant.functions.map((pattern, index) => glob(pattern, `${path}.functions[${index}]`, problems)),
+        privateHosts: (tenant.privateHosts ?? []).flatMap((pair, index) =>
+          hostAndPort(pair, `${path}.privateHosts[${index}]`, problems),
+        ),
+        isolation: tenant.isolation ?? 'shared',
+      };
+    });
+  }
+
+  of(functionName: string): TenantGrant {
+    const owners = this.#rules.filter((rule) => rule.patterns.some((pattern) => pattern.test(functionName)));
+    const [first, second] = owners;
+    if (first !== undefined && second !== undefined) {
+      this.#problems.refuse(
+        `functions.${functionName} belongs to two tenants, "${first.name}" and "${second.name}"; narrow the patterns in tenants.${second.name}.functions.`,
+      );
+    }
+    return first ?? { name: DEFAULT_TENANT, privateHosts: [], isolation: 'shared' };
+  }
+}
+
+function glob(pattern: string, path: string, problems: Problems): RegExp {
+  if (!/^[a-z0-9*-]+$/.test(pattern)) {
+    problems.refuse(`${path} is "${pattern}", but must be a function name in which "*" stands for any characters.`);
+  }
+  const source = pattern.split(/\*+/).map((part) => part.replace(/[^a-z0-9-]/g, '\\$&'));
+  return new RegExp(`^${source.join('.*')}$`);
+}
+
+function hostAndPort(pair: string, path: string, problems: Problems): readonly string[] {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(pair);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  const known = match?.[1] === undefined ? isIP(host) === 4 || isHostName(host) : isIP(host) === 6;
+  if (match !== null && known && port >= 1 && port <= 65_535) {
+    return [`${match[1] === undefined ? hostName(host) : `[${host.toLowerCase()}]`}:${port}`];
+  }
+  problems.refuse(`${path} is "${pair}", but must be a "host:port" pair such as "10.0.0.5:8080".`);
+  return [];
+}

@@ -1,0 +1,105 @@
+/**
+ * Identifiers every door needs: invocation ids (UUIDv7, RFC 9562) and W3C trace and span ids. Called once per
+ * request, so random bytes come from a pool and no BigInt is involved. Ids are unguessable within a process, but they
+ * are names, not secrets: nothing may be authorised by knowing one.
+ */
+import { randomFillSync } from 'node:crypto';
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const POOL_BYTES = 4096;
+/** A wall clock that steps back by more than this is believed; below, ids go on from the latest time seen. */
+const CLOCK_STEP_MS = 10_000;
+const LOW_BITS_LIMIT = 2 ** 30;
+
+/** One source per process; a simulator may build its own with a seeded `fill`. */
+export class IdSource {
+  readonly #fill: (bytes: Uint8Array) => void;
+  readonly #pool: Uint8Array = new Uint8Array(POOL_BYTES);
+  #next: number = POOL_BYTES;
+  #lastMs = -1;
+  /** 42-bit counter within one millisecond, as RFC 9562 §6.2 method 1: 12 bits of rand_a, 30 of rand_b. */
+  #high = 0;
+  #low = 0;
+
+  constructor(fill: (bytes: Uint8Array) => void = (bytes) => void randomFillSync(bytes)) {
+    this.#fill = fill;
+  }
+
+  /** UUIDv7 at `epochMs`; later calls sort after earlier ones. */
+  invocation(epochMs: number): string {
+    const ms = Math.trunc(epochMs);
+    if (ms > this.#lastMs || ms < this.#lastMs - CLOCK_STEP_MS) this.#restart(ms);
+    else this.#advance();
+    const time = this.#lastMs;
+    const upper = Math.floor(time / 65_536);
+    const high = this.#high;
+    const low = this.#low;
+    return (
+      hex32(upper) +
+      '-' +
+      hex16(time % 65_536) +
+      '-' +
+      hex16(0x7000 | high) +
+      '-' +
+      hex16(0x8000 | (low >>> 16)) +
+      '-' +
+      hex16(low & 0xffff) +
+      this.#random(4)
+    );
+  }
+
+  /** 32 lower-case hex digits, never all zero. */
+  trace(): string {
+    for (;;) {
+      const id = this.#random(16);
+      if (id !== '00000000000000000000000000000000') return id;
+    }
+  }
+
+  /** 16 lower-case hex digits, never all zero. */
+  span(): string {
+    for (;;) {
+      const id = this.#random(8);
+      if (id !== '0000000000000000') return id;
+    }
+  }
+
+  #restart(ms: number): void {
+    this.#lastMs = ms;
+    // The top bit stays clear so that a busy millisecond cannot overflow at once.
+    this.#high = ((this.#byte() << 8) | this.#byte()) & 0x7ff;
+    this.#low = ((this.#byte() << 22) | (this.#byte() << 14) | (this.#byte() << 6) | (this.#byte() & 0x3f)) >>> 0;
+  }
+
+  #advance(): void {
+    this.#low += 1 + this.#byte();
+    if (this.#low < LOW_BITS_LIMIT) return;
+    this.#low -= LOW_BITS_LIMIT;
+    this.#high += 1;
+    if (this.#high > 0xfff) this.#restart(this.#lastMs + 1);
+  }
+
+  #byte(): number {
+    if (this.#next === POOL_BYTES) {
+      this.#fill(this.#pool);
+      this.#next = 0;
+    }
+    return this.#pool[this.#next++]!;
+  }
+
+  #random(bytes: number): string {
+    let text = '';
+    for (let i = 0; i < bytes; i++) text += HEX[this.#byte()]!;
+    return text;
+  }
+}
+
+const hex16 = (value: number): string => HEX[value >>> 8]! + HEX[value & 0xff]!;
+const hex32 = (value: number): string => hex16(value >>> 16) + hex16(value & 0xffff);
+
+const SOURCE: IdSource = new IdSource();
+
+/** UUIDv7 for an invocation or a delivery accepted at `epochMs`; monotonic within the process. */
+export const newInvocationId = (epochMs: number): string => SOURCE.invocation(epochMs);
+export const newTraceId = (): string => SOURCE.trace();
+export const newSpanId = (): string => SOURCE.span();

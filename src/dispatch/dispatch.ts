@@ -1,0 +1,133 @@
+/**
+ * The life of an invocation, on one screen: admit, wait for an isolate, hand over, answer, settle. It sequences; pool,
+ * engine, ledger and observers do the rest through their ports. One record per started invocation, and no byte leaves
+ * before its row is durable.
+ */
+import type { Clock } from '../contract/clock.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import type { Invocation } from '../contract/invocation.ts';
+import type { Observer } from '../contract/observer.ts';
+import type { Shed } from '../contract/outcome.ts';
+import type { Ledger } from '../contract/store.ts';
+import { Deadlines } from './deadlines.ts';
+import { Life, type LifePorts } from './life.ts';
+import { TokenBucket } from './rate.ts';
+
+/** What dispatch needs of the pool. */
+export interface PoolPort {
+  enter(ticket: Life): void;
+  withdraw(ticket: Life): boolean;
+}
+
+export interface DispatchOptions {
+  readonly pool: PoolPort;
+  readonly engine: LifePorts['engine'];
+  readonly book: LifePorts['book'];
+  readonly ledger: Ledger;
+  readonly observers: readonly Observer[];
+  readonly clock: Clock;
+  /** Invocations admitted and not started, in the whole host. */
+  readonly queueDepth: number;
+}
+
+export class Dispatch {
+  readonly #options: DispatchOptions;
+  readonly #lives: Map<string, Life> = new Map();
+  readonly #buckets: Map<string, TokenBucket> = new Map();
+  readonly #deadlines: Deadlines;
+  readonly #ports: LifePorts;
+  #queued = 0;
+  #draining = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
+    this.#ports = {
+      engine: options.engine,
+      book: options.book,
+      ledger: options.ledger,
+      observers: options.observers,
+      clock: options.clock,
+      deadlines: this.#deadlines,
+      withdraw: (life) => options.pool.withdraw(life),
+      dequeued: () => {
+        this.#queued -= 1;
+      },
+      shed: (life, reason) => this.#shedQueued(life, reason),
+      over: (life) => this.#over(life),
+    };
+  }
+
+  /** Takes an invocation in. Its reply gets exactly one answer, now or later. */
+  invoke(invocation: Invocation): void {
+    const refusal = this.#refusal(invocation.version);
+    if (refusal !== null) {
+      this.#shed(invocation, refusal);
+      return;
+    }
+    const life = new Life(invocation, this.#ports);
+    this.#lives.set(invocation.id, life);
+    this.#queued += 1;
+    life.enter();
+    this.#options.pool.enter(life);
+  }
+
+  /** The client of an HTTP invocation went away. It runs on within its limits. */
+  clientClosed(invocationId: string): void {
+    this.#lives.get(invocationId)?.clientClosed();
+  }
+
+  get running(): number {
+    return this.#lives.size - this.#queued;
+  }
+
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Admits nothing more; resolves when all have settled, or `graceMs` is over and the rest was aborted. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#lives.size > 0) {
+      const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
+      const timer = this.#options.clock.after(graceMs, () => {
+        for (const life of [...this.#lives.values()]) life.abort();
+      });
+      await idle;
+      timer.cancel();
+    }
+    this.#deadlines.close();
+  }
+
+  #refusal(version: FunctionVersion): Shed | null {
+    if (this.#draining || this.#queued >= this.#options.queueDepth) return 'overloaded';
+    const { rate, name, tenant } = version.spec;
+    if (rate === null) return null;
+    const now = this.#options.clock.nowNs();
+    const key = `${tenant}/${name}/${rate.perSecond}/${rate.burst}`;
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = new TokenBucket(rate, now);
+      this.#buckets.set(key, bucket);
+    }
+    return bucket.take(now) ? null : 'throttled';
+  }
+
+  #shedQueued(life: Life, reason: Shed): void {
+    this.#queued -= 1;
+    this.#shed(life.invocation, reason);
+    this.#over(life);
+  }
+
+  #shed(invocation: Invocation, reason: Shed): void {
+    invocation.reply.shed(reason);
+    for (const observer of this.#options.observers) observer.shed(invocation.version, reason);
+  }
+
+  #over(life: Life): void {
+    this.#lives.delete(life.invocation.id);
+    if (this.#lives.size > 0) return;
+    for (const idle of this.#idle.splice(0)) idle();
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * The data plane's door (CONTRACT §5): HTTP in, invocations out. Hono on Node's server is the front; routing is ours,
+ * over raw paths, and responses are written by the exchange itself. Decides who is asked, never what is answered.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { Hono } from 'hono';
+import type { WebhookSpec } from '../contract/config.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import { plainAddress, TrustedProxies } from './client-address.ts';
+import { EdgeResponse, type ExchangeDoor, type Visit } from './exchange.ts';
+import { FunctionDoor } from './function-door.ts';
+import { receiveHook } from './hooks.ts';
+import { listenError } from './listen-error.ts';
+import { EDGE_TIMEOUTS, type EdgeOptions, type EdgePorts, type EdgeTimeouts, MAX_HEADER_BYTES } from './ports.ts';
+import { type Refusal, rawRefusal, refuse } from './refusal.ts';
+import { BodyBudget, type WholeRules } from './request-body.ts';
+import { type RequestHead, readRequestHead } from './request-head.ts';
+import { Routes } from './routes.ts';
+import { Hosts, parseTarget, type Target } from './target.ts';
+
+const FUNCTION_PREFIX = '/fn/';
+const HOOK_PREFIX = '/hooks/';
+
+export class Edge {
+  readonly #ports: EdgePorts;
+  readonly #options: EdgeOptions;
+  readonly #server: Server;
+  readonly #proxies: TrustedProxies;
+  readonly #hosts = new Hosts();
+  readonly #door: DoorState;
+  readonly #functions: FunctionDoor;
+  readonly #whole: Omit<WholeRules, 'limit'>;
+  readonly #sockets = new Set<EdgeSocket>();
+  #routes = new Routes([]);
+  #webhooks: ReadonlySet<string> = new Set();
+
+  constructor(ports: EdgePorts, options: EdgeOptions) {
+    const timeouts = options.timeouts ?? EDGE_TIMEOUTS;
+    this.#ports = ports;
+    this.#options = options;
+    this.#proxies = new TrustedProxies(options.trustedProxies);
+    this.#door = {
+      clock: ports.clock,
+      lingerMs: timeouts.lingerMs,
+      closing: false,
+      clientClosed: (id) => ports.dispatch.clientClosed(id),
+      failed: (outgoing, error) => this.#failed(outgoing, error),
+    };
+    this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget() };
+    const publicOrigin = options.publicUrl === null ? null : new URL(options.publicUrl).origin;
+    this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
+    this.#server = this.#createServer(timeouts);
+  }
+
+  /** Rejects with `PORT_IN_USE`, `PORT_DENIED` or `CONFIG_INVALID`. */
+  listen(): Promise<{ url: string; port: number }> {
+    const { host, port } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<{ url: string; port: number }>();
+    const failed = (error: Error): void => reject(listenError(error, host, port));
+    this.#server.once('error', failed);
+    this.#server.listen({ host, port }, () => {
+      this.#server.off('error', failed).on('error', (error) => this.#ports.fault?.(error));
+      const bound = (this.#server.address() as AddressInfo).port;
+      resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
+    });
+    return promise;
+  }
+
+  /** What is served from the next request on; requests under way keep their version. */
+  setFunctions(versions: readonly FunctionVersion[], webhooks: readonly WebhookSpec[]): void {
+    this.#routes = new Routes(versions);
+    this.#webhooks = new Set(webhooks.map((webhook) => webhook.name));
+  }
+
+  /** Requests being answered. */
+  get inFlight(): number {
+    let count = 0;
+    for (const socket of this.#sockets) if (socket[ANSWERING]) count++;
+    return count;
+  }
+
+  /** Stops accepting, lets what is in flight be answered, cuts what is left after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#door.closing = true;
+    const closed = Promise.withResolvers<void>();
+    // Not the HTTP server's own close: it destroys connections whose last answer is still being sent.
+    NetServer.prototype.close.call(this.#server, () => closed.resolve());
+    for (const socket of this.#sockets) if (!socket[ANSWERING]) socket.destroySoon();
+    const timer = this.#ports.clock.after(graceMs, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    await closed.promise;
+    timer.cancel();
+    this.#server.close();
+  }
+
+  #createServer(timeouts: EdgeTimeouts): Server {
+    const app = new Hono<{ Bindings: HttpBindings }>({ getPath: () => '/' });
+    app.all('/', (c) => {
+      this.#serve(c.env.outgoing as EdgeResponse);
+      return RESPONSE_ALREADY_SENT;
+    });
+    app.onError((error, c) => {
+      this.#failed(c.env.outgoing as EdgeResponse, error);
+      return RESPONSE_ALREADY_SENT;
+    });
+    const server = createAdaptorServer({
+      // Whatever Hono makes of it (HEAD becomes a new Response), the answer is ours and already on its way.
+      fetch: (request, env) => {
+        const answer = app.fetch(request, env as HttpBindings);
+        return answer instanceof Promise ? answer.then(() => RESPONSE_ALREADY_SENT) : RESPONSE_ALREADY_SENT;
+      },
+      overrideGlobalObjects: false,
+      autoCleanupIncoming: false,
+      createServer: ((options: object, listener: (incoming: IncomingMessage, outgoing: EdgeResponse) => void) =>
+        createServer(options, (incoming, outgoing) => {
+          this.#arrive(incoming, outgoing as unknown as EdgeResponse, listener);
+        })) as typeof createServer,
+      serverOptions: {
+        ServerResponse: EdgeResponse as unknown as typeof ServerResponse,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        insecureHTTPParser: false,
+        requireHostHeader: true,
+        optimizeEmptyRequests: true,
+        headersTimeout: timeouts.headersMs,
+        // Off: it would also end slow uploads that a function reads at its own pace. Bodies have their own limits:
+        // whole ones `bodyMs`, streamed ones `idleMs` while the function waits and its wall limit altogether.
+        requestTimeout: 0,
+        keepAliveTimeout: timeouts.keepAliveMs,
+        connectionsCheckingInterval: Math.ceil(Math.min(5000, timeouts.headersMs / 3)),
+      },
+    }) as Server;
+    server.timeout = timeouts.idleMs;
+    server.maxConnections = this.#options.maxConnections;
+    // All of them: `maxHeaderSize` bounds their number, and silently dropping the rest would hide some from us.
+    server.maxHeadersCount = 0;
+    server.on('connection', (socket: EdgeSocket) => {
+      socket[ANSWERING] = null;
+      socket[PEER] = plainAddress(socket.remoteAddress ?? '');
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('timeout', onIdle);
+    server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing));
+    server.on('connect', (_incoming, socket) => {
+      socket.on('error', () => {});
+      socket.end(rawRefusal('not_supported'));
+    });
+    return server;
+  }
+
+  /**
+   * The gate before Hono. One connection is served one request at a time: pipelined ones wait for their turn, so that
+   * a single packet cannot start a thousand invocations.
+   */
+  #arrive(
+    incoming: IncomingMessage,
+    outgoing: EdgeResponse,
+    next: (incoming: IncomingMessage, outgoing: EdgeResponse) => void,
+  ): void {
+    if (outgoing.socket === null) {
+      outgoing.once('socket', () => this.#arrive(incoming, outgoing, next));
+      return;
+    }
+    (outgoing.socket as EdgeSocket)[ANSWERING] = outgoing;
+    outgoing.edge = this;
+    outgoing.on('close', onClose);
+    const head = readRequestHead(incoming);
+    const visit = this.#visitOf(incoming, head);
+    if (typeof visit === 'string') {
+      refuse(outgoing, head, visit, this.#door);
+      return;
+    }
+    outgoing.visit = visit;
+    // Hono routes nothing here, and its own reading of URLs would refuse or rewrite what functions see literally.
+    incoming.url = '/';
+    next(incoming, outgoing);
+  }
+
+  #visitOf(incoming: IncomingMessage, head: RequestHead): Visit | Refusal {
+    if (incoming.method === 'TRACE' || head.wantsWebSocket) return 'not_supported';
+    const target: Target | null = parseTarget(incoming.url ?? '');
+    const host = target?.authority ?? head.host;
+    const hostName = host === null || head.flawed ? null : this.#hosts.nameOf(host);
+    if (target === null || host === null || hostName === null) return 'bad_request';
+    const peer = (incoming.socket as EdgeSocket)[PEER] ?? '';
+    const proxied = this.#proxies.trusts(peer);
+    return {
+      head,
+      path: target.path,
+      query: target.query,
+      host,
+      hostName,
+      scheme: proxied && head.forwardedProto === 'https' ? 'https' : 'http',
+      clientAddress: proxied && head.forwardedFor !== null ? this.#proxies.clientOf(peer, head.forwardedFor) : peer,
+      acceptedNs: this.#ports.clock.nowNs(),
+    };
+  }
+
+  #serve(outgoing: EdgeResponse): void {
+    const visit = outgoing.visit!;
+    const { path } = visit;
+    if (path.startsWith(HOOK_PREFIX)) {
+      this.#serveHook(outgoing, visit, path.slice(HOOK_PREFIX.length));
+      return;
+    }
+    if (path.startsWith(FUNCTION_PREFIX)) {
+      const slash = path.indexOf('/', FUNCTION_PREFIX.length);
+      const name = path.slice(FUNCTION_PREFIX.length, slash === -1 ? undefined : slash);
+      const match = this.#routes.url(name);
+      if (match === null) {
+        refuse(outgoing, visit.head, 'not_found', this.#door);
+        return;
+      }
+      this.#functions.enter(outgoing, visit, match, slash === -1 ? '/' : path.slice(slash));
+      return;
+    }
+    const match = this.#routes.match(outgoing.req.method ?? '', visit.hostName, path);
+    if (match === null) {
+      refuse(outgoing, visit.head, 'not_found', this.#door);
+      return;
+    }
+    this.#functions.enter(outgoing, visit, match, path);
+  }
+
+  #serveHook(outgoing: EdgeResponse, visit: Visit, endpoint: string): void {
+    if (!this.#webhooks.has(endpoint)) {
+      refuse(outgoing, visit.head, 'not_found', this.#door);
+      return;
+    }
+    const target = visit.query === '' ? visit.path : `${visit.path}?${visit.query}`;
+    const hook = { endpoint, target, head: visit.head, clientAddress: visit.clientAddress };
+    receiveHook(outgoing, hook, this.#ports, { door: this.#door, whole: this.#whole }).catch((error) =>
+      this.#failed(outgoing, error),
+    );
+  }
+
+  /** A response is over, sent or not. */
+  responseClosed(outgoing: EdgeResponse): void {
+    const socket: EdgeSocket = outgoing.req.socket;
+    // A pipelined request may have taken the connection over already.
+    if (socket[ANSWERING] === outgoing) socket[ANSWERING] = null;
+    outgoing.exchange?.closed();
+    if (this.#door.closing) socket.destroySoon();
+  }
+
+  #failed(outgoing: EdgeResponse, error: unknown): void {
+    this.#ports.fault?.(error);
+    if (outgoing.headersSent) outgoing.destroy();
+    else refuse(outgoing, outgoing.visit!.head, 'internal_error', this.#door);
+  }
+}
+
+function onClose(this: EdgeResponse): void {
+  this.edge?.responseClosed(this);
+}
+
+/** A client somebody waits for is given up; a function at work is not, and the socket is watched again. */
+function onIdle(socket: EdgeSocket): void {
+  const exchange = socket[ANSWERING]?.exchange;
+  if (exchange == null || exchange.waitsForClient) socket.destroy();
+  else socket.setTimeout(socket.timeout ?? 0);
+}
+
+/** One request at a time is answered on a connection: this one. */
+const ANSWERING = Symbol('answering');
+const PEER = Symbol('peer');
+
+interface EdgeSocket extends Socket {
+  [ANSWERING]?: EdgeResponse | null;
+  [PEER]?: string;
+}
+
+interface DoorState extends ExchangeDoor {
+  closing: boolean;
+}

@@ -1,0 +1,194 @@
+/**
+ * One request and its answer, from the door's side: the `Reply` an invocation carries. Writes to Node's response
+ * itself (this is the hot path of the product) and makes sure that every request ends in exactly one answer or a cut
+ * connection. Knows nothing of routing.
+ */
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Body, HeaderList, Reply, ResponseHead } from '../contract/invocation.ts';
+import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
+import { BodyPump } from './body-pump.ts';
+import { discardRest } from './leftover.ts';
+import { errorBody, type RefusalContext, refuse } from './refusal.ts';
+import type { RequestStream } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import { contentLength, isBodiless, isStatus, ownHeaders } from './response-head.ts';
+
+/** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
+export class EdgeResponse extends ServerResponse<IncomingMessage> {
+  edge: { responseClosed(outgoing: EdgeResponse): void } | null = null;
+  visit: Visit | null = null;
+  exchange: Exchange | null = null;
+}
+
+/** A request that passed the gate. */
+export interface Visit {
+  readonly head: RequestHead;
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  /** As sent, port included; `hostName` is what routes are matched by. */
+  readonly host: string;
+  readonly hostName: string;
+  readonly scheme: 'http' | 'https';
+  readonly clientAddress: string;
+  readonly acceptedNs: number;
+}
+
+/** For `server-timing`; set by dispatch before it answers. Milliseconds. */
+export interface Timing {
+  readonly queueMs: number;
+  readonly initMs: number;
+  readonly runMs: number;
+  readonly cpuMs: number;
+}
+
+export interface ExchangeDoor extends RefusalContext {
+  clientClosed(invocationId: string): void;
+  /** A fault of the edge or dispatch: a 500, or a cut when a head is out. */
+  failed(outgoing: EdgeResponse, error: unknown): void;
+}
+
+/** Whole bodies up to this leave in one write with their head. */
+const ONE_WRITE_BYTES = 16 * 1024;
+
+export class Exchange implements Reply {
+  timing: Timing | null = null;
+  readonly #id: string;
+  readonly #outgoing: EdgeResponse;
+  readonly #head: RequestHead;
+  readonly #door: ExchangeDoor;
+  readonly #debug: boolean;
+  #requestStream: RequestStream | null = null;
+  #pump: BodyPump | null = null;
+  #status = 0;
+  #wasCut = false;
+
+  constructor(id: string, outgoing: EdgeResponse, head: RequestHead, door: ExchangeDoor, debug: boolean) {
+    this.#id = id;
+    this.#outgoing = outgoing;
+    this.#head = head;
+    this.#door = door;
+    this.#debug = debug;
+  }
+
+  /** The status that was sent; 0 while none was. */
+  get status(): number {
+    return this.#status;
+  }
+
+  set requestStream(stream: RequestStream) {
+    this.#requestStream = stream;
+  }
+
+  respond(head: ResponseHead, body: Body): void {
+    if (this.#status !== 0 || this.#outgoing.destroyed) {
+      cancel(body);
+      return;
+    }
+    const headers = isStatus(head.status) ? ownHeaders(head.headers) : null;
+    if (headers === null || !this.#writeHead(head.status, headers, head.headers, body)) {
+      cancel(body);
+      this.fail('function_error');
+      return;
+    }
+    if (body === null || this.#outgoing.req.method === 'HEAD' || isBodiless(head.status)) {
+      cancel(body);
+      this.#end();
+    } else if (body instanceof Uint8Array) {
+      this.#end(body);
+    } else {
+      this.#pump = new BodyPump(this.#outgoing, body, (whole) => (whole ? this.#end() : this.#cut()));
+      this.#pump.start();
+    }
+  }
+
+  fail(outcome: Outcome): void {
+    if (this.#status !== 0) {
+      // A head has gone out: the rest will not come.
+      if (!this.#outgoing.writableEnded) this.#cut();
+      return;
+    }
+    if (this.#outgoing.destroyed) return;
+    const rule = OUTCOMES[outcome];
+    const status = rule.status ?? 500;
+    const body = errorBody(outcome, rule.message, this.#id);
+    const headers = ['content-type', 'application/json'];
+    if (rule.retryAfter) headers.push('retry-after', '1');
+    this.#writeHead(status, headers, headers, Buffer.from(body));
+    this.#end(body);
+  }
+
+  shed(reason: Shed): void {
+    if (this.#status !== 0) return;
+    refuse(this.#outgoing, this.#head, reason, this.#door);
+    this.#status = this.#outgoing.statusCode;
+    this.#requestStream?.fail('response_sent');
+  }
+
+  /** The response is over, sent or not. */
+  closed(): void {
+    this.#pump?.stop();
+    const left = !this.#outgoing.writableFinished && !this.#wasCut;
+    this.#requestStream?.fail(left ? 'client_closed' : 'response_sent');
+    if (left) this.#door.clientClosed(this.#id);
+  }
+
+  /** Whether anybody waits for the client: for bytes it should send, or for it to take what it was sent. */
+  get waitsForClient(): boolean {
+    return this.#requestStream?.reading === true || this.#outgoing.writableLength > 0;
+  }
+
+  #writeHead(status: number, headers: string[], guest: HeaderList, body: Body): boolean {
+    const outgoing = this.#outgoing;
+    headers.push('x-invocation-id', this.#id);
+    if (this.#debug && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
+    const length = contentLength(outgoing.req.method ?? '', status, guest, body);
+    if (length !== null) headers.push('content-length', String(length));
+    if (this.#door.closing) headers.push('connection', 'close');
+    try {
+      outgoing.writeHead(status, headers);
+    } catch {
+      // Node refused a name or a value; nothing was written, but it remembers the reason phrase.
+      outgoing.statusMessage = '';
+      return false;
+    }
+    this.#status = status;
+    return true;
+  }
+
+  #end(body?: Uint8Array | string): void {
+    const outgoing = this.#outgoing;
+    if (body instanceof Uint8Array && body.byteLength <= ONE_WRITE_BYTES) {
+      // Latin-1 maps every byte to itself, and Node joins a string, not bytes, with the head into a single write.
+      outgoing.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
+    } else {
+      outgoing.end(body);
+    }
+    if (this.#head.hasBody) this.#leaveBody();
+  }
+
+  #leaveBody(): void {
+    this.#requestStream?.fail('response_sent');
+    discardRest(this.#outgoing.req, this.#outgoing, this.#door.clock, this.#door.lingerMs);
+  }
+
+  #cut(): void {
+    this.#wasCut = true;
+    this.#pump?.stop();
+    this.#outgoing.destroy();
+  }
+}
+
+function cancel(body: Body): void {
+  if (body !== null && !(body instanceof Uint8Array)) body.cancel();
+}
+
+function serverTiming(timing: Timing): string {
+  const parts: readonly (readonly [string, number])[] = [
+    ['queue', timing.queueMs],
+    ['init', timing.initMs],
+    ['run', timing.runMs],
+    ['cpu', timing.cpuMs],
+  ];
+  return parts.map(([name, ms]) => `${name};dur=${Number(ms.toFixed(3))}`).join(', ');
+}

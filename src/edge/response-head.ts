@@ -1,0 +1,66 @@
+/**
+ * The head of a function's response as it may leave the host. The guest chooses status and headers; framing, the
+ * connection, the date and our own names are the host's. What HTTP cannot carry is refused whole, never repaired.
+ */
+import type { Body, HeaderList } from '../contract/invocation.ts';
+import { MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
+
+export function isStatus(status: unknown): status is number {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 599;
+}
+
+/** Statuses whose responses have no body by definition. */
+export function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+/**
+ * The guest's headers without those that are not its own, in a list of their own; `null` when there are too many.
+ * Names and values are checked by Node when they are written.
+ */
+export function ownHeaders(headers: HeaderList): string[] | null {
+  if (headers.length > 2 * MAX_RESPONSE_HEADERS) return null;
+  const own: string[] = [];
+  let bytes = 0;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase();
+    const value = headers[i + 1] ?? '';
+    bytes += name.length + value.length + 4;
+    if (!isHostHeader(name)) own.push(name, value);
+  }
+  return bytes > MAX_RESPONSE_HEADER_BYTES ? null : own;
+}
+
+function isHostHeader(name: string): boolean {
+  switch (name) {
+    case 'connection':
+    case 'content-length':
+    case 'date':
+    case 'keep-alive':
+    case 'te':
+    case 'trailer':
+    case 'transfer-encoding':
+    case 'upgrade':
+    case 'x-invocation-id':
+      return true;
+    default:
+      return name.startsWith('proxy-');
+  }
+}
+
+/**
+ * The true length of what will be sent; `null`: not known, Node frames it. To HEAD a guest may announce the length of
+ * a body it does not make.
+ */
+export function contentLength(method: string, status: number, headers: HeaderList, body: Body): number | null {
+  if (status === 204 || status === 304) return null;
+  if (status === 205) return 0;
+  if (body instanceof Uint8Array) return body.byteLength;
+  if (body !== null) return body.length;
+  if (method !== 'HEAD') return 0;
+  for (let i = 0; i < headers.length; i += 2) {
+    const value = headers[i + 1] ?? '';
+    if (headers[i]!.toLowerCase() === 'content-length' && /^\d{1,15}$/.test(value)) return Number(value);
+  }
+  return null;
+}

@@ -1,0 +1,371 @@
+/**
+ * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
+ * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
+ */
+import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import { newSpanId } from '../../contract/ids.ts';
+import { type Body, type ByteStream, type HeaderList, isStream } from '../../contract/invocation.ts';
+import type { TurnCommand, TurnEvent, WireBody, WireContext } from '../../contract/turn.ts';
+import { MIB } from '../../contract/units.ts';
+import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
+import type { Job } from '../job.ts';
+import { BodyError, GuestStream, readAll } from './bodies.ts';
+import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
+
+/** A response body known to be at most this long crosses whole, with its head. */
+const INLINE_BYTES = 64 * 1024;
+
+export interface BridgePorts {
+  /** Delivers one event in a turn of its own. */
+  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null): void;
+  /** A request to the network, under the function's policy. */
+  fetch(job: Job, request: OutgoingRequest, signal: AbortSignal): Promise<IncomingResponse>;
+  /** A request to another function. `service` is the binding's name. */
+  service(job: Job, service: string, request: OutgoingRequest, spanId: string): Promise<IncomingResponse>;
+  settle(job: Job): void;
+  nowNs(): number;
+  nextStreamId(): number;
+}
+
+type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
+
+export class Bridge {
+  readonly jobs: Map<number, Job> = new Map();
+  readonly #ports: BridgePorts;
+  /** Streams the host produces and the guest reads, by stream id. */
+  readonly #inbound: Map<number, { job: Job; source: ByteStream }> = new Map();
+  /** Streams the guest produces and the host reads. */
+  readonly #outbound: Map<number, { job: Job; stream: GuestStream }> = new Map();
+  readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+
+  constructor(ports: BridgePorts) {
+    this.#ports = ports;
+  }
+
+  /** The start event of a job as JSON, and its binary data. */
+  opening(job: Job, deadlineMs: number): { json: string; chunks: readonly Uint8Array[] | null } {
+    const { invocation } = job;
+    const ctx: WireContext = {
+      invocationId: invocation.id,
+      params: invocation.params,
+      clientAddress: invocation.clientAddress,
+      deadlineMs,
+      ...(invocation.webhook === null ? {} : { webhook: invocation.webhook }),
+    };
+    const event = invocation.event;
+    if (event.kind === 'scheduled') {
+      const start: TurnEvent = {
+        e: 'scheduled',
+        inv: job.inv,
+        cron: event.cron,
+        scheduledTime: event.scheduledEpochMs,
+        ctx,
+      };
+      return { json: JSON.stringify(start), chunks: null };
+    }
+    const { body, chunks } = this.#wireBody(job, event.body);
+    const start: TurnEvent = {
+      e: 'fetch',
+      inv: job.inv,
+      method: event.method,
+      url: event.url,
+      headers: wireHeaders(event.headers),
+      body,
+      ctx,
+    };
+    return { json: JSON.stringify(start), chunks };
+  }
+
+  /** Carries out the commands of one turn. Throws `ProtocolError` when they make no sense. */
+  obey(commands: readonly TurnCommand[], chunks: readonly Uint8Array[] | null): void {
+    for (const command of commands) this.#obey(command, chunks ?? []);
+  }
+
+  clientClosed(job: Job): void {
+    this.#ports.event(job.inv, { e: 'abort', inv: job.inv }, null);
+  }
+
+  /** The job is over: nothing of it may arrive in a later invocation. */
+  release(job: Job): void {
+    this.jobs.delete(job.inv);
+    const reason = new BodyError('aborted', 'the invocation has ended');
+    for (const [id, entry] of this.#fetches) {
+      if (entry.job !== job) continue;
+      this.#fetches.delete(id);
+      entry.abort.abort();
+    }
+    for (const [sid, entry] of this.#inbound) {
+      if (entry.job !== job) continue;
+      this.#inbound.delete(sid);
+      entry.source.cancel();
+    }
+    for (const [sid, entry] of this.#outbound) {
+      if (entry.job !== job) continue;
+      this.#outbound.delete(sid);
+      entry.stream.break(reason);
+    }
+  }
+
+  /** The job did not start here: its bodies stay whole for where it starts next. */
+  unopen(job: Job): void {
+    this.jobs.delete(job.inv);
+    for (const [sid, entry] of this.#inbound) if (entry.job === job) this.#inbound.delete(sid);
+  }
+
+  #obey(command: TurnCommand, chunks: readonly Uint8Array[]): void {
+    switch (command.c) {
+      case 'head':
+        this.#head(command, chunks);
+        return;
+      case 'data':
+        this.#data(command, chunks);
+        return;
+      case 'eof':
+        this.#outbound.get(command.sid)?.stream.finish();
+        this.#outbound.delete(command.sid);
+        return;
+      case 'broken':
+        this.#outbound.get(command.sid)?.stream.break(new BodyError('broken', 'the function broke the stream off'));
+        this.#outbound.delete(command.sid);
+        return;
+      case 'done': {
+        const job = this.jobs.get(command.inv);
+        if (job !== undefined) this.#ports.settle(job);
+        return;
+      }
+      case 'failed':
+        this.#failed(command);
+        return;
+      case 'fetch':
+        this.#fetch(command, chunks);
+        return;
+      case 'fetch-abort':
+        this.#fetches.get(command.id)?.abort.abort();
+        this.#fetches.delete(command.id);
+        return;
+      case 'read':
+        this.#read(command.sid);
+        return;
+      case 'cancel':
+        this.#inbound.get(command.sid)?.source.cancel();
+        this.#inbound.delete(command.sid);
+        return;
+      case 'stray':
+      case 'ready':
+        return;
+      default: {
+        const never: never = command;
+        throw new ProtocolError(`unknown command ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #head(command: Command<'head'>, chunks: readonly Uint8Array[]): void {
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    const { limits } = job.invocation.version.spec;
+    if (command.body !== null && 'sid' in command.body && command.body.sid === TOO_LARGE) {
+      this.#fail(job, 'response_too_large');
+      if (command.done === true) this.#ports.settle(job);
+      return;
+    }
+    const body = this.#hostBody(job, command.body, chunks, limits.streamedResponseBytes, true);
+    const size = body instanceof Uint8Array ? body.byteLength : 0;
+    job.responseBytes += size;
+    if (size > limits.responseBytes) this.#fail(job, 'response_too_large');
+    else if (job.verdict === null) {
+      job.listener.head({ status: command.status, headers: readHeaders(command.headers) }, body);
+    }
+    if (command.done === true) this.#ports.settle(job);
+  }
+
+  #failed(command: Command<'failed'>): void {
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    job.problem = { name: command.name, message: command.message, stack: command.stack };
+    if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
+    this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
+    if (command.done === true) this.#ports.settle(job);
+  }
+
+  #fail(
+    job: Job,
+    outcome: 'response_too_large' | 'function_error' | 'subrequests_exceeded' | NonNullable<Job['verdict']>,
+  ): void {
+    job.failure = outcome;
+    job.listener.failed(outcome);
+  }
+
+  #data(command: Command<'data'>, chunks: readonly Uint8Array[]): void {
+    const entry = this.#outbound.get(command.sid);
+    if (entry === undefined) return;
+    const bytes =
+      command.chunk === undefined ? Buffer.from(command.text ?? '', 'utf8') : chunkAt(chunks, command.chunk);
+    const error = entry.stream.push(bytes);
+    if (error === null) return;
+    entry.job.verdict ??= 'response_too_large';
+    this.#outbound.delete(command.sid);
+  }
+
+  #fetch(command: Command<'fetch'>, chunks: readonly Uint8Array[]): void {
+    const { id } = command;
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) {
+      const message = 'fetch belongs inside a handler: the module is still loading, or the invocation is over';
+      this.#ports.event(command.inv, { e: 'response-error', id, message }, null);
+      return;
+    }
+    const limit = job.invocation.version.spec.limits.subrequests;
+    if (job.subrequests >= limit) {
+      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+      this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
+      return;
+    }
+    job.subrequests += 1;
+    const spanId = newSpanId();
+    const abort = new AbortController();
+    this.#fetches.set(id, { job, abort });
+    const request: OutgoingRequest = {
+      url: command.url,
+      method: command.method,
+      headers: traced(readHeaders(command.headers), job, spanId),
+      body: this.#hostBody(job, command.body, chunks, Number.MAX_SAFE_INTEGER, false),
+      redirect: command.redirect,
+    };
+    const startedNs = this.#ports.nowNs();
+    const answer =
+      command.service === undefined
+        ? this.#ports.fetch(job, request, abort.signal)
+        : this.#ports.service(job, command.service, request, spanId);
+    const facts = { spanId, method: command.method, url: command.url, service: command.service ?? null, startedNs };
+    answer
+      .then((response) => this.#answer(job, id, response, facts))
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : 'fetch failed';
+        job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
+        if (!this.#fetches.delete(id) || job.settled) return;
+        this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
+      });
+  }
+
+  async #answer(
+    job: Job,
+    id: number,
+    response: IncomingResponse,
+    facts: Omit<SubrequestFacts, 'endedNs' | 'status' | 'error'>,
+  ): Promise<void> {
+    let body = response.body;
+    if (isStream(body) && body.length !== null && body.length <= INLINE_BYTES) body = await readAll(body, INLINE_BYTES);
+    job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: response.status, error: null });
+    if (!this.#fetches.has(id) || job.settled) {
+      if (isStream(body)) body.cancel();
+      return;
+    }
+    const wire = this.#wireBody(job, body);
+    this.#ports.event(
+      job.inv,
+      {
+        e: 'response',
+        id,
+        status: response.status,
+        statusText: response.statusText,
+        headers: wireHeaders(response.headers),
+        url: response.url,
+        redirected: response.redirected,
+        body: wire.body,
+      },
+      wire.chunks,
+    );
+  }
+
+  /** The guest reads on: one chunk from the source, or its end. */
+  #read(sid: number): void {
+    const entry = this.#inbound.get(sid);
+    if (entry === undefined) return;
+    const { job, source } = entry;
+    source.read().then(
+      (chunk) => {
+        if (job.settled) return;
+        if (chunk !== null) {
+          this.#ports.event(job.inv, { e: 'data', sid, chunk: 0 }, [chunk]);
+          return;
+        }
+        this.#inbound.delete(sid);
+        this.#ports.event(job.inv, { e: 'eof', sid }, null);
+      },
+      (error: unknown) => {
+        this.#inbound.delete(sid);
+        if (codeOf(error) === 'payload_too_large') job.verdict ??= 'payload_too_large';
+        const message = error instanceof Error ? error.message : 'the stream broke off';
+        if (!job.settled) this.#ports.event(job.inv, { e: 'broken', sid, message }, null);
+      },
+    );
+  }
+
+  /** A body of the host as it crosses to the guest. */
+  #wireBody(job: Job, body: Body): { body: WireBody; chunks: readonly Uint8Array[] | null } {
+    if (body === null) return { body: null, chunks: null };
+    if (!isStream(body)) return { body: { chunk: 0 }, chunks: [body] };
+    const sid = this.#ports.nextStreamId();
+    this.#inbound.set(sid, { job, source: body });
+    return { body: { sid, length: body.length }, chunks: null };
+  }
+
+  /** A body of the guest as the host sees it. */
+  #hostBody(job: Job, body: WireBody, chunks: readonly Uint8Array[], limitBytes: number, counts: boolean): Body {
+    if (body === null) return null;
+    if ('chunk' in body) return chunkAt(chunks, body.chunk);
+    if ('text' in body) return Buffer.from(body.text, 'utf8');
+    const { sid, length } = body;
+    const stream = new GuestStream(
+      length,
+      {
+        pull: () => this.#ports.event(job.inv, { e: 'pull', sid }, null),
+        stop: () => this.#ports.event(job.inv, { e: 'stop', sid }, null),
+      },
+      {
+        bytes: limitBytes,
+        count: (bytes) => {
+          if (counts) job.responseBytes += bytes;
+        },
+      },
+    );
+    this.#outbound.set(sid, { job, stream });
+    return stream;
+  }
+}
+
+/** A stray error as a log line. */
+export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
+  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
+  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
+}
+
+/**
+ * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
+ * forge, so the heap has to bear it out.
+ */
+function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
+  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
+  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
+}
+
+function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
+  const chunk = chunks[index];
+  if (!(chunk instanceof Uint8Array)) throw new ProtocolError('a chunk is missing');
+  return chunk;
+}
+
+function traced(headers: HeaderList, job: Job, spanId: string): HeaderList {
+  const { traceId, sampled } = job.invocation.trace;
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.toLowerCase() !== 'traceparent') kept.push(headers[i]!, headers[i + 1]!);
+  }
+  kept.push('traceparent', `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`);
+  return kept;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}

@@ -1,0 +1,126 @@
+/**
+ * Reads what a turn brought back. Everything here is guest-influenced: each command is checked field by field before
+ * anybody acts on it, and one that does not fit ends the isolate (`ProtocolError`).
+ */
+import type { HeaderList } from '../contract/invocation.ts';
+import type { TurnCommand, WireBody } from '../contract/turn.ts';
+
+/** The guest's side of the wire broke its rules; the isolate cannot be trusted any more. */
+export class ProtocolError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ProtocolError';
+  }
+}
+
+/** The stream id of a body that is not sent because it is over the limit. */
+export const TOO_LARGE = -1;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Parses the commands of one turn. Throws `ProtocolError`. */
+export function readCommands(out: string): readonly TurnCommand[] {
+  if (out === '') return [];
+  const commands = JSON.parse(`[${out}]`) as unknown[];
+  for (const command of commands) check(command);
+  return commands as TurnCommand[];
+}
+
+/** Splits a header list that crossed as one text. Throws `ProtocolError` when names and values do not pair up. */
+export function readHeaders(text: string): HeaderList {
+  if (text === '') return [];
+  const list = text.split('\n');
+  if (list.length % 2 !== 0) throw new ProtocolError('a header list does not pair up');
+  return list;
+}
+
+/** Joins a header list for the wire. Node refuses line breaks in header values, so none can split it. */
+export function wireHeaders(headers: HeaderList): string {
+  return headers.join('\n');
+}
+
+function check(command: unknown): void {
+  if (typeof command !== 'object' || command === null) throw new ProtocolError('a command is not an object');
+  const fields = command as Fields;
+  switch (fields['c']) {
+    case 'head':
+      whole(fields, 'inv');
+      whole(fields, 'status');
+      text(fields, 'headers');
+      body(fields['body']);
+      return;
+    case 'data':
+      whole(fields, 'sid');
+      if (fields['chunk'] !== undefined) whole(fields, 'chunk');
+      else text(fields, 'text');
+      return;
+    case 'eof':
+    case 'read':
+    case 'cancel':
+      whole(fields, 'sid');
+      return;
+    case 'broken':
+      whole(fields, 'sid');
+      text(fields, 'message');
+      return;
+    case 'done':
+      whole(fields, 'inv');
+      return;
+    case 'failed':
+      whole(fields, 'inv');
+      text(fields, 'name');
+      text(fields, 'message');
+      text(fields, 'stack');
+      return;
+    case 'fetch':
+      checkFetch(fields);
+      return;
+    case 'fetch-abort':
+      whole(fields, 'id');
+      return;
+    case 'stray':
+      whole(fields, 'inv');
+      text(fields, 'message');
+      text(fields, 'stack');
+      return;
+    case 'ready':
+      return;
+    default:
+      throw new ProtocolError('a command is unknown');
+  }
+}
+
+function checkFetch(fields: Fields): void {
+  whole(fields, 'id');
+  whole(fields, 'inv');
+  text(fields, 'url');
+  text(fields, 'method');
+  text(fields, 'headers');
+  body(fields['body']);
+  const redirect = fields['redirect'];
+  if (redirect !== 'follow' && redirect !== 'manual' && redirect !== 'error') {
+    throw new ProtocolError('a redirect mode is unknown');
+  }
+  if (fields['service'] !== undefined) text(fields, 'service');
+}
+
+function body(value: unknown): asserts value is WireBody {
+  if (value === null) return;
+  if (typeof value !== 'object') throw new ProtocolError('a body is not an object');
+  const fields = value as Fields;
+  if (fields['chunk'] !== undefined) whole(fields, 'chunk');
+  else if (fields['text'] !== undefined) text(fields, 'text');
+  else if (fields['sid'] !== TOO_LARGE) {
+    whole(fields, 'sid');
+    if (fields['length'] !== null) whole(fields, 'length');
+  }
+}
+
+function whole(fields: Fields, key: string): void {
+  const value = fields[key];
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError(`${key} is not a whole number`);
+}
+
+function text(fields: Fields, key: string): void {
+  if (typeof fields[key] !== 'string') throw new ProtocolError(`${key} is not a text`);
+}

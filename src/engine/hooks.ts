@@ -1,0 +1,156 @@
+/**
+ * The host's side of the prelude: plain synchronous functions a guest's runtime calls inside its turn. Every argument is
+ * hostile: types and sizes are checked before anything is touched, nothing is iterated, and no host error ever crosses
+ * (a failure is `null`). Knows nothing of isolated-vm; the engine wraps each function.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { GuestHooks, LogLevel } from '../contract/turn.ts';
+import { subtle } from './subtle.ts';
+
+/** Most bytes or characters one call takes. */
+const MAX_SIZE = 64 * 1024 * 1024;
+const MAX_URL = 1024 * 1024;
+const MAX_LINE = 128 * 1024;
+const MAX_RANDOM = 65_536;
+
+export interface HookSink {
+  /** Returns false once the invocation's limits.logBytes is used up. */
+  log(inv: number, level: LogLevel, text: string): boolean;
+}
+
+const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
+
+const isText = (value: unknown, most: number): value is string => typeof value === 'string' && value.length <= most;
+const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.byteLength <= MAX_SIZE;
+
+const parts = (url: URL): string =>
+  [
+    url.href,
+    url.protocol,
+    url.username,
+    url.password,
+    url.host,
+    url.hostname,
+    url.port,
+    url.pathname,
+    url.search,
+    url.hash,
+    url.origin,
+  ].join('\n');
+
+const setPart = (url: URL, part: string, value: string): boolean => {
+  switch (part) {
+    case 'protocol':
+      url.protocol = value;
+      return true;
+    case 'username':
+      url.username = value;
+      return true;
+    case 'password':
+      url.password = value;
+      return true;
+    case 'host':
+      url.host = value;
+      return true;
+    case 'hostname':
+      url.hostname = value;
+      return true;
+    case 'port':
+      url.port = value;
+      return true;
+    case 'pathname':
+      url.pathname = value;
+      return true;
+    case 'search':
+      url.search = value;
+      return true;
+    case 'hash':
+      url.hash = value;
+      return true;
+    default:
+      return false;
+  }
+};
+
+/** `f` with every throw turned into `otherwise`: no host error, message or stack reaches a guest. */
+const quiet = <A extends unknown[], R>(otherwise: R, f: (...args: A) => R): ((...args: A) => R) => {
+  return (...args) => {
+    try {
+      return f(...args);
+    } catch {
+      return otherwise;
+    }
+  };
+};
+
+const TEXT = new TextEncoder();
+/** Decoders without stream state are reusable; one per combination in use. */
+const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => TextDecoder) => {
+  const known = new Map<string, TextDecoder>();
+  return (label, fatal, ignoreBom) => {
+    const key = `${label} ${fatal} ${ignoreBom}`;
+    let decoder = known.get(key);
+    if (decoder === undefined) {
+      decoder = new TextDecoder(label, { fatal, ignoreBOM: ignoreBom });
+      if (known.size < 256) known.set(key, decoder);
+    }
+    return decoder;
+  };
+};
+
+export const createHooks = (sink: HookSink): GuestHooks => {
+  const decoderOf = decoders();
+  return {
+    log: quiet(false, (inv: number, level: LogLevel, text: string) => {
+      if (!Number.isSafeInteger(inv) || !LEVELS.has(level) || !isText(text, MAX_LINE)) return false;
+      return sink.log(inv, level, text);
+    }),
+    now: quiet(0, () => Date.now()),
+    random: quiet<[number], Uint8Array>(new Uint8Array(0), (n) => {
+      if (!Number.isSafeInteger(n) || n < 0 || n > MAX_RANDOM) return new Uint8Array(0);
+      return new Uint8Array(randomBytes(n));
+    }),
+    uuid: quiet('', () => randomUUID()),
+    encodeUtf8: quiet<[string], Uint8Array>(null as unknown as Uint8Array, (text) =>
+      isText(text, MAX_SIZE) ? TEXT.encode(text) : (null as unknown as Uint8Array),
+    ),
+    decode: quiet<[Uint8Array, string, boolean, boolean], string | null>(null, (bytes, label, fatal, ignoreBom) => {
+      if (!isBytes(bytes) || !isText(label, 64)) return null;
+      return decoderOf(label, fatal === true, ignoreBom === true).decode(bytes);
+    }),
+    encodingName: quiet<[string], string | null>(null, (label) =>
+      isText(label, 64) ? new TextDecoder(label).encoding : null,
+    ),
+    parseUrl: quiet<[string, string], string | null>(null, (input, base) => {
+      if (!isText(input, MAX_URL) || !isText(base, MAX_URL)) return null;
+      return parts(base === '' ? new URL(input) : new URL(input, base));
+    }),
+    setUrl: quiet<[string, string, string], string | null>(null, (href, part, value) => {
+      if (!isText(href, MAX_URL) || !isText(part, 16) || !isText(value, MAX_URL)) return null;
+      const url = new URL(href);
+      return setPart(url, part, value) ? parts(url) : null;
+    }),
+    subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
+      null,
+      (op, argsJson, ...bytes) => {
+        if (!isText(op, 32) || !isText(argsJson, MAX_URL) || bytes.length > 4) return null;
+        for (const each of bytes) if (!isBytes(each)) return null;
+        return subtle(op, argsJson, bytes);
+      },
+    ),
+  };
+};
+
+/** In the order in which `boot` takes them. */
+export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
+  'log',
+  'now',
+  'random',
+  'uuid',
+  'encodeUtf8',
+  'decode',
+  'encodingName',
+  'parseUrl',
+  'setUrl',
+  'subtle',
+];

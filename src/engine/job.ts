@@ -1,0 +1,73 @@
+/** One invocation in the hands of the engine: what it used, what it owes, and who listens. */
+import type { EngineUsage, GuestProblem, JobListener } from '../contract/engine-port.ts';
+import type { Invocation } from '../contract/invocation.ts';
+import type { Outcome } from '../contract/outcome.ts';
+import { NS_PER_MS } from '../contract/units.ts';
+
+export class Job {
+  readonly invocation: Invocation;
+  readonly listener: JobListener;
+  /** Its number on the wire. */
+  readonly inv: number;
+  readonly slot: number;
+  readonly cpuLimitNs: number;
+  started = false;
+  settled = false;
+  /** A kill the host has ordered. */
+  ordered: 'cpu_exceeded' | 'wall_timeout' | 'aborted' | null = null;
+  /** The outcome a limit has decided, whatever the guest makes of it. */
+  verdict: Outcome | null = null;
+  /** The failure that was reported while waitUntil still ran. */
+  failure: Outcome | null = null;
+  problem: GuestProblem | null = null;
+  subrequests = 0;
+  responseBytes = 0;
+  #startedNs = 0;
+  #endedNs = 0;
+  #cpuNs = 0;
+  #hostNs = 0;
+  #estimated = false;
+  #peakBytes = 0;
+
+  constructor(inv: number, slot: number, invocation: Invocation, listener: JobListener) {
+    this.inv = inv;
+    this.slot = slot;
+    this.invocation = invocation;
+    this.listener = listener;
+    this.cpuLimitNs = invocation.version.spec.limits.cpuMs * NS_PER_MS;
+  }
+
+  /** Takes over the lane's cumulative figures. */
+  measure(report: {
+    readonly startedNs: number;
+    readonly endedNs: number;
+    readonly cpuNs: number;
+    readonly hostNs: number;
+    readonly estimated: boolean;
+    readonly heapBytes: number;
+  }): void {
+    this.#startedNs = report.startedNs;
+    this.#endedNs = report.endedNs;
+    this.#cpuNs = report.cpuNs;
+    this.#hostNs = report.hostNs;
+    this.#estimated = report.estimated;
+    if (report.heapBytes > this.#peakBytes) this.#peakBytes = report.heapBytes;
+  }
+
+  get cpuNs(): number {
+    return this.#cpuNs;
+  }
+
+  usage(settledNs: number = this.#endedNs): EngineUsage {
+    return {
+      startedNs: this.#startedNs,
+      settledNs,
+      cpuNs: this.#cpuNs,
+      cpuEstimated: this.#estimated,
+      hostCpuNs: this.#hostNs,
+      memoryPeakBytes: this.#peakBytes,
+      subrequests: this.subrequests,
+      responseBytes: this.responseBytes,
+    };
+  }
+}

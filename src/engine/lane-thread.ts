@@ -1,0 +1,393 @@
+/**
+ * The thread of a lane: owns isolates, runs their turns one after another with `applySync`, keeps booted spares.
+ * It decides nothing about invocations: it claims them, runs turns, measures, reports. Reports travel in batches, but
+ * never wait behind a turn that may be long.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { GuestProblem } from '../contract/engine-port.ts';
+import type { TurnBox } from '../contract/turn.ts';
+import { NS_PER_MS } from '../contract/units.ts';
+import { Guest, type Live } from './guest.ts';
+import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import { Reaper } from './reaper.ts';
+import { type Code, Shell } from './shell.ts';
+import { LaneSlots } from './slots.ts';
+import { threadCpuClock } from './thread-cpu.ts';
+
+/** Reports wait at most this long for the rest of their batch. */
+const FLUSH_NS = 500_000;
+/** Bundles whose text and code cache a lane keeps. */
+const CODES = 256;
+/** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
+const GRACE_MS = 1000;
+
+export class LaneThread {
+  readonly #slots: LaneSlots;
+  readonly #reaper: Reaper;
+  readonly #prelude: Code;
+  readonly #init: LaneInit;
+  readonly #post: (reports: LaneReport[]) => void;
+  readonly #guests = new Map<number, Guest>();
+  readonly #codes = new Map<string, Code>();
+  readonly #spares: Shell[] = [];
+  readonly #cpuNs: () => number = threadCpuClock();
+  #reports: LaneReport[] = [];
+  #flushedNs = 0;
+  #restocking = false;
+
+  constructor(init: LaneInit, post: (reports: LaneReport[]) => void) {
+    this.#init = init;
+    this.#post = post;
+    this.#slots = new LaneSlots(init.buffer);
+    this.#prelude = { source: init.prelude, cachedData: null };
+    this.#slots.threadId = threadId();
+    this.#reaper = new Reaper(this.#slots);
+    for (let i = 0; i < Math.min(1, init.spares); i++) this.#spares.push(this.#shell(init.spareMemoryMiB));
+    this.#report({ k: 'up' });
+    this.#flush();
+    this.#restock();
+  }
+
+  run(orders: readonly LaneOrder[]): void {
+    this.#flushedNs = nowNs();
+    for (const order of orders) this.#obey(order);
+    this.#flush();
+  }
+
+  #obey(order: LaneOrder): void {
+    switch (order.k) {
+      case 'load':
+        this.#load(order);
+        return;
+      case 'start':
+        this.#start(order);
+        return;
+      case 'event':
+        this.#event(order);
+        return;
+      case 'forget':
+        this.#forget(order.isolate, order.inv);
+        return;
+      case 'drop':
+        this.#drop(order.isolate);
+        return;
+      case 'close':
+        this.#close();
+        return;
+      default: {
+        const never: never = order;
+        throw new Error(`unknown order ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #load(order: LoadOrder): void {
+    this.#flush();
+    const startedNs = nowNs();
+    const cpuBefore = this.#cpuNs();
+    let guest: Guest | null = null;
+    let turn = 0;
+    try {
+      const code = this.#code(order);
+      const shell = this.#takeSpare(order.memoryMiB) ?? this.#shell(order.memoryMiB);
+      guest = new Guest(order, shell, (message) => this.#sick(message));
+      this.#reaper.add(order.isolate, shell.isolate);
+      const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
+      turn = this.#slots.begin(order.isolate, cpu, nowNs(), Date.now() + order.initMs);
+      shell.evaluate(order.facts, code, order.bundleUrl);
+      const box = shell.turn(Date.now(), '[]', null);
+      this.#slots.end();
+      const problem = readiness(box);
+      if (problem !== null) throw Object.assign(new Error(problem), { name: 'InitError', stack: '' });
+      guest.heapBytes = shell.heapBytes();
+      this.#guests.set(order.isolate, guest);
+      this.#report({
+        k: 'loaded',
+        isolate: order.isolate,
+        initNs: nowNs() - startedNs,
+        cpuNs: this.#cpuNs() - cpuBefore,
+        heapBytes: guest.heapBytes,
+        logs: guest.takeLogs(),
+      });
+    } catch (error) {
+      this.#slots.end();
+      const disposed = guest?.shell.isolate.isDisposed === true;
+      const why = !disposed ? 'error' : this.#slots.wasKilled(turn) ? 'killed' : 'memory';
+      const logs = guest?.takeLogs() ?? null;
+      guest?.dispose();
+      this.#reaper.remove(order.isolate);
+      const initNs = nowNs() - startedNs;
+      this.#report({
+        k: 'load-failed',
+        isolate: order.isolate,
+        why,
+        ...said(error),
+        initNs,
+        cpuNs: this.#cpuNs() - cpuBefore,
+        logs,
+      });
+    }
+    this.#restock();
+  }
+
+  #start(order: StartOrder): void {
+    const guest = this.#guests.get(order.isolate);
+    if (guest === undefined || guest.busy) {
+      this.#report({ k: this.#slots.claim(order.slot) ? 'returned' : 'skipped', inv: order.inv });
+      return;
+    }
+    if (!this.#slots.claim(order.slot)) {
+      this.#report({ k: 'skipped', inv: order.inv });
+      return;
+    }
+    const live: Live = {
+      inv: order.inv,
+      cpuLimitNs: order.cpuMs * NS_PER_MS,
+      hardDeadlineMs: Date.now() + order.wallMs + GRACE_MS,
+      startedNs: nowNs(),
+      cpuNs: 0,
+      hostNs: 0,
+      estimated: false,
+      logBytesLeft: guest.logBytes,
+    };
+    guest.live.set(order.inv, live);
+    this.#turn(guest, order.inv, order.json, order.chunks);
+  }
+
+  #event(order: EventOrder): void {
+    const guest = this.#guests.get(order.isolate);
+    if (guest === undefined) return;
+    this.#turn(guest, order.inv, order.json, order.chunks);
+  }
+
+  #forget(isolate: number, inv: number): void {
+    const guest = this.#guests.get(isolate);
+    if (guest === undefined || !guest.live.has(inv)) return;
+    this.#turn(guest, inv, `{"e":"forget","inv":${inv}}`, null);
+    guest.live.delete(inv);
+  }
+
+  /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
+  #turn(guest: Guest, inv: number, json: string, chunks: readonly Uint8Array[] | null): void {
+    if (guest.expectedNs > FLUSH_NS) this.#flush();
+    const budgetNs = guest.cpuBudgetNs(inv);
+    const startNs = nowNs();
+    const baseNs = this.#cpuNs();
+    const turn = this.#slots.begin(guest.number, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    let box: TurnBox | null = null;
+    let failure: unknown = null;
+    try {
+      box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
+    } catch (error) {
+      failure = error;
+      if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
+    }
+    this.#slots.end();
+    guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
+    const endedNs = nowNs();
+    if (box === null || guest.shell.isolate.isDisposed) {
+      this.#gone(guest, inv, endedNs, { failure, killed: this.#slots.wasKilled(turn) });
+      return;
+    }
+    guest.ran(endedNs - startNs);
+    this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    this.#wake(guest, box.wake);
+    if (endedNs - this.#flushedNs > FLUSH_NS) this.#flush();
+  }
+
+  #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: { box: TurnBox; stray: GuestProblem | null }): void {
+    const { box, stray } = yielded;
+    const ended = endings(guest, inv, box.out);
+    const owner = inv !== 0 ? inv : ended.length === 1 ? ended[0]! : guest.live.size === 1 ? first(guest.live) : inv;
+    this.#report({
+      k: 'turn',
+      isolate: guest.number,
+      inv: owner,
+      endedNs,
+      ...usageOf(guest, owner),
+      heapBytes: guest.heapBytes,
+      out: box.out,
+      chunks: box.chunks ?? null,
+      logs: guest.takeLogs(),
+      stray,
+    });
+    for (const done of ended) guest.live.delete(done);
+  }
+
+  #gone(guest: Guest, inv: number, endedNs: number, how: { failure: unknown; killed: boolean }): void {
+    const disposed = guest.shell.isolate.isDisposed;
+    const owner = inv !== 0 || guest.live.size !== 1 ? inv : first(guest.live);
+    const report: GoneReport = {
+      k: 'gone',
+      isolate: guest.number,
+      inv: owner,
+      why: how.killed ? 'killed' : disposed ? 'memory' : 'fault',
+      message: said(how.failure).message,
+      endedNs,
+      ...usageOf(guest, owner),
+      heapBytes: guest.heapBytes,
+      logs: guest.takeLogs(),
+    };
+    this.#forgetGuest(guest);
+    this.#report(report);
+    this.#flush();
+  }
+
+  #drop(isolate: number): void {
+    const guest = this.#guests.get(isolate);
+    if (guest !== undefined) this.#forgetGuest(guest);
+  }
+
+  #forgetGuest(guest: Guest): void {
+    this.#guests.delete(guest.number);
+    this.#reaper.remove(guest.number);
+    guest.dispose();
+  }
+
+  /** Arms the thread's timer for the guest's next due timer. */
+  #wake(guest: Guest, wakeAtMs: number): void {
+    if (wakeAtMs === guest.wakeAtMs) return;
+    guest.disarm();
+    if (wakeAtMs === 0) return;
+    guest.wakeAtMs = wakeAtMs;
+    guest.wakeTimer = setTimeout(
+      () => {
+        guest.wakeAtMs = 0;
+        guest.wakeTimer = null;
+        if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
+        this.#flushedNs = nowNs();
+        this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
+        this.#flush();
+      },
+      Math.max(0, Math.min(wakeAtMs - Date.now(), 2 ** 31 - 1)),
+    );
+  }
+
+  #code(order: LoadOrder): Code {
+    const known = this.#codes.get(order.hash);
+    if (known !== undefined) return known;
+    if (this.#codes.size >= CODES) this.#codes.delete(this.#codes.keys().next().value!);
+    const code: Code = { source: readFileSync(order.bundlePath, 'utf8'), cachedData: null };
+    this.#codes.set(order.hash, code);
+    return code;
+  }
+
+  #shell(memoryMiB: number): Shell {
+    return new Shell(this.#prelude, memoryMiB, {
+      log: () => false,
+      catastrophe: (message) => this.#sick(message),
+    });
+  }
+
+  #takeSpare(memoryMiB: number): Shell | undefined {
+    const at = this.#spares.findIndex((spare) => spare.memoryMiB === memoryMiB);
+    return at < 0 ? undefined : this.#spares.splice(at, 1)[0];
+  }
+
+  /** Boots spares one at a time, between messages. */
+  #restock(): void {
+    if (this.#restocking || this.#spares.length >= this.#init.spares) return;
+    this.#restocking = true;
+    setImmediate(() => {
+      this.#restocking = false;
+      this.#spares.push(this.#shell(this.#init.spareMemoryMiB));
+      this.#restock();
+    });
+  }
+
+  #sick(message: string): void {
+    this.#report({ k: 'sick', message });
+    this.#flush();
+  }
+
+  #close(): void {
+    for (const guest of this.#guests.values()) guest.dispose();
+    for (const spare of this.#spares) spare.dispose();
+    this.#reaper.close();
+    this.#flush();
+    parentPort?.close();
+  }
+
+  #report(report: LaneReport): void {
+    this.#reports.push(report);
+  }
+
+  #flush(): void {
+    this.#flushedNs = nowNs();
+    if (this.#reports.length === 0) return;
+    const reports = this.#reports;
+    this.#reports = [];
+    this.#post(reports);
+  }
+}
+
+/** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
+function endings(guest: Guest, inv: number, out: string): readonly number[] {
+  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
+  if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
+  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
+  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
+}
+
+function first(live: Map<number, Live>): number {
+  return live.keys().next().value ?? 0;
+}
+
+function usageOf(guest: Guest, inv: number): { startedNs: number; cpuNs: number; hostNs: number; estimated: boolean } {
+  const live = guest.live.get(inv);
+  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false };
+  return { startedNs: live.startedNs, cpuNs: live.cpuNs, hostNs: live.hostNs, estimated: live.estimated };
+}
+
+/**
+ * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
+ * again. `null` when the isolate cannot be entered any more.
+ */
+function peek(shell: Shell): TurnBox | null {
+  try {
+    return shell.peek();
+  } catch {
+    return null;
+  }
+}
+
+/** `null` when the bundle is ready to serve, otherwise a sentence why not. */
+function readiness(box: TurnBox): string | null {
+  const commands = JSON.parse(`[${box.out}]`) as { c: string; problem?: string }[];
+  const ready = commands.find((command) => command.c === 'ready');
+  if (ready === undefined) {
+    return 'The module did not finish loading: its top-level await waits for something that only a handler may do.';
+  }
+  return ready.problem ?? null;
+}
+
+/** Name, message and stack of a thrown thing, as bounded strings. */
+function said(error: unknown): { name: string; message: string; stack: string } {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 8192), stack: '' };
+  const { name, message, stack } = error;
+  return { name: cut(name, 256), message: cut(message, 8192), stack: cut(stack, 16_384) };
+}
+
+function cut(text: unknown, length: number): string {
+  return typeof text === 'string' ? text.slice(0, length) : '';
+}
+
+function nowNs(): number {
+  return Number(process.hrtime.bigint());
+}
+
+/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
+function threadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').pop());
+  } catch {
+    return 0;
+  }
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const thread = new LaneThread(workerData as LaneInit, (reports) => port.postMessage(reports));
+  port.on('message', (orders: readonly LaneOrder[]) => thread.run(orders));
+}

@@ -1,0 +1,132 @@
+/** Messages between the main thread and a lane's thread. They travel in batches (arrays) in both directions. */
+import type { GuestProblem } from '../contract/engine-port.ts';
+import type { LogLevel } from '../contract/turn.ts';
+
+export interface LaneInit {
+  readonly lane: number;
+  readonly buffer: SharedArrayBuffer;
+  readonly prelude: string;
+  /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
+  readonly spares: number;
+  readonly spareMemoryMiB: number;
+}
+
+export interface LoadOrder {
+  readonly k: 'load';
+  readonly isolate: number;
+  readonly name: string;
+  readonly bundlePath: string;
+  readonly bundleUrl: string;
+  readonly hash: string;
+  /** `GuestFacts` as JSON. */
+  readonly facts: string;
+  readonly memoryMiB: number;
+  readonly initMs: number;
+  readonly concurrency: number;
+  readonly logBytes: number;
+}
+
+export interface StartOrder {
+  readonly k: 'start';
+  readonly isolate: number;
+  readonly inv: number;
+  readonly slot: number;
+  /** The start event as JSON. */
+  readonly json: string;
+  readonly chunks: readonly Uint8Array[] | null;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+}
+
+export interface EventOrder {
+  readonly k: 'event';
+  readonly isolate: number;
+  readonly inv: number;
+  readonly json: string;
+  readonly chunks: readonly Uint8Array[] | null;
+}
+
+export type LaneOrder =
+  | LoadOrder
+  | StartOrder
+  | EventOrder
+  /** The host has ended `inv`: the guest forgets it. */
+  | { readonly k: 'forget'; readonly isolate: number; readonly inv: number }
+  | { readonly k: 'drop'; readonly isolate: number }
+  | { readonly k: 'close' };
+
+export interface LaneLog {
+  readonly inv: number;
+  readonly level: LogLevel;
+  readonly text: string;
+  readonly epochMs: number;
+}
+
+/** One turn's yield. Usage is that of `inv` so far, cumulative. */
+export interface TurnReport {
+  readonly k: 'turn';
+  readonly isolate: number;
+  readonly inv: number;
+  /** Monotonic ns of the first turn of `inv`. */
+  readonly startedNs: number;
+  readonly endedNs: number;
+  readonly cpuNs: number;
+  readonly hostNs: number;
+  readonly estimated: boolean;
+  readonly heapBytes: number;
+  readonly out: string;
+  readonly chunks: readonly Uint8Array[] | null;
+  readonly logs: readonly LaneLog[] | null;
+  /** A rejection nobody handled surfaced in this turn. */
+  readonly stray: GuestProblem | null;
+}
+
+/** The isolate has ended inside a turn. `killed`: by the reaper; `memory`: by its memory limit; `fault`: our own fault. */
+export interface GoneReport {
+  readonly k: 'gone';
+  readonly isolate: number;
+  readonly inv: number;
+  readonly why: 'killed' | 'memory' | 'fault';
+  readonly message: string;
+  readonly startedNs: number;
+  readonly endedNs: number;
+  readonly cpuNs: number;
+  readonly hostNs: number;
+  readonly estimated: boolean;
+  readonly heapBytes: number;
+  readonly logs: readonly LaneLog[] | null;
+}
+
+export interface LoadedReport {
+  readonly k: 'loaded';
+  readonly isolate: number;
+  readonly initNs: number;
+  readonly cpuNs: number;
+  readonly heapBytes: number;
+  readonly logs: readonly LaneLog[] | null;
+}
+
+export interface LoadFailedReport {
+  readonly k: 'load-failed';
+  readonly isolate: number;
+  readonly why: 'error' | 'killed' | 'memory';
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly initNs: number;
+  readonly cpuNs: number;
+  readonly logs: readonly LaneLog[] | null;
+}
+
+export type LaneReport =
+  | { readonly k: 'up' }
+  | LoadedReport
+  | LoadFailedReport
+  | TurnReport
+  | GoneReport
+  /** Not started: its isolate was busy or gone. */
+  | { readonly k: 'returned'; readonly inv: number }
+  /** A taken-back offer has been seen: its claim word is free again. */
+  | { readonly k: 'skipped'; readonly inv: number }
+  /** isolated-vm reported what it cannot contain; the lane is not to be trusted any more. */
+  | { readonly k: 'sick'; readonly message: string };

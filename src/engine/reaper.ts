@@ -1,0 +1,87 @@
+/**
+ * The reaper: a trusted isolate of its own, on a thread of isolated-vm's pool, that can dispose a guest while the lane's
+ * thread is blocked inside that guest's `applySync`. It waits in `Atomics.wait` on the lane's shared words; the main
+ * thread orders a kill there when the operating system's own CPU count of the lane has reached the guest's budget.
+ * So CPU limits are true CPU, whatever the neighbours do; isolated-vm's `timeout` is wall time and is not used. Should
+ * the main loop itself be blocked, the reaper kills at the turn's hard wall deadline by itself.
+ * It never runs guest code and never hands its isolate handles on.
+ */
+import ivm from 'isolated-vm';
+import { type LaneSlots, REAPER_LAYOUT } from './slots.ts';
+
+/** How often the reaper looks at the hard deadline by itself. */
+const LOOK_MS = 250;
+
+const SOURCE = `(() => {
+  const at = ${JSON.stringify(REAPER_LAYOUT)};
+  const words = new Int32Array(laneBuffer, 0, at.words);
+  const floats = new Float64Array(laneBuffer, at.words * 4, at.floats);
+  const isolates = new Map();
+  const reap = (isolate, turn) => {
+    const handle = isolates.get(isolate);
+    if (handle === undefined || Atomics.load(words, at.turn) !== turn || Atomics.load(words, at.running) !== isolate) return;
+    isolates.delete(isolate);
+    Atomics.store(words, at.killedTurn, turn);
+    try { handle.dispose(); } catch {}
+  };
+  globalThis.change = (added, handle, removed) => {
+    for (const isolate of removed) isolates.delete(isolate);
+    if (added !== 0) isolates.set(added, handle);
+  };
+  globalThis.loop = () => {
+    for (;;) {
+      const why = Atomics.wait(words, at.killWord, 0, ${LOOK_MS});
+      const order = Atomics.exchange(words, at.killWord, 0);
+      if (order === 2) return;
+      if (order === 1) reap(words[at.killIsolate], words[at.killTurn]);
+      else if (why === 'timed-out') {
+        const turn = Atomics.load(words, at.turn);
+        const isolate = Atomics.load(words, at.running);
+        if (isolate !== 0 && Date.now() > floats[at.hardDeadline]) reap(isolate, turn);
+      }
+    }
+  };
+})()`;
+
+export class Reaper {
+  readonly #slots: LaneSlots;
+  readonly #isolate: ivm.Isolate;
+  readonly #change: ivm.Reference;
+  readonly #loop: ivm.Reference;
+  #removed: number[] = [];
+
+  constructor(slots: LaneSlots) {
+    this.#slots = slots;
+    this.#isolate = new ivm.Isolate({ memoryLimit: 8 });
+    const context = this.#isolate.createContextSync();
+    context.global.setSync('laneBuffer', new ivm.ExternalCopy(slots.buffer).copyInto());
+    this.#isolate.compileScriptSync(SOURCE).runSync(context);
+    this.#change = context.global.getSync('change', { reference: true });
+    this.#loop = context.global.getSync('loop', { reference: true });
+    this.#run();
+  }
+
+  /** Puts `isolate` under the reaper's eyes. Waits for its lock for some microseconds: no turn runs meanwhile. */
+  add(number: number, isolate: ivm.Isolate): void {
+    this.#slots.pauseReaper();
+    const removed = new ivm.ExternalCopy(this.#removed).copyInto();
+    this.#removed = [];
+    this.#change.applySync(undefined, [number, isolate, removed]);
+    this.#run();
+  }
+
+  /** Forgets it at the next `add`. */
+  remove(number: number): void {
+    this.#removed.push(number);
+  }
+
+  close(): void {
+    this.#slots.pauseReaper();
+    this.#change.applySync(undefined, [0, undefined, new ivm.ExternalCopy([]).copyInto()]);
+    this.#isolate.dispose();
+  }
+
+  #run(): void {
+    this.#loop.apply(undefined, []).catch(() => undefined);
+  }
+}

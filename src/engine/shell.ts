@@ -1,0 +1,131 @@
+/**
+ * A booted isolate without user code: prelude evaluated, hooks in place. Spares are shells waiting for a bundle.
+ * The border rules of isolation facts §0 live here: guests get plain Callbacks only, one `turn` reference is kept by
+ * the host, and the only value ever copied out is the prelude's own box.
+ */
+import ivm from 'isolated-vm';
+import type { LogLevel, TurnBox } from '../contract/turn.ts';
+import { createHooks, HOOK_ORDER } from './hooks.ts';
+
+export interface ShellSink {
+  log(inv: number, level: LogLevel, text: string): boolean;
+  catastrophe(message: string): void;
+}
+
+const COPY = { result: { copy: true } } as const;
+const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
+const HIDE = 'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };';
+const ENTRY = 'import { r } from "isolane:hide"; import * as user from "isolane:user"; r(user);';
+
+/** Compiled once per lane and kept: source text and V8's code cache of it. */
+export interface Code {
+  readonly source: string;
+  cachedData: ivm.ExternalCopy<ArrayBuffer> | null;
+}
+
+export class Shell {
+  readonly isolate: ivm.Isolate;
+  readonly memoryMiB: number;
+  readonly #context: ivm.Context;
+  readonly #load: ivm.Reference;
+  readonly #turn: ivm.Reference;
+  #sink: ShellSink;
+  #hostNs = 0;
+
+  constructor(prelude: Code, memoryMiB: number, sink: ShellSink) {
+    this.memoryMiB = memoryMiB;
+    this.#sink = sink;
+    this.isolate = new ivm.Isolate({
+      memoryLimit: memoryMiB,
+      onCatastrophicError: (message) => this.#sink.catastrophe(message),
+    });
+    this.#context = this.isolate.createContextSync();
+    runScript(this.isolate, this.#context, prelude);
+    const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) });
+    const boot = this.#context.global.getSync('__isolane', { reference: true });
+    const callbacks = HOOK_ORDER.map(
+      (name) => new ivm.Callback(this.#timed(hooks[name] as (...args: unknown[]) => unknown)),
+    );
+    const guest = boot.applySync(undefined, callbacks, { result: { reference: true } }) as ivm.Reference;
+    this.#load = guest.getSync('load', { reference: true });
+    this.#turn = guest.getSync('turn', { reference: true });
+  }
+
+  /** Host time spent in the guest's calls since the last call of this, ns. */
+  takeHostNs(): number {
+    const spent = this.#hostNs;
+    this.#hostNs = 0;
+    return spent;
+  }
+
+  #timed<A extends unknown[], R>(hook: (...args: A) => R): (...args: A) => R {
+    return (...args) => {
+      const before = process.hrtime.bigint();
+      const result = hook(...args);
+      this.#hostNs += Number(process.hrtime.bigint() - before);
+      return result;
+    };
+  }
+
+  set sink(sink: ShellSink) {
+    this.#sink = sink;
+  }
+
+  /** Tells the prelude about the function, then compiles and evaluates the bundle. Call inside a published turn. */
+  evaluate(facts: string, code: Code, url: string): void {
+    this.#load.applySync(undefined, [facts]);
+    const hide = this.isolate.compileModuleSync(HIDE, { filename: 'isolane:hide' });
+    const user = compileModule(this.isolate, code, url);
+    const entry = this.isolate.compileModuleSync(ENTRY, { filename: 'isolane:entry' });
+    const resolve = (specifier: string): ivm.Module => {
+      if (specifier === 'isolane:hide') return hide;
+      if (specifier === 'isolane:user') return user;
+      throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
+    };
+    entry.instantiateSync(this.#context, resolve);
+    entry.evaluateSync();
+  }
+
+  /** One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. */
+  turn(epochMs: number, json: string, chunks: readonly Uint8Array[] | null): TurnBox {
+    if (chunks === null || chunks.length === 0)
+      return this.#turn.applySync(undefined, [epochMs, json], COPY) as TurnBox;
+    return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+  }
+
+  /** The box of the last turn once more, with what has been added since; no new turn begins. */
+  peek(): TurnBox {
+    return this.#turn.applySync(undefined, [0, 'peek'], COPY) as TurnBox;
+  }
+
+  /** Heap and array buffers in use, bytes. */
+  heapBytes(): number {
+    const heap = this.isolate.getHeapStatisticsSync();
+    return heap.used_heap_size + heap.externally_allocated_size;
+  }
+
+  dispose(): void {
+    if (!this.isolate.isDisposed) this.isolate.dispose();
+  }
+}
+
+function runScript(isolate: ivm.Isolate, context: ivm.Context, code: Code): void {
+  const script = isolate.compileScriptSync(code.source, { filename: 'isolane:prelude', ...cache(code) });
+  keep(code, script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> });
+  script.runSync(context, { release: true });
+  script.release();
+}
+
+function compileModule(isolate: ivm.Isolate, code: Code, filename: string): ivm.Module {
+  const module = isolate.compileModuleSync(code.source, { filename, ...cache(code) });
+  keep(code, module as { cachedData?: ivm.ExternalCopy<ArrayBuffer> });
+  return module;
+}
+
+function cache(code: Code): { cachedData: ivm.ExternalCopy<ArrayBuffer> } | { produceCachedData: true } {
+  return code.cachedData === null ? { produceCachedData: true } : { cachedData: code.cachedData };
+}
+
+function keep(code: Code, compiled: { readonly cachedData?: ivm.ExternalCopy<ArrayBuffer> }): void {
+  if (compiled.cachedData !== undefined) code.cachedData = compiled.cachedData;
+}

@@ -1,0 +1,153 @@
+/**
+ * The memory a lane's thread shares with the main thread and with its reaper: who runs since when, with what budget;
+ * the kill order; and one claim word per invocation handed over. A wedged thread cannot report itself, so everything
+ * a watchdog needs is here. Words are written by exactly one side, as said below.
+ */
+
+/** Claim words: the main thread writes PENDING, then both sides race by compare-and-exchange. */
+export const CLAIM = { free: 0, pending: 1, claimed: 2, taken: 3 } as const;
+
+/** Kill word: written by the main thread, consumed by the reaper. */
+export const KILL = { none: 0, dispose: 1, pause: 2 } as const;
+
+const WORDS = 16;
+const FLOATS = 8;
+/** Invocations that may be handed to one lane and not have ended. */
+export const CLAIM_SLOTS = 4096;
+
+const KILL_WORD = 0;
+const KILL_ISOLATE = 1;
+const KILL_TURN = 2;
+const TURN = 3;
+const RUNNING = 4;
+const KILLED_TURN = 5;
+const THREAD_ID = 6;
+
+const SINCE_NS = 0;
+const CPU_BASE_NS = 1;
+const CPU_BUDGET_NS = 2;
+const HARD_DEADLINE_MS = 3;
+
+export interface RunningTurn {
+  readonly turn: number;
+  readonly isolate: number;
+  readonly sinceNs: number;
+  readonly cpuBaseNs: number;
+  readonly cpuBudgetNs: number;
+}
+
+export class LaneSlots {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #claims: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4 + FLOATS * 8 + CLAIM_SLOTS * 4)) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer, 0, WORDS);
+    this.#floats = new Float64Array(buffer, WORDS * 4, FLOATS);
+    this.#claims = new Int32Array(buffer, WORDS * 4 + FLOATS * 8, CLAIM_SLOTS);
+  }
+
+  /** Thread: a turn of `isolate` begins. `hardDeadlineMs` (epoch) is the reaper's own, main-loop-independent limit. */
+  begin(isolate: number, cpu: { baseNs: number; budgetNs: number }, sinceNs: number, hardDeadlineMs: number): number {
+    const turn = (this.#words[TURN]! + 1) | 0;
+    this.#floats[SINCE_NS] = sinceNs;
+    this.#floats[CPU_BASE_NS] = cpu.baseNs;
+    this.#floats[CPU_BUDGET_NS] = cpu.budgetNs;
+    this.#floats[HARD_DEADLINE_MS] = hardDeadlineMs;
+    this.#words[RUNNING] = isolate;
+    Atomics.store(this.#words, TURN, turn);
+    return turn;
+  }
+
+  /** Thread: the turn is over. */
+  end(): void {
+    this.#floats[SINCE_NS] = 0;
+    Atomics.store(this.#words, RUNNING, 0);
+  }
+
+  /** Main: the turn that runs now, or `null`. */
+  running(): RunningTurn | null {
+    const turn = Atomics.load(this.#words, TURN);
+    const isolate = Atomics.load(this.#words, RUNNING);
+    if (isolate === 0) return null;
+    const running = {
+      turn,
+      isolate,
+      sinceNs: this.#floats[SINCE_NS]!,
+      cpuBaseNs: this.#floats[CPU_BASE_NS]!,
+      cpuBudgetNs: this.#floats[CPU_BUDGET_NS]!,
+    };
+    return Atomics.load(this.#words, TURN) === turn && running.sinceNs > 0 ? running : null;
+  }
+
+  /** Main: monotonic ns since which a turn runs, 0 when none does. */
+  runningSinceNs(): number {
+    return this.#floats[SINCE_NS]!;
+  }
+
+  /** Main: have the reaper dispose `isolate` if `turn` still runs. */
+  kill(isolate: number, turn: number): void {
+    this.#words[KILL_ISOLATE] = isolate;
+    this.#words[KILL_TURN] = turn;
+    Atomics.store(this.#words, KILL_WORD, KILL.dispose);
+    Atomics.notify(this.#words, KILL_WORD);
+  }
+
+  /** Thread: was the turn just run ended by the reaper? */
+  wasKilled(turn: number): boolean {
+    return Atomics.load(this.#words, KILLED_TURN) === turn;
+  }
+
+  /** Thread: ask the reaper to leave its loop, so that its registry can be changed. */
+  pauseReaper(): void {
+    Atomics.store(this.#words, KILL_WORD, KILL.pause);
+    Atomics.notify(this.#words, KILL_WORD);
+  }
+
+  get threadId(): number {
+    return Atomics.load(this.#words, THREAD_ID);
+  }
+
+  set threadId(id: number) {
+    Atomics.store(this.#words, THREAD_ID, id);
+  }
+
+  /** Main: offer slot `slot`. */
+  offer(slot: number): void {
+    Atomics.store(this.#claims, slot, CLAIM.pending);
+  }
+
+  /** Thread: claim it; false when the main thread took it back. */
+  claim(slot: number): boolean {
+    return Atomics.compareExchange(this.#claims, slot, CLAIM.pending, CLAIM.claimed) === CLAIM.pending;
+  }
+
+  /** Main: take it back; false when it has started. */
+  takeBack(slot: number): boolean {
+    return Atomics.compareExchange(this.#claims, slot, CLAIM.pending, CLAIM.taken) === CLAIM.pending;
+  }
+
+  /** Main: what became of an offer, for the time after a thread died. */
+  claimed(slot: number): boolean {
+    return Atomics.load(this.#claims, slot) === CLAIM.claimed;
+  }
+
+  release(slot: number): void {
+    Atomics.store(this.#claims, slot, CLAIM.free);
+  }
+}
+
+/** Word indices the reaper's own code needs; it runs in an isolate and cannot import this file. */
+export const REAPER_LAYOUT: Readonly<Record<string, number>> = {
+  killWord: KILL_WORD,
+  killIsolate: KILL_ISOLATE,
+  killTurn: KILL_TURN,
+  turn: TURN,
+  running: RUNNING,
+  killedTurn: KILLED_TURN,
+  words: WORDS,
+  hardDeadline: HARD_DEADLINE_MS,
+  floats: FLOATS,
+};

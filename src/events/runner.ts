@@ -1,0 +1,100 @@
+/**
+ * Runs due deliveries of the inbox, a bounded number at once. Knows when, not what: the attempt itself is given to it.
+ * Polls nothing: it wakes when a delivery falls due, when a slot frees, or when it is told that work came in.
+ */
+import type { Clock, Timer } from '../contract/clock.ts';
+import type { DeliveryRow, Inbox } from '../contract/store.ts';
+
+export interface RunnerOptions {
+  readonly inbox: Inbox;
+  readonly clock: Clock;
+  /** Attempts at once. */
+  readonly concurrency: number;
+  /** Makes one attempt and ends it in the inbox. Never rejects. */
+  readonly attempt: (row: DeliveryRow) => Promise<void>;
+}
+
+/** Longest sleep: the wall clock may be set, and due times are wall-clock times. */
+const MAX_SLEEP_MS = 60_000;
+const TROUBLE_MS = 1_000;
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #running: Set<Promise<void>> = new Set();
+  #state: 'idle' | 'started' | 'stopped' = 'idle';
+  #timer: Timer | null = null;
+  #pumping: Promise<void> | null = null;
+  #again = false;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'started';
+    this.wake();
+  }
+
+  /** Claims nothing more; resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#timer?.cancel();
+    this.#timer = null;
+    await this.#pumping;
+    await Promise.all(this.#running);
+  }
+
+  /** There may be something due. */
+  wake(): void {
+    if (this.#state !== 'started') return;
+    this.#again = true;
+    if (this.#pumping !== null) return;
+    this.#pumping = this.#pump().finally(() => {
+      this.#pumping = null;
+      if (this.#again) this.wake();
+    });
+  }
+
+  /** Whether an event may begin its first attempt as it is accepted; whoever does so must `track` it at once. */
+  get hasRoom(): boolean {
+    return this.#state === 'started' && this.#running.size < this.#options.concurrency;
+  }
+
+  /** Counts `work` as running until it ends. It never rejects. */
+  track(work: Promise<void>): void {
+    const done = work.finally(() => {
+      this.#running.delete(done);
+      this.wake();
+    });
+    this.#running.add(done);
+  }
+
+  async #pump(): Promise<void> {
+    const { inbox, clock, concurrency } = this.#options;
+    try {
+      while (this.#again && this.#state === 'started') {
+        this.#again = false;
+        const room = concurrency - this.#running.size;
+        if (room <= 0) return;
+        const rows = await inbox.claim(clock.epochMs(), room);
+        for (const row of rows) this.track(this.#options.attempt(row));
+        if (rows.length === room) continue;
+        const dueMs = await inbox.nextDueMs();
+        if (dueMs !== null) this.#sleep(Math.min(Math.max(dueMs - clock.epochMs(), 0), MAX_SLEEP_MS));
+      }
+    } catch {
+      // The inbox says by itself that it is in trouble; here it is only asked again.
+      this.#sleep(TROUBLE_MS);
+    }
+  }
+
+  #sleep(ms: number): void {
+    if (this.#state !== 'started') return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(ms, () => {
+      this.#timer = null;
+      this.wake();
+    });
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The isolates of one function version, and who waits for one. Pure bookkeeping and two decisions: which isolate takes
+ * the next invocation, and how many more are worth loading.
+ */
+import type { LoadReport } from '../contract/engine-port.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import { NS_PER_MS } from '../contract/units.ts';
+import type { Ticket } from './ticket.ts';
+
+/** Expected wait behind others on a busy isolate up to which queueing there beats loading another. */
+const PATIENCE_NS = NS_PER_MS;
+/** Invocations handed to one isolate ahead of time. */
+const DEPTH = 32;
+/** Busy isolates looked at for one placement. */
+const LOOK = 16;
+/** Loads under way at once for a function whose invocations wait. */
+const LOADS_PER_LANE = 8;
+/** Weight of the newest run in the expectation. */
+const WEIGHT = 0.2;
+
+export interface PooledIsolate {
+  readonly number: number;
+  readonly lane: number;
+  readonly group: Group;
+  state: 'loading' | 'ready' | 'retired';
+  /** Tickets handed over and not settled. */
+  readonly tickets: Set<Ticket>;
+  bytes: number;
+  /** What loading cost, until its first invocation has been told. */
+  init: LoadReport | null;
+  /** Somebody waited for this load. */
+  awaited: boolean;
+  /** It gave work back: nothing is handed to it ahead of time until it settles what it has. */
+  slow: boolean;
+}
+
+export class Group {
+  readonly version: FunctionVersion;
+  readonly waiting: Ticket[] = [];
+  readonly isolates: Set<PooledIsolate> = new Set();
+  /** Ready and empty, most recently used last. */
+  readonly idle: PooledIsolate[] = [];
+  loading = 0;
+  /** No longer deployed: serves who is in it, loads nothing. */
+  obsolete = false;
+  /** Share of recent invocations that waited for I/O, so that their isolate was busy without using its lane. */
+  #awaiting = 0;
+  /** Expected run of one invocation, ns; `null` before the first. */
+  expectedNs: number | null = null;
+  failure: { readonly report: LoadReport; readonly untilNs: number; readonly backoffNs: number } | null = null;
+
+  constructor(version: FunctionVersion) {
+    this.version = version;
+  }
+
+  get concurrency(): number {
+    return this.version.spec.limits.concurrency;
+  }
+
+  /** Learns from a settled invocation. */
+  learn(runNs: number): void {
+    this.expectedNs = this.expectedNs === null ? runNs : this.expectedNs * (1 - WEIGHT) + runNs * WEIGHT;
+    this.#awaiting *= 1 - WEIGHT / 2;
+  }
+
+  /** A turn has ended and its invocation goes on. */
+  sawAwait(): void {
+    this.#awaiting = Math.min(1, this.#awaiting + WEIGHT);
+  }
+
+  /** Further isolates help even where all lanes have one: this function's invocations wait for I/O. */
+  get awaits(): boolean {
+    return this.#awaiting > WEIGHT / 2;
+  }
+
+  /** Invocations are so short that waiting behind one costs less than a load. */
+  get quick(): boolean {
+    return this.expectedNs !== null && this.expectedNs < PATIENCE_NS;
+  }
+
+  /** The isolate the next invocation goes to, or `null`: it waits. */
+  pick(stuck: (lane: number) => boolean): PooledIsolate | null {
+    for (let i = this.idle.length - 1; i >= 0; i--) {
+      const isolate = this.idle[i]!;
+      if (stuck(isolate.lane)) continue;
+      this.idle.splice(i, 1);
+      return isolate;
+    }
+    let best: PooledIsolate | null = null;
+    let looked = 0;
+    for (const isolate of this.isolates) {
+      if (++looked > LOOK) break;
+      if (!this.#takes(isolate) || (best !== null && best.tickets.size <= isolate.tickets.size)) continue;
+      if (!stuck(isolate.lane)) best = isolate;
+    }
+    return best;
+  }
+
+  #takes(isolate: PooledIsolate): boolean {
+    if (isolate.state !== 'ready') return false;
+    const held = isolate.tickets.size;
+    if (held < this.concurrency) return true;
+    if (isolate.slow || !this.quick || this.awaits || held >= DEPTH) return false;
+    return (held * this.expectedNs!) / this.concurrency < PATIENCE_NS;
+  }
+
+  /** How many loads are worth starting now, room permitting. */
+  wanted(lanes: number): number {
+    const { limits } = this.version.spec;
+    const missing = Math.ceil(this.waiting.length / this.concurrency) - this.loading;
+    const useful = this.awaits ? lanes * LOADS_PER_LANE - this.loading : lanes - this.isolates.size;
+    return Math.max(0, Math.min(missing, useful, limits.instances - this.isolates.size));
+  }
+}

@@ -1,0 +1,443 @@
+/**
+ * The warm pool: who runs where. Keeps isolates warm under a budget of bytes and count, evicts the least recently used
+ * idle one, loads no more than the waiting work is worth, takes work back from lanes that are stuck in a long turn.
+ * No clock, no timers, no Node: a simulator runs it against a fake engine.
+ */
+import { LRUCache } from 'lru-cache';
+import type {
+  EnginePort,
+  IsolateListener,
+  JobListener,
+  LoadReport,
+  LogLine,
+  Settlement,
+} from '../contract/engine-port.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+
+import { MIB, NS_PER_MS } from '../contract/units.ts';
+import { Group, type PooledIsolate } from './group.ts';
+import type { Ticket } from './ticket.ts';
+
+/** A turn this long makes its lane one to avoid. */
+const STUCK_NS = 3 * NS_PER_MS;
+/** What an isolate costs the process beside its heap. */
+const BASE_BYTES = 1.3 * MIB;
+const BACKOFF_FIRST_NS = 1000 * NS_PER_MS;
+const BACKOFF_MOST_NS = 60_000 * NS_PER_MS;
+
+export interface PoolOptions {
+  readonly engine: EnginePort;
+  readonly maxIsolates: number;
+  readonly memoryBytes: number;
+  nowNs(): number;
+  stray(version: FunctionVersion, line: LogLine): void;
+}
+
+export interface PoolStats {
+  readonly isolates: number;
+  readonly idle: number;
+  readonly loading: number;
+  readonly waiting: number;
+  readonly bytes: number;
+  readonly evictions: number;
+  readonly loads: number;
+}
+
+export class Pool implements IsolateListener {
+  readonly #options: PoolOptions;
+  readonly #engine: EnginePort;
+  readonly #groups: Map<string, Group> = new Map();
+  readonly #isolates: Map<number, PooledIsolate> = new Map();
+  /** Idle isolates in order of use: what eviction takes from. */
+  readonly #lru: LRUCache<number, PooledIsolate>;
+  /** Handed over and not started, per lane: what can be taken back. */
+  readonly #unstarted: Map<number, Set<Ticket>> = new Map();
+  /** Groups whose work waits because the pool is full of busy isolates. */
+  readonly #starved: Set<Group> = new Set();
+  #bytes = 0;
+  #evictions = 0;
+  #loads = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#engine = options.engine;
+    this.#lru = new LRUCache({ max: options.maxIsolates });
+  }
+
+  /** The versions that are live now: others are retired, those with `warm` are filled up. */
+  retain(versions: readonly FunctionVersion[]): void {
+    const live = new Set(versions.map((version) => version.key));
+    for (const group of this.#groups.values()) {
+      if (live.has(group.version.key)) continue;
+      group.obsolete = true;
+      for (const isolate of [...group.isolates]) this.retired(isolate.number);
+      this.#tidy(group);
+    }
+    for (const version of versions) {
+      const group = this.#group(version);
+      for (let i = group.isolates.size; i < version.spec.warm; i++) this.#load(group);
+    }
+  }
+
+  enter(ticket: Ticket): void {
+    const group = this.#group(ticket.invocation.version);
+    const { failure } = group;
+    if (failure !== null && failure.untilNs > this.#options.nowNs() && group.isolates.size === 0) {
+      ticket.listener.unloadable(failure.report, false);
+      return;
+    }
+    if (ticket.invocation.start === 'cold') {
+      this.#loadFor(group, ticket);
+      return;
+    }
+    group.waiting.push(ticket);
+    this.#pump(group);
+  }
+
+  /** Takes an invocation out again if it has not started. */
+  withdraw(ticket: Ticket): boolean {
+    if (ticket.hasStarted) return false;
+    const group = this.#group(ticket.invocation.version);
+    if (ticket.isolate === null) {
+      const at = group.waiting.indexOf(ticket);
+      if (at >= 0) group.waiting.splice(at, 1);
+      return at >= 0;
+    }
+    const isolate = this.#isolates.get(ticket.isolate);
+    if (!this.#engine.takeBack(ticket.invocation.id)) return false;
+    if (isolate !== undefined) this.#unassign(isolate, ticket);
+    return true;
+  }
+
+  stats(): PoolStats {
+    let waiting = 0;
+    let loading = 0;
+    for (const group of this.#groups.values()) {
+      waiting += group.waiting.length;
+      loading += group.loading;
+    }
+    return {
+      isolates: this.#isolates.size,
+      idle: this.#lru.size,
+      loading,
+      waiting,
+      bytes: this.#bytes,
+      evictions: this.#evictions,
+      loads: this.#loads,
+    };
+  }
+
+  /** Isolates of one version and the invocations that have started in them, for the admin plane. */
+  census(version: FunctionVersion): { isolates: number; running: number } {
+    const isolates = this.#groups.get(version.key)?.isolates ?? new Set();
+    let running = 0;
+    for (const isolate of isolates) for (const ticket of isolate.tickets) if (ticket.hasStarted) running += 1;
+    return { isolates: isolates.size, running };
+  }
+
+  loaded(number: number, report: LoadReport): void {
+    const isolate = this.#isolates.get(number);
+    if (isolate === undefined) return;
+    const { group } = isolate;
+    group.loading -= 1;
+    if (!report.ok) {
+      this.#failed(isolate, report);
+      return;
+    }
+    group.failure = null;
+    if (isolate.state === 'loading') isolate.state = 'ready';
+    isolate.init = isolate.awaited ? report : null;
+    this.size(number, report.heapBytes);
+    this.#settleDown(isolate);
+    this.#pump(group);
+  }
+
+  retired(number: number): void {
+    const isolate = this.#isolates.get(number);
+    if (isolate === undefined) return;
+    isolate.state = 'retired';
+    this.#unidle(isolate);
+    this.#settleDown(isolate);
+  }
+
+  gone(number: number): void {
+    const isolate = this.#isolates.get(number);
+    if (isolate === undefined) return;
+    if (isolate.state === 'loading') isolate.group.loading -= 1;
+    this.#remove(isolate);
+    this.#pump(isolate.group);
+  }
+
+  size(number: number, bytes: number): void {
+    const isolate = this.#isolates.get(number);
+    if (isolate === undefined) return;
+    this.#bytes += bytes + BASE_BYTES - isolate.bytes;
+    isolate.bytes = bytes + BASE_BYTES;
+    this.#sawTurn(isolate);
+  }
+
+  stuck(lane: number): void {
+    const groups = new Set<Group>();
+    for (const ticket of [...(this.#unstarted.get(lane) ?? [])]) {
+      if (ticket.invocation.start === 'cold' || !this.#engine.takeBack(ticket.invocation.id)) continue;
+      const isolate = this.#isolates.get(ticket.isolate!);
+      if (isolate !== undefined) this.#unassign(isolate, ticket);
+      const group = this.#group(ticket.invocation.version);
+      group.waiting.unshift(ticket);
+      groups.add(group);
+    }
+    for (const isolate of this.#isolates.values()) {
+      if (isolate.lane === lane && isolate.state === 'loading' && isolate.group.waiting.length > 0)
+        groups.add(isolate.group);
+    }
+    for (const group of groups) this.#pump(group, true);
+  }
+
+  stray(version: FunctionVersion, line: LogLine): void {
+    this.#options.stray(version, line);
+  }
+
+  /** Hands waiting work to isolates, then loads what is worth loading. */
+  #pump(group: Group, elsewhere = false): void {
+    while (group.waiting.length > 0) {
+      const isolate = group.pick((lane) => this.#isStuck(lane));
+      if (isolate === null) break;
+      this.#assign(isolate, group.waiting.shift()!);
+    }
+    if (group.obsolete && group.isolates.size > 0) return;
+    const lanes = this.#engine.lanes().length;
+    let wanted = group.wanted(lanes);
+    if (wanted === 0 && elsewhere && group.waiting.length > 0 && this.#loadsStuck(group)) wanted = 1;
+    for (let i = 0; i < wanted; i++) if (!this.#load(group)) break;
+  }
+
+  /** Every load under way waits behind somebody else's long turn. A load that is itself long is waited for. */
+  #loadsStuck(group: Group): boolean {
+    if (group.isolates.size >= group.version.spec.limits.instances) return false;
+    for (const isolate of group.isolates) {
+      if (isolate.state !== 'loading') continue;
+      const running = this.#engine.lanes().find((lane) => lane.id === isolate.lane)?.running;
+      if (running === isolate.number || !this.#isStuck(isolate.lane)) return false;
+    }
+    return true;
+  }
+
+  #assign(isolate: PooledIsolate, ticket: Ticket): void {
+    this.#lru.delete(isolate.number);
+    isolate.tickets.add(ticket);
+    ticket.isolate = isolate.number;
+    this.#unstartedOf(isolate.lane).add(ticket);
+    this.#engine.start(isolate.number, ticket.invocation, this.#listen(isolate, ticket));
+  }
+
+  #listen(isolate: PooledIsolate, ticket: Ticket): JobListener {
+    const { listener } = ticket;
+    return {
+      started: (atNs) => {
+        ticket.hasStarted = true;
+        this.#unstartedOf(isolate.lane).delete(ticket);
+        const { init } = isolate;
+        isolate.init = null;
+        listener.started(atNs, { isolate: isolate.number, lane: isolate.lane, init });
+      },
+      head: (head, body) => listener.head(head, body),
+      failed: (outcome) => listener.failed(outcome),
+      log: (line) => listener.log(line),
+      subrequest: (facts) => listener.subrequest(facts),
+      settled: (settlement) => this.#settled(isolate, ticket, settlement),
+      returned: () => this.#returned(isolate, ticket),
+    };
+  }
+
+  #settled(isolate: PooledIsolate, ticket: Ticket, settlement: Settlement): void {
+    const { group } = isolate;
+    const { startedNs, settledNs } = settlement.usage;
+    group.learn(settledNs - startedNs);
+    isolate.slow = false;
+    this.#unassign(isolate, ticket);
+    ticket.listener.settled(settlement);
+    if (group.waiting.length > 0) this.#pump(group);
+  }
+
+  #returned(isolate: PooledIsolate, ticket: Ticket): void {
+    isolate.slow = true;
+    this.#unassign(isolate, ticket);
+    if (ticket.over) return;
+    const { group } = isolate;
+    group.waiting.unshift(ticket);
+    // A start refused on the spot comes back before the hand-over has returned: never hand over again from in here.
+    Promise.resolve().then(() => this.#pump(group));
+  }
+
+  #unassign(isolate: PooledIsolate, ticket: Ticket): void {
+    isolate.tickets.delete(ticket);
+    this.#unstartedOf(isolate.lane).delete(ticket);
+    ticket.isolate = null;
+    this.#settleDown(isolate);
+  }
+
+  /** After a change: an empty isolate becomes idle, a retired one goes. */
+  #settleDown(isolate: PooledIsolate): void {
+    if (isolate.tickets.size > 0 || !this.#isolates.has(isolate.number)) return;
+    if (isolate.state === 'retired') {
+      this.#remove(isolate);
+      this.#engine.drop(isolate.number);
+      this.#tidy(isolate.group);
+      return;
+    }
+    if (isolate.state !== 'ready') return;
+    if (!isolate.group.idle.includes(isolate)) isolate.group.idle.push(isolate);
+    if (isolate.group.isolates.size > isolate.group.version.spec.warm) this.#lru.set(isolate.number, isolate);
+    while (this.#bytes > this.#options.memoryBytes && this.#evict());
+    this.#feedStarved(isolate.group);
+  }
+
+  /** An idle isolate is room for a group that found none. */
+  #feedStarved(except: Group): void {
+    for (const group of this.#starved) {
+      if (group === except && group.waiting.length > 0) continue;
+      this.#starved.delete(group);
+      if (group !== except) this.#pump(group);
+      return;
+    }
+  }
+
+  /** A turn has ended and its invocation goes on: this function waits for I/O, so its others need isolates. */
+  #sawTurn(isolate: PooledIsolate): void {
+    const { group } = isolate;
+    for (const ticket of isolate.tickets) {
+      if (!ticket.hasStarted) continue;
+      group.sawAwait();
+      if (group.waiting.length > 0) this.#pump(group);
+      return;
+    }
+  }
+
+  #load(group: Group): PooledIsolate | null {
+    if (!this.#makeRoom()) {
+      this.#starved.add(group);
+      return null;
+    }
+    const lane = this.#chooseLane(group);
+    if (lane === null) return null;
+    const isolate: PooledIsolate = {
+      number: this.#engine.load(group.version, lane),
+      lane,
+      group,
+      state: 'loading',
+      tickets: new Set(),
+      bytes: BASE_BYTES,
+      init: null,
+      awaited: group.waiting.length > 0,
+      slow: false,
+    };
+    this.#bytes += BASE_BYTES;
+    this.#loads += 1;
+    group.loading += 1;
+    group.isolates.add(isolate);
+    this.#isolates.set(isolate.number, isolate);
+    return isolate;
+  }
+
+  /** Benchmark control: a new isolate for this invocation alone. */
+  #loadFor(group: Group, ticket: Ticket): void {
+    const isolate = this.#load(group);
+    if (isolate === null) {
+      group.waiting.push(ticket);
+      return;
+    }
+    isolate.awaited = true;
+    this.#assign(isolate, ticket);
+  }
+
+  #failed(isolate: PooledIsolate, report: LoadReport): void {
+    const { group } = isolate;
+    this.#remove(isolate);
+    if (group.loading > 0 || group.isolates.size > 0) return;
+    const backoffNs = Math.min(BACKOFF_MOST_NS, (group.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
+    group.failure = { report, untilNs: this.#options.nowNs() + backoffNs, backoffNs };
+    const tickets = [...isolate.tickets, ...group.waiting.splice(0)];
+    tickets.forEach((ticket, index) => {
+      ticket.over = true;
+      ticket.listener.unloadable(report, index === 0);
+    });
+  }
+
+  #remove(isolate: PooledIsolate): void {
+    this.#isolates.delete(isolate.number);
+    isolate.group.isolates.delete(isolate);
+    this.#unidle(isolate);
+    this.#bytes -= isolate.bytes;
+  }
+
+  #unidle(isolate: PooledIsolate): void {
+    this.#lru.delete(isolate.number);
+    const at = isolate.group.idle.indexOf(isolate);
+    if (at >= 0) isolate.group.idle.splice(at, 1);
+  }
+
+  /** Evicts idle isolates until one more fits; false when everything is busy. */
+  #makeRoom(): boolean {
+    while (this.#isolates.size >= this.#options.maxIsolates || this.#bytes + BASE_BYTES > this.#options.memoryBytes) {
+      if (!this.#evict()) return false;
+    }
+    return true;
+  }
+
+  #evict(): boolean {
+    const victim = this.#lru.pop();
+    if (victim === undefined) return false;
+    this.#evictions += 1;
+    this.#remove(victim);
+    this.#engine.drop(victim.number);
+    this.#tidy(victim.group);
+    return true;
+  }
+
+  #chooseLane(group: Group): number | null {
+    const free = this.#engine.lanes().filter((lane) => !this.#isStuck(lane.id));
+    if (free.length === 0 && this.#engine.grow()) return this.#chooseLane(group);
+    const own = new Map<number, number>();
+    for (const isolate of group.isolates) own.set(isolate.lane, (own.get(isolate.lane) ?? 0) + 1);
+    let best: { id: number; own: number; unclaimed: number; isolates: number } | null = null;
+    for (const { id, unclaimed, isolates } of free.length > 0 ? free : this.#engine.lanes()) {
+      const lane = { id, own: own.get(id) ?? 0, unclaimed, isolates };
+      if (best === null || compareLanes(lane, best) < 0) best = lane;
+    }
+    return best?.id ?? null;
+  }
+
+  #isStuck(laneId: number): boolean {
+    const lane = this.#engine.lanes().find((one) => one.id === laneId);
+    if (lane === undefined) return true;
+    return lane.runningSinceNs > 0 && this.#options.nowNs() - lane.runningSinceNs > STUCK_NS;
+  }
+
+  #unstartedOf(lane: number): Set<Ticket> {
+    const known = this.#unstarted.get(lane);
+    if (known !== undefined) return known;
+    const fresh = new Set<Ticket>();
+    this.#unstarted.set(lane, fresh);
+    return fresh;
+  }
+
+  #group(version: FunctionVersion): Group {
+    const known = this.#groups.get(version.key);
+    if (known !== undefined) return known;
+    const group = new Group(version);
+    this.#groups.set(version.key, group);
+    return group;
+  }
+
+  #tidy(group: Group): void {
+    if (!group.obsolete || group.isolates.size > 0 || group.waiting.length > 0) return;
+    this.#groups.delete(group.version.key);
+  }
+}
+
+function compareLanes(
+  a: { own: number; unclaimed: number; isolates: number },
+  b: { own: number; unclaimed: number; isolates: number },
+): number {
+  return a.own - b.own || a.unclaimed - b.unclaimed || a.isolates - b.isolates;
+}

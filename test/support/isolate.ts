@@ -1,0 +1,230 @@
+/**
+ * A guest isolate without an engine: boots the prelude, loads one user module and runs turns by hand, so that tests of
+ * the runtime see exactly what crosses the border. Time is the test's: nothing here reads a clock after boot.
+ */
+import { transform } from 'esbuild';
+import ivm from 'isolated-vm';
+import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
+import { PRELUDE_NAME, preludeSource } from '../../src/engine/prelude.ts';
+
+let source: Promise<string> | null = null;
+const prelude = (): Promise<string> => (source ??= preludeSource());
+let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
+
+export interface GuestOptions {
+  readonly env?: Record<string, string>;
+  readonly services?: readonly string[];
+  readonly timers?: number;
+  readonly responseBytes?: number;
+  readonly concurrency?: number;
+  /** Boot from a startup snapshot that holds the prelude. */
+  readonly snapshot?: boolean;
+  readonly memoryMiB?: number;
+}
+
+export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
+
+export interface Line {
+  readonly inv: number;
+  readonly level: LogLevel;
+  readonly text: string;
+}
+
+export interface Turn {
+  readonly commands: readonly TurnCommand[];
+  readonly chunks: readonly Uint8Array[];
+  readonly wake: number;
+  /** The one command of that kind; throws when there is none. */
+  get<C extends TurnCommand['c']>(c: C): Command<C>;
+  find<C extends TurnCommand['c']>(c: C): Command<C> | undefined;
+  all<C extends TurnCommand['c']>(c: C): Command<C>[];
+  text(index: number): string;
+}
+
+export const START_MS = 1_800_000_000_000;
+
+const lower = {
+  'async-await': false,
+  'async-generator': false,
+  'for-await': false,
+} as const;
+
+export class Guest {
+  readonly isolate: ivm.Isolate;
+  readonly lines: Line[] = [];
+  ready: Command<'ready'> | null = null;
+  nowMs: number = START_MS;
+  #turn: ivm.Reference | null = null;
+  #context: ivm.Context | null = null;
+  #inv = 0;
+  /** Bytes of log the guest may write; the hook answers false beyond it. */
+  logBytes: number = 1_000_000;
+
+  constructor(isolate: ivm.Isolate) {
+    this.isolate = isolate;
+  }
+
+  async load(code: string, options: GuestOptions = {}): Promise<this> {
+    const context = await this.isolate.createContext();
+    this.#context = context;
+    if (options.snapshot !== true) {
+      const script = await this.isolate.compileScript(await prelude(), { filename: PRELUDE_NAME });
+      await script.run(context);
+    }
+    const hooks = createHooks({
+      log: (inv, level, text) => {
+        if (this.logBytes <= 0) return false;
+        this.logBytes -= text.length;
+        this.lines.push({ inv, level, text });
+        return true;
+      },
+    });
+    hooks.now = () => this.nowMs;
+    const boot = context.global.getSync('__isolane', { reference: true });
+    const entry = boot.applySync(undefined, HOOK_ORDER.map((name) => new ivm.Callback(hooks[name] as never)) as never, {
+      result: { reference: true },
+    }) as ivm.Reference<Record<string, never>>;
+    const load = entry.getSync('load', { reference: true });
+    this.#turn = entry.getSync('turn', { reference: true }) as ivm.Reference;
+    const facts: GuestFacts = {
+      env: options.env ?? {},
+      services: options.services ?? [],
+      timers: options.timers ?? 1000,
+      subrequests: 50,
+      responseBytes: options.responseBytes ?? 20_971_520,
+      streamedResponseBytes: 209_715_200,
+      concurrency: options.concurrency ?? 1,
+      handler: 'fetch',
+    };
+    load.applySync(undefined, [JSON.stringify(facts)]);
+    const { code: js } = await transform(code, {
+      loader: 'ts',
+      format: 'esm',
+      target: 'node24',
+      ...(options.concurrency !== undefined && options.concurrency > 1 ? { supported: lower } : {}),
+    });
+    const hide = await this.isolate.compileModule(
+      'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };',
+    );
+    const user = await this.isolate.compileModule(js, { filename: 'user.js' });
+    const start = await this.isolate.compileModule("import { r } from 'hide'; import * as user from 'user'; r(user);");
+    await start.instantiate(context, (name) => {
+      if (name === 'hide') return hide;
+      if (name === 'user') return user;
+      throw new Error(`no module ${name}`);
+    });
+    await start.evaluate({ timeout: 1000 });
+    const first = this.turn([]);
+    this.ready = first.find('ready') ?? null;
+    this.early = first;
+    return this;
+  }
+  /** The turn in which `ready` came. */
+  early: Turn | null = null;
+
+  turn(events: readonly TurnEvent[], chunks: readonly Uint8Array[] = []): Turn {
+    const box = this.#turn?.applySync(undefined, [this.nowMs, JSON.stringify(events), ...chunks], {
+      timeout: 5000,
+      arguments: { copy: true },
+      result: { copy: true },
+    }) as TurnBox;
+    const commands = JSON.parse(`[${box.out}]`) as TurnCommand[];
+    const all = <C extends TurnCommand['c']>(c: C): Command<C>[] =>
+      commands.filter((command): command is Command<C> => command.c === c);
+    const held = box.chunks ?? [];
+    return {
+      commands,
+      chunks: held,
+      wake: box.wake,
+      all,
+      find: (c) => all(c)[0],
+      get: (c) => {
+        const [found] = all(c);
+        if (found === undefined) throw new Error(`no '${c}' among ${box.out.slice(0, 2000)}`);
+        return found;
+      },
+      text: (index) => new TextDecoder().decode(held[index]),
+    };
+  }
+
+  /** A fetch event; `inv` counts up. */
+  fetch(
+    url = 'http://example.com/',
+    init: { method?: string; headers?: string; body?: unknown; ctx?: object; chunks?: Uint8Array[] } = {},
+  ): Turn {
+    const inv = ++this.#inv;
+    const event = {
+      e: 'fetch',
+      inv,
+      method: init.method ?? 'GET',
+      url,
+      headers: init.headers ?? '',
+      body: init.body ?? null,
+      ctx: {
+        invocationId: `inv-${inv}`,
+        params: {},
+        clientAddress: '192.0.2.1',
+        deadlineMs: this.nowMs + 30_000,
+        ...init.ctx,
+      },
+    };
+    return this.turn([event as TurnEvent], init.chunks ?? []);
+  }
+
+  /** Advances the clock to the next due timer and ticks, until `until` holds or no timer is left. */
+  ticks(turn: Turn, until: (turn: Turn) => boolean = () => false, most = 100): Turn {
+    let last = turn;
+    for (let i = 0; i < most && last.wake > 0 && !until(last); i++) {
+      this.nowMs = Math.max(this.nowMs, last.wake);
+      last = this.turn([{ e: 'tick' }]);
+    }
+    return last;
+  }
+
+  /** Runs `expression` as a fetch handler that returns its JSON; the parsed value. */
+  static async eval(expression: string, options?: GuestOptions): Promise<unknown> {
+    const guest = await openGuest(
+      `export default { async fetch(request, env, ctx) { return Response.json(await (async () => { ${expression} })() ?? null); } }`,
+      options,
+    );
+    try {
+      const turn = guest.fetch();
+      const failed = turn.find('failed');
+      if (failed !== undefined) throw new Error(`${failed.name}: ${failed.message}\n${failed.stack}`);
+      const head = turn.get('head');
+      return JSON.parse((head.body as { text: string }).text);
+    } finally {
+      guest.close();
+    }
+  }
+
+  close(): void {
+    this.#context?.release();
+    this.isolate.dispose();
+  }
+}
+
+export const openGuest = async (code: string, options: GuestOptions = {}): Promise<Guest> => {
+  if (options.snapshot === true && snapshot === null) {
+    snapshot = ivm.Isolate.createSnapshot([{ code: await prelude(), filename: PRELUDE_NAME }]);
+  }
+  const isolate = new ivm.Isolate({
+    memoryLimit: options.memoryMiB ?? 64,
+    ...(options.snapshot === true && snapshot !== null ? { snapshot } : {}),
+  });
+  const guest = new Guest(isolate);
+  try {
+    return await guest.load(code, options);
+  } catch (error) {
+    if (!isolate.isDisposed) isolate.dispose();
+    throw error;
+  }
+};
+
+/** Bodies of a head or fetch command as text. */
+export const bodyText = (turn: Turn, body: unknown): string => {
+  const wire = body as { text?: string; chunk?: number } | null;
+  if (wire === null) return '';
+  return wire.text ?? turn.text(wire.chunk as number);
+};
