@@ -1,7 +1,8 @@
 /**
- * Cold start and memory: many distinct functions, each called for the first time and then warm, one request at a time.
- * The cold start is what the first call takes longer than that function's next ones, seen by the client. A pause
- * between functions lets the host prepare the next spare isolate, as it can in life; `burst` leaves it out.
+ * Cold start and memory: distinct functions, each called for the first time and then warm, one request at a time. The
+ * cold start is what the first call takes longer than that function's next ones, seen by the client. Three series: with
+ * a pause between functions, in which the host can prepare a spare isolate as it can in life; straight after each other;
+ * and with a memory limit of their own, for which the host keeps no spare. None is left out of the report.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,18 +13,28 @@ import { generateProject } from './generated.ts';
 import { Histogram } from './histogram.ts';
 
 export interface ColdOptions {
+  /** Of each series. */
   readonly functions: number;
   readonly repetitions: number;
   readonly progress: (line: string) => void;
 }
 
+interface Series {
+  readonly title: string;
+  readonly pauseMs: number;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
 interface Measured {
-  readonly paced: Histogram;
-  readonly burst: Histogram;
+  readonly coldStarts: readonly Histogram[];
   readonly mibPerIsolate: number;
 }
 
-const PAUSE_MS = 50;
+const SERIES: readonly Series[] = [
+  { title: 'cold start', pauseMs: 50, limits: {} },
+  { title: 'cold start in a burst', pauseMs: 0, limits: {} },
+  { title: 'cold start with an unusual memory limit', pauseMs: 50, limits: { memoryMiB: 48 } },
+];
 const WARM_CALLS = 5;
 const SETTLE_MS = 1500;
 const KIB_PER_MIB = 1024;
@@ -53,30 +64,31 @@ async function coldStartMs(connection: Connection, bytes: Buffer, expected: stri
 }
 
 async function measure(functions: number): Promise<Measured> {
+  const seriesOf = (n: number): number => Math.floor((n - 1) / functions);
   const project = await generateProject({
-    count: functions,
+    // Function 0 pays for what the host itself does once; it is not counted.
+    count: 1 + SERIES.length * functions,
     source: (n) => `export default { fetch: () => new Response('function ${n}') };\n`,
-    limits: { memoryMiB: 32 },
+    limits: (n) => SERIES[seriesOf(n)]?.limits ?? {},
   });
   const host = await startHost({ config: project.config });
   const port = Number(new URL(host.url).port);
   const connection = new Connection(port);
-  const bytes = project.names.map((name) => requestBytes({ port, path: `/fn/${name}/` }));
-  const [paced, burst] = [new Histogram(), new Histogram()];
+  const coldStarts = SERIES.map(() => new Histogram());
   try {
-    // The first function pays for what the host itself does once; it is not counted.
-    await coldStartMs(connection, bytes[0]!, 'function 0');
-    await sleep(SETTLE_MS);
-    const before = await residentMib(host.pid);
-    const half = Math.ceil(functions / 2);
-    for (let n = 1; n < functions; n++) {
-      const isPaced = n < half;
-      if (isPaced) await sleep(PAUSE_MS);
-      (isPaced ? paced : burst).record(Math.max(0, await coldStartMs(connection, bytes[n]!, `function ${n}`)));
+    let before = 0;
+    for (const [n, name] of project.names.entries()) {
+      const series = SERIES[seriesOf(n)];
+      if (series && series.pauseMs > 0) await sleep(series.pauseMs);
+      const addedMs = await coldStartMs(connection, requestBytes({ port, path: `/fn/${name}/` }), `function ${n}`);
+      coldStarts[seriesOf(n)]?.record(Math.max(0, addedMs));
+      if (n > 0) continue;
+      await sleep(SETTLE_MS);
+      before = await residentMib(host.pid);
     }
     await sleep(SETTLE_MS);
-    const mibPerIsolate = ((await residentMib(host.pid)) - before) / (functions - 1);
-    return { paced, burst, mibPerIsolate };
+    const mibPerIsolate = ((await residentMib(host.pid)) - before) / (project.names.length - 1);
+    return { coldStarts, mibPerIsolate };
   } finally {
     connection.close();
     await host.stop();
@@ -89,20 +101,20 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
   for (let repetition = 0; repetition < options.repetitions; repetition++) {
     const result = await measure(options.functions);
     all.push(result);
-    options.progress(
-      `isolane: cold start p50 ${result.paced.quantileMs(0.5).toFixed(2)} ms, in a burst ` +
-        `${result.burst.quantileMs(0.5).toFixed(2)} ms; ${result.mibPerIsolate.toFixed(2)} MiB per warm isolate`,
+    const medians = result.coldStarts.map(
+      (each, at) => `${SERIES[at]!.title} p50 ${each.quantileMs(0.5).toFixed(2)} ms`,
     );
+    options.progress(`isolane: ${medians.join(', ')}; ${result.mibPerIsolate.toFixed(2)} MiB per warm isolate`);
   }
   const row = (name: string, unit: 'ms' | 'MiB', pick: (each: Measured) => number): Row => ({
     name,
     figures: { isolane: figure(unit, all.map(pick)) },
   });
   return [
-    row('cold start, time added, p50', 'ms', (each) => each.paced.quantileMs(0.5)),
-    row('cold start, time added, p99', 'ms', (each) => each.paced.quantileMs(0.99)),
-    row('cold start in a burst, p50', 'ms', (each) => each.burst.quantileMs(0.5)),
-    row('cold start in a burst, p99', 'ms', (each) => each.burst.quantileMs(0.99)),
+    ...SERIES.flatMap(({ title }, at) => [
+      row(`${title}, time added, p50`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.5)),
+      row(`${title}, time added, p99`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.99)),
+    ]),
     row('memory per warm isolate', 'MiB', (each) => each.mibPerIsolate),
   ];
 }

@@ -13,7 +13,8 @@ export interface GeneratedOptions {
   readonly count: number;
   /** Source of function number `n`. */
   readonly source: (n: number) => string;
-  readonly limits: Readonly<Record<string, number>>;
+  /** `limits` of function number `n`. */
+  readonly limits: (n: number) => Readonly<Record<string, number>>;
 }
 
 export async function generateProject(options: GeneratedOptions): Promise<GeneratedProject> {
@@ -22,7 +23,7 @@ export async function generateProject(options: GeneratedOptions): Promise<Genera
   await mkdir(join(directory, 'functions'));
   await Promise.all(names.map((name, n) => writeFile(join(directory, 'functions', `${name}.ts`), options.source(n))));
   const functions = Object.fromEntries(
-    names.map((name) => [name, { entry: `functions/${name}.ts`, url: true, limits: options.limits }]),
+    names.map((name, n) => [name, { entry: `functions/${name}.ts`, url: true, limits: options.limits(n) }]),
   );
   const config = join(directory, 'isolane.json');
   await writeFile(config, JSON.stringify({ functions }));

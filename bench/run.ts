@@ -48,7 +48,7 @@ const repetitions = small ? 1 : Math.round(positive(values.repetitions, '--repet
 const subjects = choose(values.subjects, SUBJECTS, '--subjects');
 const run: Record<(typeof BENCHES)[number], () => Promise<readonly Row[]>> = {
   hello: () => benchHello({ subjects, seconds, repetitions, progress }),
-  cold: () => benchCold({ functions: small ? 6 : 60, repetitions, progress }),
+  cold: () => benchCold({ functions: small ? 3 : 60, repetitions, progress }),
   cap: () => benchCap({ kills: small ? 2 : 10, repetitions, progress }),
 };
 

@@ -26,6 +26,7 @@ export const inContext = <T extends (...args: never[]) => unknown>(callback: T):
 
 const nativeThen = uncurry(Promise.prototype.then) as typeof promiseThen;
 const { then } = {
+  // biome-ignore lint/suspicious/noThenProperty: it is made to be Promise.prototype.then
   then(this: Promise<unknown>, ok?: unknown, no?: unknown): Promise<unknown> {
     if (!carrying) return nativeThen(this, ok as null, no as null);
     const inv = current;

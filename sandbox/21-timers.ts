@@ -3,7 +3,16 @@
  * and one tick runs one timer, so that its microtasks finish before the next as everywhere else. A timer dies with its
  * invocation; limits.timers bounds how many may wait.
  */
-import { List, mathTrunc, NativeRangeError, NativeTypeError, reflectApply, SafeMap, toNum } from './00-primordials.ts';
+import {
+  List,
+  mathMin,
+  mathTrunc,
+  NativeRangeError,
+  NativeTypeError,
+  reflectApply,
+  SafeMap,
+  toNum,
+} from './00-primordials.ts';
 import { exposeFunction } from './04-globals.ts';
 import { box, current, enter, type Invocation, limits, stray, topLevel } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
@@ -87,7 +96,7 @@ export const setWake = (): void => {
 
 const clampDelay = (delay: unknown): number => {
   const ms = mathTrunc(toNum(delay));
-  return ms > 0 ? (ms > LONGEST_MS ? LONGEST_MS : ms) : 0;
+  return ms > 0 ? mathMin(ms, LONGEST_MS) : 0;
 };
 
 const arm = (inv: Invocation, run: () => void, delay: number, repeat: boolean): number => {

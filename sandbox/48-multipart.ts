@@ -1,5 +1,5 @@
 /** multipart/form-data in both directions, over bytes: no decoding of what is a file. */
-import { indexOf, List, NativeTypeError, slice, toLowerCase, U8 } from './00-primordials.ts';
+import { indexOf, List, mathMax, NativeTypeError, slice, toLowerCase, U8 } from './00-primordials.ts';
 import { copyBytes, host } from './10-box.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
 import { trimHttp } from './45-headers.ts';
@@ -128,7 +128,7 @@ export const readMultipart = (bytes: Uint8Array, contentType: string): FormData 
     const head = utf8Decode(window(bytes, at + 2, headEnd));
     const bodyEnd = find(bytes, next, headEnd + 2);
     if (bodyEnd < 0) throw bad('the closing boundary is missing');
-    const body = window(bytes, headEnd + 4, bodyEnd < headEnd + 4 ? headEnd + 4 : bodyEnd);
+    const body = window(bytes, headEnd + 4, mathMax(bodyEnd, headEnd + 4));
     addPart(form, head, body);
     at = bodyEnd + next.length;
   }
@@ -146,7 +146,7 @@ const addPart = (form: FormData, head: string, body: Uint8Array): void => {
     if (end < 0) end = head.length;
     const line = slice(head, at, end);
     const colon = indexOf(line, ':');
-    const name = toLowerCase(trimHttp(slice(line, 0, colon < 0 ? 0 : colon)));
+    const name = toLowerCase(trimHttp(slice(line, 0, mathMax(colon, 0))));
     if (name === 'content-disposition') disposition = trimHttp(slice(line, colon + 1));
     else if (name === 'content-type') type = trimHttp(slice(line, colon + 1));
     at = end + 2;

@@ -60,7 +60,7 @@ class TextEncoderStream {
   constructor() {
     this.#pipe = new TransformStream({
       transform: (chunk: unknown, controller: unknown) => {
-        let text = this.#high + `${chunk as string}`;
+        let text = `${this.#high}${chunk as string}`;
         this.#high = '';
         const last = text.length > 0 ? text.charCodeAt(text.length - 1) : 0;
         if (last >= 0xd800 && last < 0xdc00) {

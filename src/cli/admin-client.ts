@@ -40,12 +40,18 @@ export class AdminClient {
     const text = await response.text();
     const value = parseJson(text);
     if (response.status === 401) {
-      throw new HostError('UNAUTHORIZED', `The host at ${this.#url} refused the token of ${this.#tokenSource}; set ISOLANE_TOKEN to a valid one.`);
+      throw new HostError(
+        'UNAUTHORIZED',
+        `The host at ${this.#url} refused the token of ${this.#tokenSource}; set ISOLANE_TOKEN to a valid one.`,
+      );
     }
     if (!response.ok) throw told(value, response.status, this.#url);
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    throw new HostError('BAD_REQUEST', `${this.#url} answered ${path} as no isolane of this version does; check --admin-url.`);
+    throw new HostError(
+      'BAD_REQUEST',
+      `${this.#url} answered ${path} as no isolane of this version does; check --admin-url.`,
+    );
   }
 
   async #send(path: string, options: AdminRequest): Promise<Response> {
@@ -79,7 +85,10 @@ export function adminClient(input: Input, terminal: Terminal): AdminClient {
   const url = given ?? `http://${authority(server?.adminHost ?? '127.0.0.1')}:${server?.adminPort ?? 8788}`;
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new HostError('USAGE', `--admin-url is "${url}", but must be an http or https URL such as "http://127.0.0.1:8788".`);
+    throw new HostError(
+      'USAGE',
+      `--admin-url is "${url}", but must be an http or https URL such as "http://127.0.0.1:8788".`,
+    );
   }
   if (given === undefined && server?.adminPort === 0) {
     throw new HostError('USAGE', 'server.adminPort is 0, so only the host knows its port; name it with --admin-url.');
@@ -88,7 +97,10 @@ export function adminClient(input: Input, terminal: Terminal): AdminClient {
   if (fromEnvironment !== undefined && fromEnvironment !== '') {
     return new AdminClient(parsed.origin, fromEnvironment, 'ISOLANE_TOKEN');
   }
-  const file = join(server?.dataDir ?? serverOf(input, terminal)?.dataDir ?? join(terminal.workingDirectory, '.isolane'), 'admin-token');
+  const file = join(
+    server?.dataDir ?? serverOf(input, terminal)?.dataDir ?? join(terminal.workingDirectory, '.isolane'),
+    'admin-token',
+  );
   const near = given === undefined || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(parsed.hostname);
   return new AdminClient(parsed.origin, near ? readToken(file) : null, file);
 }
@@ -123,11 +135,15 @@ function readToken(file: string): string | null {
 function told(value: unknown, status: number, url: string): HostError {
   const error: unknown = typeof value === 'object' && value !== null && 'error' in value ? value.error : null;
   if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
-    const code = typeof error.code === 'string' && Object.hasOwn(ERRORS, error.code) ? (error.code as ErrorCode) : 'BAD_REQUEST';
+    const code =
+      typeof error.code === 'string' && Object.hasOwn(ERRORS, error.code) ? (error.code as ErrorCode) : 'BAD_REQUEST';
     // Wrong usage is what this command line says, not what a host answers.
     return new HostError(code === 'USAGE' ? 'BAD_REQUEST' : code, String(error.message));
   }
-  return new HostError('BAD_REQUEST', `${url} answered with status ${status}; check that --admin-url names an isolane admin plane.`);
+  return new HostError(
+    'BAD_REQUEST',
+    `${url} answered with status ${status}; check that --admin-url names an isolane admin plane.`,
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -7,7 +7,10 @@ import { COMMON_OPTIONS, type Command, type Input, type OptionRule } from './com
 /** Throws USAGE. */
 export function parseInput(command: Command, args: readonly string[]): Input {
   const rules = { ...command.options, ...COMMON_OPTIONS };
-  const known = Object.entries(rules).map(([name, rule]) => [name, { type: rule.kind === 'flag' ? 'boolean' : 'string' }]);
+  const known = Object.entries(rules).map(([name, rule]) => [
+    name,
+    { type: rule.kind === 'flag' ? 'boolean' : 'string' },
+  ]);
   const { tokens } = parseArgs({
     args: args.map((arg) => (arg === '-h' ? '--help' : arg)),
     options: Object.fromEntries(known) as Record<string, { type: 'boolean' | 'string' }>,
@@ -22,7 +25,7 @@ export function parseInput(command: Command, args: readonly string[]): Input {
     const rule = token.rawName.startsWith('--') && Object.hasOwn(rules, token.name) ? rules[token.name] : undefined;
     if (rule === undefined) throw unknownOption(command, token.rawName, Object.keys(rules));
     if (values.has(token.name)) throw usage(`--${token.name} is given twice; give it once`, command);
-    values.set(token.name, valueOf(token, rule, command));
+    values.set(token.name, optionValue(token, rule, command));
   }
   if (!values.has('help')) checkWords(words, command);
   const text = (name: string): string | undefined => {
@@ -44,7 +47,7 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-function valueOf(token: OptionToken, rule: OptionRule, command: Command): string | true {
+function optionValue(token: OptionToken, rule: OptionRule, command: Command): string | true {
   const { name, value } = token;
   if (rule.kind === 'flag') {
     if (value !== undefined) throw usage(`--${name} takes no value; leave "${value}" out`, command);

@@ -1,7 +1,11 @@
 /** Rows of text as aligned columns or as CSV (RFC 4180). */
 
 /** `right`: columns that hold numbers. */
-export function columns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
+export function columns(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number>,
+): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
     widths

@@ -44,16 +44,18 @@ function functionLine(spec: FunctionSpec, source: CurlSource): string | null {
   const { method, path, headers = {} } = example.request;
   const payload = payloadOf(example.request, found?.directory ?? '');
   const verb = method ?? (payload === null ? 'GET' : 'POST');
-  return [
-    'curl -sS',
-    ...(expects(example, /event-stream/) ? ['-N'] : []),
-    ...(/[[\]{}]/.test(path) ? ['-g'] : []),
-    ...(verb === 'GET' ? [] : [verb === 'HEAD' ? '-I' : `-X ${verb}`]),
-    quote(source.url + path),
-    ...headerWords(withContentType(headers, example.request.body)),
-    ...(payload === null ? [] : [payload.send]),
-    ...output(spec.name, example),
-  ].join(' ') + token(spec, source);
+  return (
+    [
+      'curl -sS',
+      ...(expects(example, /event-stream/) ? ['-N'] : []),
+      ...(/[[\]{}]/.test(path) ? ['-g'] : []),
+      ...(verb === 'GET' ? [] : [verb === 'HEAD' ? '-I' : `-X ${verb}`]),
+      quote(source.url + path),
+      ...headerWords(withContentType(headers, example.request.body)),
+      ...(payload === null ? [] : [payload.send]),
+      ...output(spec.name, example),
+    ].join(' ') + token(spec, source)
+  );
 }
 
 function notCalled(spec: FunctionSpec): string {
@@ -63,7 +65,9 @@ function notCalled(spec: FunctionSpec): string {
 }
 
 function webhookLine(webhook: WebhookSpec, source: CurlSource): string {
-  const all = [...source.examples.values()].flatMap((found) => found.examples.map((example) => ({ example, directory: found.directory })));
+  const all = [...source.examples.values()].flatMap((found) =>
+    found.examples.map((example) => ({ example, directory: found.directory })),
+  );
   const found = all.find(({ example }) => example.webhook?.endpoint === webhook.name && isGood(example.expect.status));
   const example = found?.example.webhook ?? { body: {} };
   const payload = payloadOf(example, found?.directory ?? '') ?? { send: "--data-raw '{}'", print: "printf %s '{}'" };
@@ -72,7 +76,9 @@ function webhookLine(webhook: WebhookSpec, source: CurlSource): string {
     'curl -sS -X POST',
     quote(`${source.url}/hooks/${webhook.name}`),
     "-H 'content-type: application/json'",
-    ...(webhook.provider === 'github' ? githubWords(webhook, event ?? 'push', payload) : standardWords(webhook, payload)),
+    ...(webhook.provider === 'github'
+      ? githubWords(webhook, event ?? 'push', payload)
+      : standardWords(webhook, payload)),
     payload.send,
   ].join(' ');
 }
@@ -111,7 +117,10 @@ function secretOf(webhook: WebhookSpec): { readonly word: string; readonly encod
   return { word: quote(secret.value), encoded: quote(secret.value.replace(/^whsec_/, '')) };
 }
 
-function payloadOf(from: { readonly body?: unknown; readonly bodyFile?: string | undefined }, directory: string): Payload | null {
+function payloadOf(
+  from: { readonly body?: unknown; readonly bodyFile?: string | undefined },
+  directory: string,
+): Payload | null {
   if (from.bodyFile !== undefined) {
     const file = join(directory, from.bodyFile);
     return { send: `--data-binary ${quote(`@${file}`)}`, print: `cat ${quote(file)}` };

@@ -3,8 +3,8 @@
  * the last good code serves on. Reads for people: short times, one line per event.
  */
 import { dirname } from 'node:path';
-import { HostError } from '../contract/errors.ts';
 import type { Config } from '../contract/config.ts';
+import { HostError } from '../contract/errors.ts';
 import type { RunningHost } from '../host.ts';
 import type { Command, Input, Terminal } from './command.ts';
 import { announce, HOST_OPTIONS, load, untilStopped } from './serve.ts';

@@ -9,22 +9,29 @@ import type { Config } from '../contract/config.ts';
 
 export interface Example {
   readonly name: string;
-  readonly request?: {
-    readonly method?: string | undefined;
-    readonly path: string;
-    readonly headers?: Readonly<Record<string, string>> | undefined;
-    readonly body?: unknown;
-    readonly bodyFile?: string | undefined;
-  } | undefined;
-  readonly webhook?: {
-    readonly endpoint: string;
-    readonly provider: string;
-    readonly event?: string | undefined;
-    readonly body?: unknown;
-    readonly bodyFile?: string | undefined;
-  } | undefined;
+  readonly request?:
+    | {
+        readonly method?: string | undefined;
+        readonly path: string;
+        readonly headers?: Readonly<Record<string, string>> | undefined;
+        readonly body?: unknown;
+        readonly bodyFile?: string | undefined;
+      }
+    | undefined;
+  readonly webhook?:
+    | {
+        readonly endpoint: string;
+        readonly provider: string;
+        readonly event?: string | undefined;
+        readonly body?: unknown;
+        readonly bodyFile?: string | undefined;
+      }
+    | undefined;
   readonly cron?: boolean | undefined;
-  readonly expect: { readonly status?: number | undefined; readonly headers?: Readonly<Record<string, string>> | undefined };
+  readonly expect: {
+    readonly status?: number | undefined;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 export interface FunctionExamples {

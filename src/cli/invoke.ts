@@ -30,17 +30,28 @@ export const invoke: Command = {
   run: async (input, terminal) => {
     const [name = ''] = input.words;
     if (input.flag('async')) {
-      throw new HostError('NOT_SUPPORTED', '--async arrives with the event queue; leave it out to wait for the answer.');
+      throw new HostError(
+        'NOT_SUPPORTED',
+        '--async arrives with the event queue; leave it out to wait for the answer.',
+      );
     }
     const body = eventOf(input.text('data') ?? '{}', terminal);
     const path = `/v1/functions/${encodeURIComponent(name)}/invoke`;
-    const answer = await adminClient(input, terminal).request(path, answerSchema, { method: 'POST', body, timeoutMs: TIMEOUT_MS });
+    const answer = await adminClient(input, terminal).request(path, answerSchema, {
+      method: 'POST',
+      body,
+      timeoutMs: TIMEOUT_MS,
+    });
     if (input.json) {
       terminal.out(JSON.stringify(answer));
     } else {
       const text = answer.bodyEncoding === 'text';
-      terminal.out(text ? answer.body : `(${Buffer.byteLength(answer.body, 'base64')} bytes; --json has them as base64)`);
-      terminal.err(`${answer.status} ${answer.outcome}${answer.invocationId === null ? '' : ` ${answer.invocationId}`}`);
+      terminal.out(
+        text ? answer.body : `(${Buffer.byteLength(answer.body, 'base64')} bytes; --json has them as base64)`,
+      );
+      terminal.err(
+        `${answer.status} ${answer.outcome}${answer.invocationId === null ? '' : ` ${answer.invocationId}`}`,
+      );
     }
     return answer.outcome === 'ok' ? 0 : 1;
   },
@@ -53,7 +64,9 @@ function eventOf(data: string, terminal: Terminal): string {
     JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'unknown reason';
-    throw new HostError('USAGE', `--data is not JSON (${reason}); quote it for the shell or read it with @FILE.`, { cause });
+    throw new HostError('USAGE', `--data is not JSON (${reason}); quote it for the shell or read it with @FILE.`, {
+      cause,
+    });
   }
   return text;
 }

@@ -2,7 +2,7 @@
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../contract/config.ts';
 import type { RunningHost } from '../host.ts';
-import { type Command, CONFIG_OPTION, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
+import { CONFIG_OPTION, type Command, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
 import { curlLines } from './curl-lines.ts';
 import { readExamples } from './examples.ts';
 

@@ -25,7 +25,17 @@ const groupSchema: z.ZodType<UsageGroup> = z.looseObject({
 });
 const usageSchema = z.looseObject({ items: z.array(groupSchema) });
 
-const SUMS = ['invocations', 'coldStarts', 'billedMs', 'cpuNs', 'initNs', 'runNs', 'mibMs', 'requestBytes', 'responseBytes'] as const;
+const SUMS = [
+  'invocations',
+  'coldStarts',
+  'billedMs',
+  'cpuNs',
+  'initNs',
+  'runNs',
+  'mibMs',
+  'requestBytes',
+  'responseBytes',
+] as const;
 
 export const usage: Command = {
   name: 'usage',
@@ -52,7 +62,10 @@ export const usage: Command = {
       terminal.out(JSON.stringify({ items }));
       return 0;
     }
-    const rows = items.map((group) => [...by.map((name) => group.key[name] ?? ''), ...SUMS.map((name) => String(group[name]))]);
+    const rows = items.map((group) => [
+      ...by.map((name) => group.key[name] ?? ''),
+      ...SUMS.map((name) => String(group[name])),
+    ]);
     const head = [...by, ...SUMS];
     const numbers = new Set(SUMS.map((_, index) => by.length + index));
     terminal.out(format === 'csv' ? csv(head, rows) : columns(head, rows, numbers));
@@ -64,7 +77,10 @@ function dimensions(text: string): readonly UsageDimension[] {
   return text.split(',').map((part) => {
     const found = DIMENSIONS.find((name) => name === part.trim());
     if (found !== undefined) return found;
-    throw new HostError('USAGE', `--by has "${part}", which is no dimension${didYouMean(part, DIMENSIONS, `; use ${DIMENSIONS.join(', ')}.`)}`);
+    throw new HostError(
+      'USAGE',
+      `--by has "${part}", which is no dimension${didYouMean(part, DIMENSIONS, `; use ${DIMENSIONS.join(', ')}.`)}`,
+    );
   });
 }
 
@@ -72,13 +88,21 @@ function formatOf(input: Input): string {
   const format = input.text('format');
   if (format === undefined) return input.json ? 'json' : 'table';
   if (FORMATS.includes(format)) return format;
-  throw new HostError('USAGE', `--format is "${format}", which is no format${didYouMean(format, FORMATS, `; use ${FORMATS.join(', ')}.`)}`);
+  throw new HostError(
+    'USAGE',
+    `--format is "${format}", which is no format${didYouMean(format, FORMATS, `; use ${FORMATS.join(', ')}.`)}`,
+  );
 }
 
 /** Full ISO 8601 UTC; a date alone begins at midnight UTC. */
 function timeOf(name: string, text: string | undefined): string | null {
   if (text === undefined) return null;
-  const time = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? new Date(text) : new Date(Number.NaN);
+  const time = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
+    ? new Date(text)
+    : new Date(Number.NaN);
   if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new HostError('USAGE', `--${name} is "${text}", but must be a time such as "2026-11-01" or "2026-11-01T08:00:00Z".`);
+  throw new HostError(
+    'USAGE',
+    `--${name} is "${text}", but must be a time such as "2026-11-01" or "2026-11-01T08:00:00Z".`,
+  );
 }

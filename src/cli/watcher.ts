@@ -65,7 +65,11 @@ export class Watcher {
 
   #isIgnored(path: string): boolean {
     const { root, dataDir } = this.#options;
-    return path === dataDir || path.startsWith(dataDir + sep) || IGNORED.test(relative(root, path).replace(/^(\.\.[\\/])+/, ''));
+    return (
+      path === dataDir ||
+      path.startsWith(dataDir + sep) ||
+      IGNORED.test(relative(root, path).replace(/^(\.\.[\\/])+/, ''))
+    );
   }
 
   #note(directory: string, name: string | null): void {

@@ -138,7 +138,7 @@ function signer(spec: WebhookSpec, check: Check, message: readonly Uint8Array[],
 
 /** `whsec_` and base64, or bare base64; anything else is taken as the bytes it is (some senders issue such tokens). */
 function standardSecret(secret: string): Buffer | null {
-  
+  if (secret.startsWith('whpk_')) return null;
   const text = secret.startsWith('whsec_') ? secret.slice(6) : secret;
   const isBase64 = text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
   return isBase64 ? Buffer.from(text, 'base64') : Buffer.from(secret, 'utf8');

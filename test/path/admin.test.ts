@@ -100,6 +100,9 @@ describe('the admin plane', () => {
   it('closes although a connection stays open', async () => {
     const socket = connect(admin.port, '127.0.0.1');
     await new Promise((resolve) => socket.once('connect', resolve));
+    socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n');
+    // A reset is an end too.
+    socket.on('error', () => {});
     const ended = new Promise((resolve) => socket.once('close', resolve));
     await admin.close();
     await ended;

@@ -81,11 +81,13 @@ export class Guest {
       },
     });
     hooks.now = () => this.nowMs;
-    const boot = context.global.getSync('__isolane', { reference: true });
+    const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
+      (...hooks: unknown[]) => unknown
+    >;
     const entry = boot.applySync(undefined, HOOK_ORDER.map((name) => new ivm.Callback(hooks[name] as never)) as never, {
       result: { reference: true },
     }) as ivm.Reference<Record<string, never>>;
-    const load = entry.getSync('load', { reference: true });
+    const load = entry.getSync('load', { reference: true }) as ivm.Reference<(json: string) => void>;
     this.#turn = entry.getSync('turn', { reference: true }) as ivm.Reference;
     const facts: GuestFacts = {
       env: options.env ?? {},

@@ -88,7 +88,6 @@ export class Bridge {
   /** The job is over: nothing of it may arrive in a later invocation. */
   release(job: Job): void {
     this.jobs.delete(job.inv);
-    const reason = new BodyError('aborted', 'the invocation has ended');
     for (const [id, entry] of this.#fetches) {
       if (entry.job !== job) continue;
       this.#fetches.delete(id);
@@ -102,7 +101,7 @@ export class Bridge {
     for (const [sid, entry] of this.#outbound) {
       if (entry.job !== job) continue;
       this.#outbound.delete(sid);
-      entry.stream.break(reason);
+      entry.stream.break(new BodyError('aborted', 'the invocation has ended'));
     }
   }
 

@@ -31,7 +31,7 @@ describe('export settings', () => {
   it('honour none and one signal alone', () => {
     const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c/v1/traces' };
     expect(readOtlpSettings(env)).toMatchObject({ metrics: null, traces: { url: 'http://c/v1/traces' } });
-    expect(readOtlpSettings({ ...env, OTEL_TRACES_EXPORTER: 'none' }).traces).toBeNull();
+    expect(readOtlpSettings({ ...env, OTEL_TRACES_EXPORTER: 'none' })).toMatchObject({ traces: null, problems: [] });
   });
 
   it.each([

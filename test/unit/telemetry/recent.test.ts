@@ -84,6 +84,16 @@ describe('recent store', () => {
     expect(store.invocation('inv-29')?.logs).toHaveLength(1);
   });
 
+  it('takes room for logs from whoever has most', () => {
+    const store = new RecentStore({ ...RECENT_BOUNDS, logBytes: 20_000 });
+    const logs = [line('x'.repeat(3000))];
+    for (let n = 1; n <= 3; n++) store.add(entry(n, { function: 'loud', spans: [], logs }));
+    store.add(entry(10, { function: 'quiet', spans: [], logs: [line('hush')] }));
+    store.add(entry(11, { function: 'quiet', spans: [], logs: [line('hush')] }));
+    expect(store.invocation('inv-1')).toBeNull();
+    expect([2, 3, 10, 11].filter((n) => store.invocation(`inv-${n}`) === null)).toEqual([]);
+  });
+
   it('keeps at most 100 stray lines of a function', () => {
     const store = new RecentStore();
     for (let n = 0; n < 150; n++) store.stray('hello', line(`n${n}`));
