@@ -17,7 +17,6 @@ export const {
   getOwnPropertyDescriptor: reflectDescriptor,
 } = Reflect;
 export const {
-  defineProperty,
   getPrototypeOf,
   setPrototypeOf,
   freeze,
@@ -26,6 +25,10 @@ export const {
   create: objectCreate,
   hasOwn,
 } = Object;
+const nativeDefine = Object.defineProperty;
+/** `Object.defineProperty` that a poisoned `Object.prototype.get` cannot reach. `descriptor` must be ours alone. */
+export const defineProperty = <T extends object>(target: T, key: PropertyKey, descriptor: PropertyDescriptor): T =>
+  nativeDefine(target, key, setPrototypeOf(descriptor, null) as PropertyDescriptor);
 export const { isArray, from: arrayFrom } = Array;
 export const { stringify, parse: jsonParse } = JSON;
 export const { floor, min: mathMin, max: mathMax, trunc: mathTrunc } = Math;

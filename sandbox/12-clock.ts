@@ -61,9 +61,10 @@ const freezeFormatters = (): void => {
         const native = reflectApply(formatGet, this, []) as (date?: unknown) => string;
         let wrapped = bound.get(native);
         if (wrapped === undefined) {
-          wrapped = (date?: unknown): string => native(date === undefined ? wholeMs() : date);
-          defineProperty(wrapped, 'name', { value: '', configurable: true });
-          bound.set(native, wrapped);
+          const fresh = (date?: unknown): string => native(date === undefined ? wholeMs() : date);
+          defineProperty(fresh, 'name', { value: '', configurable: true });
+          bound.set(native, fresh);
+          wrapped = fresh;
         }
         return wrapped;
       },

@@ -31,6 +31,7 @@ let hasData: (value: object) => boolean;
 export const streamOfBytes = (bytes: Uint8Array): Stream => {
   let at = 0;
   const source = {
+    __proto__: null,
     type: 'bytes' as const,
     pull(controller: unknown): void {
       const size = mathMin(viewByteLength(bytes) - at, 65536);
@@ -43,7 +44,7 @@ export const streamOfBytes = (bytes: Uint8Array): Stream => {
       if (at >= viewByteLength(bytes)) finishBytes(controller);
     },
   };
-  return new ReadableStream(source as never, { highWaterMark: 0 } as never) as Stream;
+  return new ReadableStream(source as never, { __proto__: null, highWaterMark: 0 } as never) as Stream;
 };
 
 export const joinBytes = (parts: List<Uint8Array>, total: number): Uint8Array => {

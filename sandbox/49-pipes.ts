@@ -2,7 +2,7 @@
  * Bodies that cross bit by bit. A source is a host→guest stream: one `read` asks for one chunk. A sink is a guest→host
  * stream: one `pull` from the host is answered by one chunk. Both die with their invocation.
  */
-import { quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
+import { NativeTypeError, quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
 import { DOMException, describe } from './08-errors.ts';
 import { addChunk, copyBytes, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
 import { bytesOf } from './30-encoding.ts';
@@ -82,7 +82,7 @@ export const deliverBroken = (sid: number, message: string): void => {
   const source = sources.get(sid);
   if (source === undefined) return;
   enter(source.inv);
-  source.fail(new TypeError(message));
+  source.fail(new NativeTypeError(message));
 };
 
 /** Where a sink gets its chunks from. */
@@ -181,7 +181,7 @@ const pump = async (reader: Reader, sink: Sink): Promise<void> => {
       const value = result.value;
       const bytes = bytesOf(value);
       if (bytes === null || typedArrayName(value) !== 'Uint8Array') {
-        const error = new TypeError('A body stream must consist of Uint8Array chunks; encode text with TextEncoder');
+        const error = new NativeTypeError('A body stream must consist of Uint8Array chunks; encode text with TextEncoder');
         ignore(cancelReader(reader, error));
         sink.broken(error);
         return;

@@ -109,6 +109,7 @@ export const extractBody = (init: unknown): BodyState => {
 const streamOfSource = (source: Source): Stream =>
   new ReadableStream(
     {
+      __proto__: null,
       type: 'bytes',
       pull: (controller: unknown) =>
         new NativePromise<void>((resolve) => {
@@ -121,7 +122,7 @@ const streamOfSource = (source: Source): Stream =>
         }),
       cancel: () => source.cancel(),
     } as never,
-    { highWaterMark: 0 } as never,
+    { __proto__: null, highWaterMark: 0 } as never,
   ) as Stream;
 
 /** The body as a stream object, made on first touch; `null` for an empty body. */

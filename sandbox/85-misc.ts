@@ -59,6 +59,7 @@ class TextEncoderStream {
   #high = '';
   constructor() {
     this.#pipe = new TransformStream({
+      __proto__: null,
       transform: (chunk: unknown, controller: unknown) => {
         let text = `${this.#high}${chunk as string}`;
         this.#high = '';
@@ -94,6 +95,7 @@ class TextDecoderStream {
     const decoder = new TextDecoder(label, options);
     this.#decoder = decoder;
     this.#pipe = new TransformStream({
+      __proto__: null,
       transform: (chunk: unknown, controller: unknown) => {
         const text = reflectApply(decode, decoder, [chunk, { stream: true }]) as string;
         if (text !== '') transformEnqueue(controller, text);

@@ -150,8 +150,12 @@ const track = async (inv: Invocation, promise: unknown): Promise<void> => {
 
 class ExecutionContext {
   readonly #inv: Invocation;
-  constructor(inv: Invocation) {
+  params: unknown;
+  clientAddress: string;
+  constructor(inv: Invocation, wire: WireContext) {
     this.#inv = inv;
+    this.params = wire.params;
+    this.clientAddress = wire.clientAddress;
   }
   waitUntil(promise: unknown): void {
     const inv = this.#inv;
@@ -176,16 +180,12 @@ class ExecutionContext {
 defineProperty(ExecutionContext.prototype, Symbol.toStringTag, { value: 'ExecutionContext', configurable: true });
 defineProperty(ExecutionContext.prototype, 'constructor', { value: Object, writable: true, configurable: true });
 
-const data = (target: object, name: string, value: unknown): void => {
-  defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-};
-
 const makeContext = (inv: Invocation, wire: WireContext): object => {
-  const ctx = new ExecutionContext(inv);
-  data(ctx, 'params', wire.params);
-  data(ctx, 'clientAddress', wire.clientAddress);
+  const ctx = new ExecutionContext(inv, wire);
   const webhook = own(wire, 'webhook');
-  if (webhook !== undefined) data(ctx, 'webhook', webhook);
+  if (webhook !== undefined) {
+    defineProperty(ctx, 'webhook', { value: webhook, writable: true, enumerable: true, configurable: true });
+  }
   return ctx;
 };
 

@@ -12,9 +12,6 @@ import { Answer, type Answered } from './answer.ts';
 export interface CallersPorts {
   find(name: string): FunctionVersion | undefined;
   invoke(invocation: Invocation): void;
-  clientClosed(invocationId: string): void;
-  /** A trace of its own; `traceparent` is one of ours to link to. */
-  seed(traceparent: string | null): TraceSeed;
   readonly clock: Clock;
 }
 

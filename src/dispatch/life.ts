@@ -109,6 +109,7 @@ export class Life {
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
     this.#ports.dequeued();
     this.#ports.ledger.start(this.#start);
+    if (this.#clientGone) this.#ports.engine.clientClosed(this.invocation.id);
   }
 
   head(head: ResponseHead, body: Body): void {

@@ -14,7 +14,14 @@ import { EdgeResponse, type ExchangeDoor, type Visit } from './exchange.ts';
 import { FunctionDoor } from './function-door.ts';
 import { receiveHook } from './hooks.ts';
 import { listenError } from './listen-error.ts';
-import { EDGE_TIMEOUTS, type EdgeOptions, type EdgePorts, type EdgeTimeouts, MAX_HEADER_BYTES } from './ports.ts';
+import {
+  EDGE_TIMEOUTS,
+  type EdgeOptions,
+  type EdgePorts,
+  type EdgeTimeouts,
+  MAX_HEADER_BYTES,
+  WHOLE_BODIES_BYTES,
+} from './ports.ts';
 import { type Refusal, rawRefusal, refuse } from './refusal.ts';
 import { BodyBudget, type WholeRules } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
@@ -49,7 +56,7 @@ export class Edge {
       clientClosed: (id) => ports.dispatch.clientClosed(id),
       failed: (outgoing, error) => this.#failed(outgoing, error),
     };
-    this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget() };
+    this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget(WHOLE_BODIES_BYTES) };
     const publicOrigin = options.publicUrl === null ? null : new URL(options.publicUrl).origin;
     this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
     this.#server = this.#createServer(timeouts);

@@ -5,7 +5,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../contract/clock.ts';
 import type { ByteStream } from '../contract/invocation.ts';
-import { WHOLE_BODIES_BYTES } from './ports.ts';
 
 export type BodyFault = 'payload_too_large' | 'client_closed' | 'response_sent' | 'request_timeout' | 'overloaded';
 
@@ -120,10 +119,15 @@ export class RequestStream implements ByteStream {
 
 /** Memory that bodies read whole may take together. */
 export class BodyBudget {
+  readonly #limit: number;
   #bytes = 0;
 
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
   take(bytes: number): boolean {
-    if (this.#bytes + bytes > WHOLE_BODIES_BYTES) return false;
+    if (this.#bytes + bytes > this.#limit) return false;
     this.#bytes += bytes;
     return true;
   }

@@ -52,6 +52,8 @@ export class Pool implements IsolateListener {
   readonly #lru: LRUCache<number, PooledIsolate>;
   /** Handed over and not started, per lane: what can be taken back. */
   readonly #unstarted: Map<number, Set<Ticket>> = new Map();
+  /** Groups whose work waits although they have idle isolates: on lanes that are stuck. */
+  readonly #stranded: Set<Group> = new Set();
   /** Groups whose work waits because the pool is full of busy isolates. */
   readonly #starved: Set<Group> = new Set();
   #bytes = 0;
@@ -174,6 +176,7 @@ export class Pool implements IsolateListener {
     this.#bytes += bytes + BASE_BYTES - isolate.bytes;
     isolate.bytes = bytes + BASE_BYTES;
     this.#sawTurn(isolate);
+    for (const group of this.#stranded) this.#pump(group);
   }
 
   stuck(lane: number): void {
@@ -190,7 +193,7 @@ export class Pool implements IsolateListener {
       if (isolate.lane === lane && isolate.state === 'loading' && isolate.group.waiting.length > 0)
         groups.add(isolate.group);
     }
-    for (const group of groups) this.#pump(group, true);
+    for (const group of groups) this.#pump(group);
   }
 
   stray(version: FunctionVersion, line: LogLine): void {
@@ -198,28 +201,34 @@ export class Pool implements IsolateListener {
   }
 
   /** Hands waiting work to isolates, then loads what is worth loading. */
-  #pump(group: Group, elsewhere = false): void {
+  #pump(group: Group): void {
     while (group.waiting.length > 0) {
       const isolate = group.pick((lane) => this.#isStuck(lane));
       if (isolate === null) break;
       this.#assign(isolate, group.waiting.shift()!);
     }
+    // Its isolates are free and their lanes are not: whoever ends a turn looks again.
+    if (group.waiting.length > 0 && group.idle.length > 0) this.#stranded.add(group);
+    else this.#stranded.delete(group);
     if (group.obsolete && group.isolates.size > 0) return;
-    const lanes = this.#engine.lanes().length;
-    let wanted = group.wanted(lanes);
-    if (wanted === 0 && elsewhere && group.waiting.length > 0 && this.#loadsStuck(group)) wanted = 1;
-    for (let i = 0; i < wanted; i++) if (!this.#load(group)) break;
+    const wanted = group.wanted(this.#engine.lanes().length);
+    for (let i = 0; i < wanted; i++) if (!this.#load(group)) return;
+    if (wanted === 0 && group.waiting.length > 0 && this.#cornered(group)) this.#load(group);
   }
 
-  /** Every load under way waits behind somebody else's long turn. A load that is itself long is waited for. */
-  #loadsStuck(group: Group): boolean {
+  /**
+   * Every isolate of the group sits on a lane that is stuck, and there is a lane that is not, or one can be started.
+   * A load that is itself what takes long is waited for.
+   */
+  #cornered(group: Group): boolean {
     if (group.isolates.size >= group.version.spec.limits.instances) return false;
+    const lanes = this.#engine.lanes();
     for (const isolate of group.isolates) {
-      if (isolate.state !== 'loading') continue;
-      const running = this.#engine.lanes().find((lane) => lane.id === isolate.lane)?.running;
-      if (running === isolate.number || !this.#isStuck(isolate.lane)) return false;
+      const running = lanes.find((lane) => lane.id === isolate.lane)?.running;
+      if (!this.#isStuck(isolate.lane)) return false;
+      if (isolate.state === 'loading' && running === isolate.number) return false;
     }
-    return true;
+    return lanes.some((lane) => !this.#isStuck(lane.id)) || this.#engine.grow();
   }
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {

@@ -134,7 +134,10 @@ describe('wallMs', () => {
   });
 
   it('waitUntil has a limit of its own', async () => {
-    const slow = path.handler("ctx.waitUntil(new Promise(() => {})); return new Response('ok')", { wallMs: 50, waitUntilMs: 60 });
+    const slow = path.handler("ctx.waitUntil(new Promise(() => {})); return new Response('ok')", {
+      wallMs: 50,
+      waitUntilMs: 60,
+    });
     const { reply, story } = await path.run(slow);
     expect([reply.status, story.record.outcome]).toEqual([200, 'wall_timeout']);
   });
@@ -163,7 +166,11 @@ describe('initMs', () => {
 describe('other limits', () => {
   it('subrequests: thrown into the guest, an outcome when uncaught', async () => {
     path.handler("return new Response('x')", {}, { name: 'leaf' });
-    const greedy = path.handler("for (;;) await env.LEAF.fetch('http://leaf/')", { subrequests: 3 }, { services: { LEAF: 'leaf' } });
+    const greedy = path.handler(
+      "for (;;) await env.LEAF.fetch('http://leaf/')",
+      { subrequests: 3 },
+      { services: { LEAF: 'leaf' } },
+    );
     const { reply, story } = await path.run(greedy);
     expect([reply.status, story.record.outcome, story.record.subrequests]).toEqual([500, 'subrequests_exceeded', 3]);
     const careful = path.handler(
@@ -176,7 +183,10 @@ describe('other limits', () => {
 
   it('responseBytes: whole and streamed', async () => {
     const whole = path.handler("return new Response('x'.repeat(2000))", { responseBytes: 1000 });
-    expect(await path.run(whole)).toMatchObject({ reply: { status: 502 }, story: { record: { outcome: 'response_too_large' } } });
+    expect(await path.run(whole)).toMatchObject({
+      reply: { status: 502 },
+      story: { record: { outcome: 'response_too_large' } },
+    });
     const streamed = path.handler(
       'return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(400)) } }))',
       { streamedResponseBytes: 1000 },
@@ -186,7 +196,10 @@ describe('other limits', () => {
   });
 
   it('logBytes: the rest is dropped, the function goes on', async () => {
-    const chatty = path.handler("for (let i = 0; i < 1000; i++) console.log('y'.repeat(99)); return new Response('ok')", { logBytes: 1000 });
+    const chatty = path.handler(
+      "for (let i = 0; i < 1000; i++) console.log('y'.repeat(99)); return new Response('ok')",
+      { logBytes: 1000 },
+    );
     const { reply, story } = await path.run(chatty);
     expect(reply.text).toBe('ok');
     expect(story.logs.length).toBe(10);
@@ -195,16 +208,22 @@ describe('other limits', () => {
 
   it('timers: one more is refused', async () => {
     const many = path.handler(
-      "try { for (;;) setTimeout(() => {}, 1e6) } catch (e) { return new Response(e.message) }",
+      'try { for (;;) setTimeout(() => {}, 1e6) } catch (e) { return new Response(e.message) }',
       { timers: 5 },
     );
     expect((await path.run(many)).reply.text).toContain('limits.timers');
   });
 
   it('warns at 80 %', async () => {
-    const heavy = path.handler('let x = 0; const end = 5e7; for (let i = 0; i < end; i++) x += i % 7; return new Response("" + x)', { cpuMs: 20_000 });
+    const heavy = path.handler(
+      'let x = 0; const end = 5e7; for (let i = 0; i < end; i++) x += i % 7; return new Response("" + x)',
+      { cpuMs: 20_000 },
+    );
     const used = Math.ceil((await path.run(heavy)).story.record.cpuNs / NS_PER_MS);
-    const near = path.handler('let x = 0; const end = 5e7; for (let i = 0; i < end; i++) x += i % 7; return new Response("" + x)', { cpuMs: Math.ceil(used * 1.1) });
+    const near = path.handler(
+      'let x = 0; const end = 5e7; for (let i = 0; i < end; i++) x += i % 7; return new Response("" + x)',
+      { cpuMs: Math.ceil(used * 1.1) },
+    );
     const { story } = await path.run(near);
     if (story.record.outcome === 'ok') expect(story.warnings).toContain('cpuMs');
     else expect(story.record.outcome).toBe('cpu_exceeded');

@@ -15,7 +15,12 @@ export interface FakeJob {
 }
 
 export const LOADED: LoadReport = { ok: true, initNs: 3e6, cpuNs: 2e6, heapBytes: 1e6, outcome: null, problem: null };
-export const FAILED: LoadReport = { ...LOADED, ok: false, outcome: 'init_error', problem: { name: 'Error', message: 'no', stack: '' } };
+export const FAILED: LoadReport = {
+  ...LOADED,
+  ok: false,
+  outcome: 'init_error',
+  problem: { name: 'Error', message: 'no', stack: '' },
+};
 
 export class FakeEngine implements EnginePort {
   listener!: IsolateListener;
@@ -23,7 +28,8 @@ export class FakeEngine implements EnginePort {
     { id: 1, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 },
     { id: 2, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 },
   ];
-  readonly isolates: Map<number, { readonly version: FunctionVersion; readonly lane: number; loaded: boolean }> = new Map();
+  readonly isolates: Map<number, { readonly version: FunctionVersion; readonly lane: number; loaded: boolean }> =
+    new Map();
   readonly jobs: Map<string, FakeJob> = new Map();
   readonly dropped: number[] = [];
   readonly aborted: { id: string; outcome: string }[] = [];

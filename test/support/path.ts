@@ -63,13 +63,18 @@ export class Path {
   readonly #waiting = new Map<string, (story: InvocationStory) => void>();
   #count = 0;
 
-  static async open(options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number } = {}): Promise<Path> {
+  static async open(
+    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number } = {},
+  ): Promise<Path> {
     const path = new Path(await preludeSource(), options);
     await path.engine.open(path.pool);
     return path;
   }
 
-  private constructor(prelude: string, options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number }) {
+  private constructor(
+    prelude: string,
+    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number },
+  ) {
     this.#dir = mkdtempSync(join(tmpdir(), 'isolane-path-'));
     let callers: Callers;
     this.engine = new Engine({
@@ -132,8 +137,6 @@ export class Path {
     callers = new Callers({
       find: (name) => this.#live.get(name),
       invoke: (invocation) => this.dispatch.invoke(invocation),
-      clientClosed: (id) => this.dispatch.clientClosed(id),
-      seed: () => TRACE,
       clock: this.clock,
     });
   }

@@ -20,8 +20,26 @@ const BANNED_WORDS = [
   ['anthr', 'opic'],
 ].map((halves) => halves.join(''));
 const TOP = [
-  '.ci', '.git', '.gitignore', '.npmrc', '.biome.json', '.isolane', 'CHANGELOG.md', 'LICENSE', 'Makefile', 'README.md', 'bench',
-  'dist', 'fixtures', 'node_modules', 'package-lock.json', 'package.json', 'sandbox', 'src', 'test', 'tsconfig.json',
+  '.ci',
+  '.git',
+  '.gitignore',
+  '.npmrc',
+  '.biome.json',
+  '.isolane',
+  'CHANGELOG.md',
+  'LICENSE',
+  'Makefile',
+  'README.md',
+  'bench',
+  'dist',
+  'fixtures',
+  'node_modules',
+  'package-lock.json',
+  'package.json',
+  'sandbox',
+  'src',
+  'test',
+  'tsconfig.json',
 ];
 
 describe('style', () => {
@@ -36,13 +54,19 @@ describe('style', () => {
   });
 
   it('names say what a file holds', () => {
-    const wrong = CODE.filter((source) => BANNED_NAMES.test(source.path) || /[A-Z_]/.test(source.path.replace(/README|CHANGELOG/, '')));
+    const wrong = CODE.filter(
+      (source) => BANNED_NAMES.test(source.path) || /[A-Z_]/.test(source.path.replace(/README|CHANGELOG/, '')),
+    );
     expect(wrong.map((source) => source.path)).toEqual([]);
   });
 
   it('a source file opens by saying why it exists', () => {
-    const wrong = CODE.filter((source) => !/^(#!.*\n)?(\/\*\*|\/\/|"use)/.test(source.text) && !source.path.endsWith('.d.ts'));
-    expect(wrong.map((source) => source.path).filter((path) => path.startsWith('src/') || path.startsWith('sandbox/'))).toEqual([]);
+    const wrong = CODE.filter(
+      (source) => !/^(#!.*\n)?(\/\*\*|\/\/|"use)/.test(source.text) && !source.path.endsWith('.d.ts'),
+    );
+    expect(
+      wrong.map((source) => source.path).filter((path) => path.startsWith('src/') || path.startsWith('sandbox/')),
+    ).toEqual([]);
   });
 
   it('src has no default exports and no enums', () => {
@@ -53,10 +77,23 @@ describe('style', () => {
   });
 
   it('the project speaks of the project alone', () => {
-    const files = globSync(['src/**/*', 'sandbox/**/*', 'test/**/*', 'bench/**/*', 'fixtures/**/*', '.ci/*', '*.md', 'Makefile', 'package*.json'], {
-      cwd: ROOT,
-      withFileTypes: true,
-    });
+    const files = globSync(
+      [
+        'src/**/*',
+        'sandbox/**/*',
+        'test/**/*',
+        'bench/**/*',
+        'fixtures/**/*',
+        '.ci/*',
+        '*.md',
+        'Makefile',
+        'package*.json',
+      ],
+      {
+        cwd: ROOT,
+        withFileTypes: true,
+      },
+    );
     const wrong = files
       .filter((file) => file.isFile() && /\.(ts|js|json|jsonc|md|html|css|capnp|run)$|Makefile|run$/.test(file.name))
       .filter((file) => !file.parentPath.includes('node_modules') && !file.parentPath.includes('bench/results'))
@@ -76,7 +113,8 @@ describe('style', () => {
     for (const folder of ['src', 'sandbox', 'test', 'bench', 'fixtures']) {
       const path = join(ROOT, folder, 'README.md');
       expect(existsSync(path), `${folder}/README.md`).toBe(true);
-      if (folder !== 'src') expect(readFileSync(path, 'utf8').split('\n').length, `${folder}/README.md`).toBeLessThanOrEqual(60);
+      if (folder !== 'src')
+        expect(readFileSync(path, 'utf8').split('\n').length, `${folder}/README.md`).toBeLessThanOrEqual(60);
     }
   });
 });

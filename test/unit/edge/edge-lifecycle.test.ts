@@ -1,6 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { EDGE_TIMEOUTS } from '../../../src/edge/ports.ts';
+import { BodyBudget, readWhole } from '../../../src/edge/request-body.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { bytes, eventually, FedStream, RawClient, startEdge, text } from './stub-host.ts';
 
@@ -24,6 +27,29 @@ describe('listen', () => {
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('--host'),
     });
+  });
+});
+
+describe('limits of the host', () => {
+  it('more connections than maxConnections are dropped', async () => {
+    const stub = await startEdge([{ url: true }], { options: { maxConnections: 2 } });
+    const kept = [new RawClient(stub.port, GET), new RawClient(stub.port, GET)];
+    for (const client of kept) await client.until('hello');
+    expect(await new RawClient(stub.port, GET).rest()).toBe('');
+  });
+
+  it('bodies read whole share one budget and give back what they took', async () => {
+    const budget = new BodyBudget(10);
+    const rules = { limit: 100, timeoutMs: 1000, clock: new FakeClock(), budget };
+    const read = (...chunks: string[]) =>
+      readWhole(Readable.from(chunks.map((c) => Buffer.from(c))) as unknown as IncomingMessage, rules);
+    await expect(read('123456', '78901')).rejects.toMatchObject({ code: 'overloaded' });
+    expect(text(await read('1234567890'))).toBe('1234567890');
+    await expect(Promise.allSettled([read('123456'), read('123456')])).resolves.toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'overloaded' } },
+    ]);
+    expect(budget.take(10)).toBe(true);
   });
 });
 
