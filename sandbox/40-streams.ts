@@ -78,6 +78,11 @@ export const isLocked = (stream: Stream): boolean => lockedOf(stream);
 export const isDisturbed = (stream: Stream): boolean =>
   hasOwn(stream, '_disturbed') && !!(stream as unknown as { _disturbed: unknown })._disturbed;
 
+/** For a stream whose bytes were taken by another way. */
+export const markDisturbed = (stream: Stream): void => {
+  (stream as unknown as { _disturbed: boolean })._disturbed = true;
+};
+
 /** Marks a promise of ours as looked after: a rejection nobody awaits must not surface on a later turn. */
 export const ignore = async (promise: Promise<unknown>): Promise<void> => {
   try {

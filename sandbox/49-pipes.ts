@@ -181,7 +181,9 @@ const pump = async (reader: Reader, sink: Sink): Promise<void> => {
       const value = result.value;
       const bytes = bytesOf(value);
       if (bytes === null || typedArrayName(value) !== 'Uint8Array') {
-        const error = new NativeTypeError('A body stream must consist of Uint8Array chunks; encode text with TextEncoder');
+        const error = new NativeTypeError(
+          'A body stream must consist of Uint8Array chunks; encode text with TextEncoder',
+        );
         ignore(cancelReader(reader, error));
         sink.broken(error);
         return;

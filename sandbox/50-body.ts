@@ -6,6 +6,7 @@ import {
   List,
   NativePromise,
   NativeTypeError,
+  SafeWeakMap,
   SYM_ASYNC_ITERATOR,
   startsWith,
   toLowerCase,
@@ -24,6 +25,7 @@ import {
   isDisturbed,
   isLocked,
   isStream,
+  markDisturbed,
   ReadableStream,
   readFrom,
   releaseReader,
@@ -125,6 +127,24 @@ const streamOfSource = (source: Source): Stream =>
     { __proto__: null, highWaterMark: 0 } as never,
   ) as Stream;
 
+/** What our own body streams were made of: `new Response(other.body, other)` need not go through a stream. */
+const origins = new SafeWeakMap<object, BodyState>();
+
+/** Takes an untouched stream of our own making back to what it was made of. The stream counts as read from then on. */
+export const unwrap = (body: BodyState): void => {
+  if (body.kind !== STREAM) return;
+  const stream = body.stream as Stream;
+  const origin = origins.get(stream);
+  if (origin === undefined || isLocked(stream) || isDisturbed(stream)) return;
+  getReader(stream);
+  markDisturbed(stream);
+  body.kind = origin.kind;
+  body.text = origin.text;
+  body.bytes = origin.bytes;
+  body.source = origin.source;
+  body.stream = null;
+};
+
 /** The body as a stream object, made on first touch; `null` for an empty body. */
 export const bodyStream = (body: BodyState): Stream | null => {
   if (body.stream !== null) return body.stream;
@@ -142,6 +162,14 @@ export const bodyStream = (body: BodyState): Stream | null => {
       stream = streamOfSource(body.source as Source);
   }
   if (body.used) getReader(stream);
+  else {
+    const origin = new BodyState();
+    origin.kind = body.kind;
+    origin.text = body.text;
+    origin.bytes = body.bytes;
+    origin.source = body.source;
+    origins.set(stream, origin);
+  }
   body.stream = stream;
   // From here on whoever holds the stream may have read from it.
   body.kind = STREAM;
@@ -153,7 +181,9 @@ export const isUnusable = (body: BodyState): boolean => isUsed(body) || (body.st
 
 const claim = (body: BodyState): void => {
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
-  if (body.kind !== EMPTY) body.used = true;
+  if (body.kind === EMPTY) return;
+  unwrap(body);
+  body.used = true;
 };
 
 const collectSource = (source: Source): Promise<Uint8Array> =>
@@ -206,13 +236,9 @@ export const takeBytes = async (body: BodyState): Promise<Uint8Array> => {
 };
 
 export const takeText = async (body: BodyState): Promise<string> => {
-  if (body.kind === TEXT && body.stream === null) {
+  if (body.kind === TEXT) {
     claim(body);
     return toWellFormed(body.text);
-  }
-  if (body.kind === BYTES) {
-    claim(body);
-    return utf8Decode(body.bytes as Uint8Array);
   }
   return utf8Decode(await takeBytes(body));
 };

@@ -28,7 +28,18 @@ import { abortReason, isAborted, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver, feedOfSource, feedOfStream, Sink, Source } from './49-pipes.ts';
-import { BodyState, BYTES, bytesBody, EMPTY, isUnusable, SOURCE, sourceBody, TEXT, textBody } from './50-body.ts';
+import {
+  BodyState,
+  BYTES,
+  bytesBody,
+  EMPTY,
+  isUnusable,
+  SOURCE,
+  sourceBody,
+  TEXT,
+  textBody,
+  unwrap,
+} from './50-body.ts';
 import { buildRequest, isRequest, type Request, type RequestState, requestState } from './55-request.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
 
@@ -73,6 +84,7 @@ const LONG_TEXT = 4 * 1024 * 1024;
 export const sendBody = (body: BodyState, inv: Invocation, ended: () => void): { json: string; whole: boolean } => {
   if (body.kind === EMPTY) return { json: 'null', whole: true };
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
+  unwrap(body);
   body.used = true;
   if (body.kind === TEXT) {
     if (body.text.length <= LONG_TEXT) return { json: `{"text":${quote(body.text)}}`, whole: true };

@@ -23,7 +23,7 @@ import { dropTimers } from './21-timers.ts';
 import { type AbortSignal, abort } from './22-abort.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
-import { type BodyState, BYTES, EMPTY, isUnusable, TEXT } from './50-body.ts';
+import { type BodyState, BYTES, EMPTY, isUnusable, TEXT, unwrap } from './50-body.ts';
 import { clientGone, RequestState, wrapRequest } from './55-request.ts';
 import { isResponse, type Response, responseState } from './56-response.ts';
 import { isLimitError, receiveBody, sendBody } from './60-fetch.ts';
@@ -96,6 +96,7 @@ const answer = (inv: Invocation, value: unknown): void => {
     if (body.kind !== EMPTY && isUnusable(body)) {
       throw new NativeTypeError('The handler returned a Response whose body was already read; return response.clone()');
     }
+    unwrap(body);
     const tooLong = oversize(body);
     const wire =
       tooLong > 0

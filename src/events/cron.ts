@@ -85,7 +85,7 @@ export class Cron {
       if (dueMs === null || dueMs > nowMs) continue;
       // Planned before it runs: nothing that happens while it runs can make it due again.
       job.lastMs = dueMs;
-      plan(job, nowMs - 300000, nowMs);
+      plan(job, Math.max(nowMs, dueMs), nowMs);
       if (nowMs - dueMs <= GRACE_MS) this.#options.invoke(job.functionName, job.entry, dueMs);
     }
     this.#arm();

@@ -162,7 +162,8 @@ class InboxWriter implements Service<never> {
        RETURNING *`,
       this.#owner,
       nowMs,
-      limit,
+      // To SQLite a negative limit is none.
+      Math.max(0, limit),
     ).map(toDelivery);
   }
 

@@ -1,6 +1,6 @@
 /** Bodies and subrequests across the border: whole and streamed, both ways, with backpressure and early ends. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type TurnEvent } from '../../src/contract/turn.ts';
+import type { TurnEvent } from '../../src/contract/turn.ts';
 import { bodyText, type Guest, type GuestOptions, openGuest, type Turn } from '../support/isolate.ts';
 
 const open: Guest[] = [];
@@ -155,7 +155,9 @@ describe('response streams', () => {
     ['text instead of bytes', 'c.enqueue("text")', 'Uint8Array'],
     ['a number', 'c.enqueue(5)', 'Uint8Array'],
   ])('break on %s', async (_name, code, part) => {
-    const guest = await guestOf(`return new Response(new ReadableStream({ pull(c) { ${code} } }, { highWaterMark: 0 }))`);
+    const guest = await guestOf(
+      `return new Response(new ReadableStream({ pull(c) { ${code} } }, { highWaterMark: 0 }))`,
+    );
     const { sid } = guest.fetch().get('head').body as { sid: number };
     const turn = guest.turn([{ e: 'pull', sid }]);
     expect(turn.get('broken')).toMatchObject({ sid, message: expect.stringContaining(part) });
@@ -172,9 +174,30 @@ describe('response streams', () => {
   });
 });
 
+describe('a body handed from one Response to another', () => {
+  it('stays whole, and the first counts as read', async () => {
+    const guest =
+      await guestOf(`const a = new Response('text', { headers: { x: 'y' } }); const b = new Response(a.body, a);
+      ctx.waitUntil((async () => { await null; console.log(a.bodyUsed, await a.text().catch((e) => e.name)); })()); return b;`);
+    const turn = guest.fetch();
+    expect(turn.get('head')).toMatchObject({
+      body: { text: 'text' },
+      headers: 'x\ny\ncontent-type\ntext/plain;charset=UTF-8',
+    });
+    expect(guest.lines[0]?.text).toBe('true TypeError');
+  });
+
+  it('goes through the stream once somebody has read from it', async () => {
+    const guest = await guestOf(`const a = new Response(new Uint8Array([65, 66])); const [one, two] = a.body.tee();
+      return Response.json([await new Response(one).text(), await new Response(two).text()]);`);
+    expect(json(guest.fetch())).toEqual(['AB', 'AB']);
+  });
+});
+
 describe('fetch', () => {
   it('goes out as a command and comes back as a Response', async () => {
-    const guest = await guestOf(`const r = await fetch('https://API.example/p?x=1', { method: 'post', body: 'hi', headers: { A: 'b' } });
+    const guest =
+      await guestOf(`const r = await fetch('https://API.example/p?x=1', { method: 'post', body: 'hi', headers: { A: 'b' } });
       return Response.json([r.status, r.ok, r.statusText, r.url, r.redirected, r.headers.get('x-y'), await r.json()])`);
     const out = guest.fetch();
     const command = out.get('fetch');
@@ -215,7 +238,8 @@ describe('fetch', () => {
   });
 
   it('streams a request body out, one chunk per pull', async () => {
-    const guest = await guestOf(`const body = new ReadableStream({ start(c) { c.enqueue(new Uint8Array([65])); c.close(); } });
+    const guest =
+      await guestOf(`const body = new ReadableStream({ start(c) { c.enqueue(new Uint8Array([65])); c.close(); } });
       const r = await fetch('http://up/', { method: 'PUT', body, duplex: 'half' }); return new Response(String(r.status))`);
     const { sid } = guest.fetch().get('fetch').body as { sid: number };
     expect(guest.turn([{ e: 'pull', sid }]).text(0)).toBe('A');
@@ -224,7 +248,9 @@ describe('fetch', () => {
   });
 
   it('rejects with TypeError when the host says so', async () => {
-    const guest = await guestOf("return new Response(await fetch('http://up/').catch((e) => `${e.name}: ${e.message}`))");
+    const guest = await guestOf(
+      "return new Response(await fetch('http://up/').catch((e) => `${e.name}: ${e.message}`))",
+    );
     guest.fetch();
     const turn = guest.turn([{ e: 'response-error', id: 1, message: 'address is private' }]);
     expect(turn.get('head').body).toEqual({ text: 'TypeError: fetch failed: address is private' });
@@ -295,7 +321,8 @@ describe('fetch', () => {
 
 describe('a client that goes away', () => {
   it('aborts request.signal, and the invocation goes on', async () => {
-    const guest = await guestOf(`request.signal.addEventListener('abort', () => console.log(request.signal.reason.name));
+    const guest =
+      await guestOf(`request.signal.addEventListener('abort', () => console.log(request.signal.reason.name));
       await new Promise((f) => setTimeout(f, 5)); return new Response(String(request.signal.aborted))`);
     const turn = guest.fetch();
     guest.turn([{ e: 'abort', inv: 1 }]);
@@ -305,7 +332,9 @@ describe('a client that goes away', () => {
   });
 
   it('shows an aborted signal also to those who ask late', async () => {
-    const guest = await guestOf(`await new Promise((f) => setTimeout(f, 5)); return new Response(String(request.signal.aborted))`);
+    const guest = await guestOf(
+      `await new Promise((f) => setTimeout(f, 5)); return new Response(String(request.signal.aborted))`,
+    );
     const turn = guest.fetch();
     guest.turn([{ e: 'abort', inv: 1 }]);
     guest.nowMs = turn.wake;

@@ -75,10 +75,23 @@ it('attributes everything to its owner', async () => {
   }
   expect([...done].sort()).toEqual([1, 2, 3]);
   expect(guest.lines.filter((line) => line.text[0] !== String(line.inv))).toEqual([]);
-  const of = (inv: number): string[] => guest.lines.filter((line) => line.inv === inv).map((line) => line.text.slice(2));
+  const of = (inv: number): string[] =>
+    guest.lines.filter((line) => line.inv === inv).map((line) => line.text.slice(2));
   for (const inv of [1, 2, 3]) {
     expect(of(inv).sort()).toEqual(
-      ['start', 'slept', `up${inv}`, `item ${inv}`, `item ${inv}`, 'micro', 'timer', 'then', 'pull', 'pulled', 'late'].sort(),
+      [
+        'start',
+        'slept',
+        `up${inv}`,
+        `item ${inv}`,
+        `item ${inv}`,
+        'micro',
+        'timer',
+        'then',
+        'pull',
+        'pulled',
+        'late',
+      ].sort(),
     );
   }
 });

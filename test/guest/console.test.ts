@@ -36,14 +36,17 @@ it.each([
 });
 
 it('shows errors with stack, properties and cause', async () => {
-  const shown = await text("console.error(Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 7 }))");
+  const shown = await text(
+    "console.error(Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 7 }))",
+  );
   expect(shown).toContain('TypeError: bad\n    at');
   expect(shown).toContain('code: 7');
   expect(shown).toContain('[cause]: Error: why');
 });
 
 it('has the usual methods and levels', async () => {
-  const all = await lines(`console.debug('d'); console.info('i'); console.warn('w'); console.error('e'); console.assert(1 === 2, 'odd');
+  const all =
+    await lines(`console.debug('d'); console.info('i'); console.warn('w'); console.error('e'); console.assert(1 === 2, 'odd');
     console.count(); console.count('x'); console.count(); console.group('g'); console.log('in'); console.groupEnd(); console.log('out');
     console.time('t'); console.timeEnd('t'); console.dir({ a: 1 }); console.table([{ a: 1 }])`);
   expect(all.map((line) => `${line.level} ${line.text}`)).toEqual([
@@ -71,9 +74,15 @@ it('escapes what could forge a line or move a cursor', async () => {
 });
 
 it.each([
-  ['a Proxy that throws', "new Proxy({}, { ownKeys() { throw 1; }, get() { throw 2; }, getPrototypeOf() { throw 3; } })"],
+  [
+    'a Proxy that throws',
+    'new Proxy({}, { ownKeys() { throw 1; }, get() { throw 2; }, getPrototypeOf() { throw 3; } })',
+  ],
   ['a hostile toStringTag', '({ get [Symbol.toStringTag]() { throw 1; } })'],
-  ['a hostile error', 'Object.create(Error.prototype, { stack: { get() { throw 1; } }, message: { get() { throw 1; } } })'],
+  [
+    'a hostile error',
+    'Object.create(Error.prototype, { stack: { get() { throw 1; } }, message: { get() { throw 1; } } })',
+  ],
   ['a revoked Proxy', '(() => { const p = Proxy.revocable({}, {}); p.revoke(); return p.proxy; })()'],
 ])('survives %s', async (_name, value) => {
   expect(await lines(`console.log('x', ${value})`)).toHaveLength(1);

@@ -34,8 +34,7 @@ async function busy(request, env, ctx) {
     { status: 201, headers: { k: 'v' } });
 }`;
 
-const EXPECTED =
-  'http://h/p?a=1&b=2b, e1hällo wörld, a longer text that goes to the hostupstreamnhv';
+const EXPECTED = 'http://h/p?a=1&b=2b, e1hällo wörld, a longer text that goes to the hostupstreamnhv';
 
 const drive = (guest: Guest): { text: string; headers: string; status: number; stolen: string } => {
   let turn = guest.fetch('http://x/', { headers: 'h\nhv' });
@@ -95,22 +94,64 @@ describe('poisoned prototypes (catalogue 47, 48, 51, 63)', () => {
   });
 
   it.each([
-    ['array methods', "for (const k of ['push', 'map', 'slice', 'join', 'concat', 'indexOf', 'pop', 'sort', 'splice', 'forEach']) Array.prototype[k] = function (...a) { note(this, ...a); throw new Error('poison ' + k); };"],
+    [
+      'array methods',
+      "for (const k of ['push', 'map', 'slice', 'join', 'concat', 'indexOf', 'pop', 'sort', 'splice', 'forEach']) Array.prototype[k] = function (...a) { note(this, ...a); throw new Error('poison ' + k); };",
+    ],
     ['array iteration', "Array.prototype[Symbol.iterator] = function () { note(this); throw new Error('poison'); };"],
-    ['array index setters', "for (let i = 0; i < 20; i++) Object.defineProperty(Array.prototype, i, { set(v) { note(this, v); }, get() { return undefined; }, configurable: true });"],
+    [
+      'array index setters',
+      'for (let i = 0; i < 20; i++) Object.defineProperty(Array.prototype, i, { set(v) { note(this, v); }, get() { return undefined; }, configurable: true });',
+    ],
     ['JSON', "JSON.stringify = (v) => { note(v); return 'null'; }; JSON.parse = (t) => { note(t); return null; };"],
-    ['toJSON', "Object.prototype.toJSON = String.prototype.toJSON = Number.prototype.toJSON = function () { note(this); return 'evil'; };"],
-    ['Function.prototype', "const a = Function.prototype.apply; Function.prototype.call = function () { note(this); throw new Error('call'); }; Function.prototype.apply = function () { note(this); throw new Error('apply'); }; Function.prototype.bind = function () { note(this); throw new Error('bind'); };"],
-    ['Reflect', "for (const k of ['apply', 'construct', 'ownKeys', 'get', 'set', 'defineProperty']) Reflect[k] = (...a) => { note(...a); throw new Error('reflect'); };"],
-    ['Object statics', "for (const k of ['keys', 'create', 'hasOwn', 'entries', 'freeze', 'setPrototypeOf', 'getPrototypeOf', 'assign']) Object[k] = (...a) => { note(...a); throw new Error('object'); };"],
-    ['strings', "for (const k of ['slice', 'indexOf', 'toLowerCase', 'split', 'charCodeAt', 'startsWith', 'trim', 'replace', 'toWellFormed']) String.prototype[k] = function () { note(this); throw new Error('string'); };"],
-    ['maps and sets', "for (const C of [Map, Set, WeakMap]) for (const k of ['get', 'set', 'has', 'add', 'delete', 'forEach']) if (C.prototype[k] && !(C === Map && k === 'get')) C.prototype[k] = function (...a) { note(this, ...a); throw new Error('map'); };"],
-    ['typed arrays', "const T = Object.getPrototypeOf(Uint8Array).prototype; for (const k of ['set', 'slice', 'subarray', 'indexOf']) T[k] = function (...a) { note(this, ...a); throw new Error('typed'); }; Object.defineProperty(T, 'length', { get() { return 1e9; } }); Object.defineProperty(T, 'constructor', { get() { note(this); return Array; } });"],
-    ['regexps', "RegExp.prototype.exec = function () { note(this); return null; }; RegExp.prototype.test = () => true; RegExp.prototype[Symbol.replace] = () => 'evil';"],
-    ['promise then', "Promise.prototype.catch = function () { note(this); throw new Error('catch'); }; Promise.resolve = (v) => { note(v); return {}; }; Object.defineProperty(Promise, Symbol.species, { get() { note(this); return Array; } });"],
-    ['Object.prototype names', "for (const k of ['headers', 'status', 'limit', 'chunk', 'sid', 'text', 'get', 'set', 'value', 'out', 'wake', 'chunks', 'c', 'stream', 'list']) Object.defineProperty(Object.prototype, k, { __proto__: null, get() { return undefined; }, set(v) { note(this, v); }, configurable: true });"],
-    ['globals', "globalThis.Uint8Array = globalThis.Promise = globalThis.Error = globalThis.TypeError = undefined; globalThis.String = globalThis.Number = () => { throw new Error('global'); };"],
-    ['platform classes', "Headers.prototype.get2 = Headers.prototype.get; for (const C of [Response, Request]) for (const k of ['status', 'headers', 'body', 'url']) if (!(C === Request && k === 'headers') && !(C === Request && k === 'url')) Object.defineProperty(C.prototype, k, { get() { note(this); return 'evil'; } }); AbortSignal.prototype.addEventListener = () => { throw new Error('abort'); };"],
+    [
+      'toJSON',
+      "Object.prototype.toJSON = String.prototype.toJSON = Number.prototype.toJSON = function () { note(this); return 'evil'; };",
+    ],
+    [
+      'Function.prototype',
+      "const a = Function.prototype.apply; Function.prototype.call = function () { note(this); throw new Error('call'); }; Function.prototype.apply = function () { note(this); throw new Error('apply'); }; Function.prototype.bind = function () { note(this); throw new Error('bind'); };",
+    ],
+    [
+      'Reflect',
+      "for (const k of ['apply', 'construct', 'ownKeys', 'get', 'set', 'defineProperty']) Reflect[k] = (...a) => { note(...a); throw new Error('reflect'); };",
+    ],
+    [
+      'Object statics',
+      "for (const k of ['keys', 'create', 'hasOwn', 'entries', 'freeze', 'setPrototypeOf', 'getPrototypeOf', 'assign']) Object[k] = (...a) => { note(...a); throw new Error('object'); };",
+    ],
+    [
+      'strings',
+      "for (const k of ['slice', 'indexOf', 'toLowerCase', 'split', 'charCodeAt', 'startsWith', 'trim', 'replace', 'toWellFormed']) String.prototype[k] = function () { note(this); throw new Error('string'); };",
+    ],
+    [
+      'maps and sets',
+      "for (const C of [Map, Set, WeakMap]) for (const k of ['get', 'set', 'has', 'add', 'delete', 'forEach']) if (C.prototype[k] && !(C === Map && k === 'get')) C.prototype[k] = function (...a) { note(this, ...a); throw new Error('map'); };",
+    ],
+    [
+      'typed arrays',
+      "const T = Object.getPrototypeOf(Uint8Array).prototype; for (const k of ['set', 'slice', 'subarray', 'indexOf']) T[k] = function (...a) { note(this, ...a); throw new Error('typed'); }; Object.defineProperty(T, 'length', { get() { return 1e9; } }); Object.defineProperty(T, 'constructor', { get() { note(this); return Array; } });",
+    ],
+    [
+      'regexps',
+      "RegExp.prototype.exec = function () { note(this); return null; }; RegExp.prototype.test = () => true; RegExp.prototype[Symbol.replace] = () => 'evil';",
+    ],
+    [
+      'promise then',
+      "Promise.prototype.catch = function () { note(this); throw new Error('catch'); }; Promise.resolve = (v) => { note(v); return {}; }; Object.defineProperty(Promise, Symbol.species, { get() { note(this); return Array; } });",
+    ],
+    [
+      'Object.prototype names',
+      "for (const k of ['headers', 'status', 'limit', 'chunk', 'sid', 'text', 'get', 'set', 'value', 'out', 'wake', 'chunks', 'c', 'stream', 'list']) Object.defineProperty(Object.prototype, k, { __proto__: null, get() { return undefined; }, set(v) { note(this, v); }, configurable: true });",
+    ],
+    [
+      'globals',
+      "globalThis.Uint8Array = globalThis.Promise = globalThis.Error = globalThis.TypeError = undefined; globalThis.String = globalThis.Number = () => { throw new Error('global'); };",
+    ],
+    [
+      'platform classes',
+      "Headers.prototype.get2 = Headers.prototype.get; for (const C of [Response, Request]) for (const k of ['status', 'headers', 'body', 'url']) if (!(C === Request && k === 'headers') && !(C === Request && k === 'url')) Object.defineProperty(C.prototype, k, { get() { note(this); return 'evil'; } }); AbortSignal.prototype.addEventListener = () => { throw new Error('abort'); };",
+    ],
   ])('%s', async (_name, poison) => {
     const result = drive(await guestOf(poisoned(poison)));
     expect(result).toMatchObject({
@@ -131,7 +172,8 @@ describe('poisoned prototypes (catalogue 47, 48, 51, 63)', () => {
   });
 
   it('reads a Response once and never through its getters (catalogue 49)', async () => {
-    const guest = await guestOf(`class Evil extends Response { get status() { return 999; } get headers() { throw 1; } get body() { return 'x'; } }
+    const guest =
+      await guestOf(`class Evil extends Response { get status() { return 999; } get headers() { throw 1; } get body() { return 'x'; } }
       export default { fetch: () => new Evil('body', { status: 202 }) }`);
     expect(guest.fetch().get('head')).toMatchObject({ status: 202, body: { text: 'body' } });
   });
@@ -197,7 +239,11 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56)', () => {
         let caller; try { caller = (function f() { return arguments.callee.caller; })(); } catch (e) { caller = e.name; }
         seen.push(String(caller));
         return seen.filter((x) => x !== 'undefined' && x !== 'object')`),
-    ).toEqual(['function', 'ReferenceError', 'refused', 'TypeError'].filter((x) => x !== 'function').toSpliced(1, 0, 'ReferenceError'));
+    ).toEqual(
+      ['function', 'ReferenceError', 'refused', 'TypeError']
+        .filter((x) => x !== 'function')
+        .toSpliced(1, 0, 'ReferenceError'),
+    );
   });
 
   it('keeps bridge names out of every function text that can be reached', async () => {
@@ -288,7 +334,9 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56)', () => {
   });
 
   it('enumerates only what browsers enumerate', async () => {
-    expect(await Guest.eval('const l = []; for (const k in globalThis) l.push(k); return l.sort()')).toMatchInlineSnapshot(`
+    expect(
+      await Guest.eval('const l = []; for (const k in globalThis) l.push(k); return l.sort()'),
+    ).toMatchInlineSnapshot(`
       [
         "addEventListener",
         "atob",
@@ -312,11 +360,20 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56)', () => {
   });
 
   it('queues finalizers for a turn and survives their errors', async () => {
-    const guest = await guestOf(`const registry = new FinalizationRegistry((held) => { console.log('gone', held); throw new Error('late'); });
-      export default { fetch() { for (let i = 0; i < 3; i++) registry.register({}, i); return new Response(String(registry instanceof FinalizationRegistry)); } }`);
-    expect(guest.fetch().get('head').body).toEqual({ text: 'true' });
-    const snapshot = await guest.isolate.getHeapStatistics();
-    expect(snapshot.used_heap_size).toBeGreaterThan(0);
+    const guest = await guestOf(`const registry = new FinalizationRegistry((held) => {
+        console.log('gone'); if (held === 0) throw new Error('in finalizer'); });
+      export default { fetch() { for (let i = 0; i < 100; i++) registry.register({}, i);
+        globalThis.bulk = Array.from({ length: 300_000 }, (_, i) => ({ i })); return new Response(String(registry instanceof FinalizationRegistry)); } }`);
+    let strays: unknown[] = [];
+    for (let i = 0; i < 300 && strays.length === 0; i++) {
+      const turn = guest.fetch();
+      expect(turn.get('head').body).toEqual({ text: 'true' });
+      strays = turn.all('stray');
+      // The native callback runs between turns, as a task of the isolate's own; asynchronous entries let it.
+      await guest.isolate.getHeapStatistics();
+    }
+    expect(guest.lines.length).toBeGreaterThan(0);
+    expect(strays[0]).toMatchObject({ inv: 0, message: 'Error: in finalizer' });
   });
 
   it('bounds what one turn brings out', async () => {

@@ -13,7 +13,13 @@ it('answers, waits, streams and hashes', async () => {
     snapshot,
   );
   const turn = guest.ticks(guest.fetch());
-  expect(JSON.parse((turn.get('head').body as { text: string }).text)).toEqual(['a', 0xca, guest.nowMs, { a: 1 }, '/x']);
+  expect(JSON.parse((turn.get('head').body as { text: string }).text)).toEqual([
+    'a',
+    0xca,
+    guest.nowMs,
+    { a: 1 },
+    '/x',
+  ]);
   expect(guest.lines).toEqual([{ inv: 1, level: 'info', text: 'hi [ 1 ]' }]);
   guest.close();
 });
@@ -26,7 +32,7 @@ it('is hardened like a fresh context', async () => {
 
 it('shares no randomness, time or state between isolates', async () => {
   const code =
-    "globalThis.mark ??= Math.random(); return [crypto.randomUUID(), [...crypto.getRandomValues(new Uint8Array(8))].join(), String(globalThis.mark)]";
+    'globalThis.mark ??= Math.random(); return [crypto.randomUUID(), [...crypto.getRandomValues(new Uint8Array(8))].join(), String(globalThis.mark)]';
   const [a, b] = [(await Guest.eval(code, snapshot)) as string[], (await Guest.eval(code, snapshot)) as string[]];
   for (let i = 0; i < 3; i++) expect(a[i]).not.toBe(b[i]);
 });

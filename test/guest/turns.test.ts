@@ -185,7 +185,9 @@ describe('failures (catalogue 50, 53, 54)', () => {
   });
 
   it('ignores an answer after forget', async () => {
-    const guest = await guestOf(handler('await new Promise((f) => { globalThis.go = f; }); return new Response("late")'));
+    const guest = await guestOf(
+      handler('await new Promise((f) => { globalThis.go = f; }); return new Response("late")'),
+    );
     guest.fetch();
     guest.turn([{ e: 'forget', inv: 1 }]);
     const second = guest.turn([
@@ -307,7 +309,9 @@ describe('timers', () => {
 
   it('clamp deep nesting to 4 ms', async () => {
     const guest = await guestOf(
-      handler('let n = 0; await new Promise((f) => { const go = () => (++n < 10 ? setTimeout(go, 0) : f()); go(); }); return new Response("")'),
+      handler(
+        'let n = 0; await new Promise((f) => { const go = () => (++n < 10 ? setTimeout(go, 0) : f()); go(); }); return new Response("")',
+      ),
     );
     guest.ticks(guest.fetch());
     expect(guest.nowMs).toBe(START_MS + 16);

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { OUTCOMES, type Outcome, SHEDS, type Shed } from '../../src/contract/outcome.ts';
 import { Exchange } from '../../src/edge/exchange.ts';
+import { EDGE_TIMEOUTS } from '../../src/edge/ports.ts';
 import { bytes, FedStream, RawClient, startEdge, version } from '../unit/edge/stub-host.ts';
 
 /** A request fetch would refuse to make (Host, HEAD details). */
@@ -311,7 +312,8 @@ describe('webhooks', () => {
   });
 
   it('refuses bodies above the cap, known or not, before reading on', async () => {
-    const stub = await startEdge([], { hookBytes: 10 });
+    const timeouts = { ...EDGE_TIMEOUTS, lingerMs: 50 };
+    const stub = await startEdge([], { hookBytes: 10, options: { timeouts } });
     const known = new RawClient(stub.port, 'POST /hooks/github HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\n');
     expect(await known.rest()).toMatch(/^HTTP\/1.1 413 .*connection: close.*payload_too_large/is);
     const chunked = new RawClient(

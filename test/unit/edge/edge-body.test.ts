@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteStream, Invocation } from '../../../src/contract/invocation.ts';
+import { EDGE_TIMEOUTS } from '../../../src/edge/ports.ts';
 import { bytes, eventually, RawClient, startEdge, text } from './stub-host.ts';
 
+const SHORT_LINGER = { ...EDGE_TIMEOUTS, lingerMs: 50 };
 const POST = 'POST /fn/hello HTTP/1.1\r\nhost: h\r\n';
 
 function bodyOf(invocation: Invocation | undefined): Uint8Array | ByteStream | null {
@@ -169,7 +171,9 @@ describe('what is left unread', () => {
   });
 
   it('lets a refused client read its answer although it is still sending', async () => {
-    const stub = await startEdge([{ url: true, limits: { requestBytes: 100 } }]);
+    const stub = await startEdge([{ url: true, limits: { requestBytes: 100 } }], {
+      options: { timeouts: SHORT_LINGER },
+    });
     const client = new RawClient(stub.port, `${POST}content-length: 3000000\r\n\r\n`);
     client.socket.write(new Uint8Array(3_000_000));
     expect(await client.until('payload_too_large')).toMatch(/^HTTP\/1.1 413 .*connection: close/s);
@@ -207,5 +211,3 @@ describe('Expect: 100-continue', () => {
     }
   });
 });
-
-const SHORT_LINGER = { headersMs: 15_000, bodyMs: 60_000, idleMs: 60_000, keepAliveMs: 65_000, lingerMs: 50 };

@@ -231,6 +231,25 @@ describe('running', () => {
     expect(await states()).toEqual(Array(5).fill('succeeded'));
   });
 
+  it('runs an event that was still being stored when the last slot became free', async () => {
+    const open: (() => void)[] = [];
+    const { webhooks, inbox, attempts } = scene(() => new Promise((resolve) => open.push(() => resolve(OK))), {}, 1);
+    webhooks.start();
+    await webhooks.receive('github', request('d-1'));
+    await settle();
+    let stored = (): void => undefined;
+    const disk = new Promise<void>((resolve) => (stored = resolve));
+    const accept = inbox.accept.bind(inbox);
+    inbox.accept = (...args) => disk.then(() => accept(...args));
+    const second = webhooks.receive('github', request('d-2'));
+    open[0]!();
+    await settle();
+    stored();
+    await second;
+    await settle();
+    expect(attempts).toHaveLength(2);
+  });
+
   it('goes on when the inbox works again', async () => {
     const { webhooks, inbox, attempts, clock } = scene(async () => OK);
     await webhooks.receive('github', request('d-1'));

@@ -1,0 +1,73 @@
+/** What comes out of an isolate is checked before anybody acts on it. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { classify } from '../../../src/engine/classify.ts';
+import { ProtocolError, readCommands, readHeaders, wireHeaders } from '../../../src/engine/commands.ts';
+
+describe('readCommands', () => {
+  it('reads what a turn yields', () => {
+    expect(readCommands('')).toEqual([]);
+    const head = '{"c":"head","inv":1,"status":200,"headers":"a\\nb","body":{"text":"x"},"done":true}';
+    expect(readCommands(`${head},{"c":"done","inv":2}`)).toHaveLength(2);
+  });
+
+  it.each([
+    '{"c":"head","inv":"1","status":200,"headers":"","body":null}',
+    '{"c":"head","inv":1,"status":200.5,"headers":"","body":null}',
+    '{"c":"head","inv":1,"status":200,"headers":[],"body":null}',
+    '{"c":"head","inv":1,"status":200,"headers":"","body":"x"}',
+    '{"c":"head","inv":1,"status":200,"headers":"","body":{"chunk":-1}}',
+    '{"c":"data","sid":1}',
+    '{"c":"fetch","id":1,"inv":1,"url":1,"method":"GET","headers":"","body":null,"redirect":"follow"}',
+    '{"c":"fetch","id":1,"inv":1,"url":"","method":"GET","headers":"","body":null,"redirect":"else"}',
+    '{"c":"constructor"}',
+    '{"c":"__proto__"}',
+    'null',
+    '7',
+    '[]',
+  ])('refuses %s', (text) => {
+    expect(() => readCommands(text)).toThrow(ProtocolError);
+  });
+
+  it('any JSON is read or refused, never anything else, and pollutes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(fc.json()), (values) => {
+        try {
+          readCommands(values.join(','));
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError);
+        }
+        expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+      }),
+    );
+  });
+});
+
+describe('headers on the wire', () => {
+  it('go there and back', () => {
+    const list = ['content-type', 'text/plain', 'x-empty', '', 'set-cookie', 'a=1', 'set-cookie', 'b=2'];
+    expect(readHeaders(wireHeaders(list))).toEqual(list);
+    expect(readHeaders(wireHeaders([]))).toEqual([]);
+  });
+
+  it('must pair up', () => {
+    expect(() => readHeaders('a\nb\nc')).toThrow(ProtocolError);
+  });
+});
+
+describe('classify', () => {
+  const base = { why: 'killed', ordered: 'cpu_exceeded', cpuNs: 100, cpuLimitNs: 100 } as const;
+  it('charges the guest only when its measured CPU reached the limit', () => {
+    expect(classify(base)).toBe('cpu_exceeded');
+    expect(classify({ ...base, cpuNs: 99 })).toBe('aborted');
+  });
+  it('keeps what the host ordered', () => {
+    expect(classify({ ...base, ordered: 'wall_timeout', cpuNs: 0 })).toBe('wall_timeout');
+    expect(classify({ ...base, ordered: 'aborted' })).toBe('aborted');
+    expect(classify({ ...base, ordered: null })).toBe('wall_timeout');
+  });
+  it('memory is memory, a fault of ours is nobody else’s', () => {
+    expect(classify({ ...base, why: 'memory' })).toBe('memory_exceeded');
+    expect(classify({ ...base, why: 'fault' })).toBe('aborted');
+  });
+});
