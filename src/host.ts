@@ -147,10 +147,14 @@ class Host implements RunningHost, Parts {
   async #openStores(): Promise<void> {
     const { dataDir } = this.config.server;
     const { hostId } = this;
-    this.ledger = await openLedger({ dataDir, hostId, durability: this.config.billing.durability });
-    this.#closers.push(() => this.ledger.close());
-    this.inbox = await openInbox({ dataDir, owner: hostId });
-    this.#closers.push(() => this.inbox.close());
+    const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
+    const inbox = openInbox({ dataDir, owner: hostId });
+    // Both are waited for, so that one refusing leaves none open.
+    await Promise.allSettled([ledger, inbox]);
+    inbox.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
+    ledger.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
+    this.ledger = await ledger;
+    this.inbox = await inbox;
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
   }

@@ -1,5 +1,5 @@
 /**
- * One curl line per function and webhook, to be pasted into a shell as it stands. Webhook lines make id, timestamp and
+ * One curl line per function and webhook, to be pasted into bash as it stands. Webhook lines make id, timestamp and
  * signature themselves when they run. A secret that came from the environment is named, not shown; one that stands in
  * the configuration as text (the samples) is part of the line.
  */
@@ -159,7 +159,13 @@ function isGood(status: number | undefined): boolean {
   return status === undefined || (status >= 200 && status < 300);
 }
 
-/** One shell word, whatever is in it. */
+/** One shell word on one line, whatever is in it; bash's `$'…'` only where a control character needs it. */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!/[\u0000-\u001f\u007f]/.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  const escaped = text.replace(/[\\'\u0000-\u001f\u007f]/g, (character) => {
+    if (character === '\n') return '\\n';
+    if (character === '\\' || character === "'") return `\\${character}`;
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+  return `$'${escaped}'`;
 }

@@ -9,18 +9,23 @@ export interface Deadline {
   cancel(): void;
 }
 
+/** Whoever set a deadline; it knows which one it is by its own state. */
+export interface Expiring {
+  expired(): void;
+}
+
 class Entry implements Deadline {
   readonly atNs: number;
-  readonly fire: () => void;
+  readonly target: Expiring;
   readonly #row: Row;
   previous: Entry | null = null;
   next: Entry | null = null;
   live = true;
 
-  constructor(row: Row, atNs: number, fire: () => void) {
+  constructor(row: Row, atNs: number, target: Expiring) {
     this.#row = row;
     this.atNs = atNs;
-    this.fire = fire;
+    this.target = target;
   }
 
   cancel(): void {
@@ -41,8 +46,8 @@ class Row {
     this.#ms = ms;
   }
 
-  add(fire: () => void): Entry {
-    const entry = new Entry(this, this.#clock.nowNs() + this.#ms * NS_PER_MS, fire);
+  add(target: Expiring): Entry {
+    const entry = new Entry(this, this.#clock.nowNs() + this.#ms * NS_PER_MS, target);
     entry.previous = this.#tail;
     if (this.#tail === null) this.#head = entry;
     else this.#tail.next = entry;
@@ -70,7 +75,7 @@ class Row {
     while (this.#head !== null && this.#head.atNs <= now) {
       const entry = this.#head;
       this.remove(entry);
-      entry.fire();
+      entry.target.expired();
     }
     if (this.#head === null || this.#timer !== null) return;
     const waitMs = Math.max(1, Math.ceil((this.#head.atNs - now) / NS_PER_MS));
@@ -86,14 +91,14 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Calls `fire` once after `ms`, unless cancelled. */
-  after(ms: number, fire: () => void): Deadline {
+  /** Calls `target.expired` once after `ms`, unless cancelled. */
+  after(ms: number, target: Expiring): Deadline {
     let row = this.#rows.get(ms);
     if (row === undefined) {
       row = new Row(this.#clock, ms);
       this.#rows.set(ms, row);
     }
-    return row.add(fire);
+    return row.add(target);
   }
 
   close(): void {

@@ -25,6 +25,9 @@ const WARN = 0.8;
 /** Lines kept for the story of one invocation; logBytes bounds their size. */
 const LOG_LINES = 10_000;
 
+/** Most invocations log nothing and call nobody: they share this. Never written to. */
+const NONE: never[] = [];
+
 /** Where and how it was placed, as the pool tells it. */
 export interface Placed {
   readonly isolate: number;
@@ -80,8 +83,9 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
-  #logs: LogLine[] = [];
-  #subrequests: SubrequestFacts[] = [];
+  #afterwards = false;
+  #logs: LogLine[] = NONE;
+  #subrequests: SubrequestFacts[] = NONE;
 
   constructor(invocation: Invocation, ports: LifePorts) {
     this.invocation = invocation;
@@ -95,7 +99,7 @@ export class Life {
 
   enter(): void {
     const { queueMs } = this.#limits;
-    this.#deadline = this.#ports.deadlines.after(queueMs, () => this.#waitedTooLong());
+    this.#deadline = this.#ports.deadlines.after(queueMs, this);
   }
 
   started(atNs: number, placed: Placed): void {
@@ -103,7 +107,7 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#limits.wallMs, () => this.#outOfTime());
+    this.#deadline = this.#ports.deadlines.after(this.#limits.wallMs, this);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
@@ -124,10 +128,12 @@ export class Life {
   }
 
   log(line: LogLine): void {
+    if (this.#logs === NONE) this.#logs = [];
     if (this.#logs.length < LOG_LINES) this.#logs.push(line);
   }
 
   subrequest(facts: SubrequestFacts): void {
+    if (this.#subrequests === NONE) this.#subrequests = [];
     this.#subrequests.push(facts);
   }
 
@@ -161,22 +167,19 @@ export class Life {
     else this.#ports.engine.abort(this.invocation.id, 'aborted');
   }
 
-  #waitedTooLong(): void {
-    if (this.hasStarted || !this.#ports.withdraw(this)) return;
-    this.#shed('overloaded');
-  }
-
-  #outOfTime(): void {
-    const produced = this.#head !== null && !isStream(this.#body);
-    if (produced && this.#answered) {
-      // The response was produced in time; waitUntil has a limit of its own, counted from here at the latest.
-      this.#deadline = this.#ports.deadlines.after(this.#limits.waitUntilMs, () => this.#kill());
+  /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
+  expired(): void {
+    if (!this.hasStarted) {
+      if (this.#ports.withdraw(this)) this.#shed('overloaded');
       return;
     }
-    this.#kill();
-  }
-
-  #kill(): void {
+    const produced = this.#head !== null && !isStream(this.#body);
+    if (produced && !this.#afterwards) {
+      // The response was produced in time; waitUntil has a limit of its own, counted from here at the latest.
+      this.#afterwards = true;
+      this.#deadline = this.#ports.deadlines.after(this.#limits.waitUntilMs, this);
+      return;
+    }
     this.#ports.engine.abort(this.invocation.id, 'wall_timeout');
   }
 
@@ -248,14 +251,17 @@ export class Life {
 
 /** Names of the limits of which this invocation used at least 80 %. */
 function warnings(limits: Limits, record: UsageRecord, logs: readonly LogLine[]): readonly string[] {
-  const list: string[] = [];
-  if (record.cpuNs >= limits.cpuMs * NS_PER_MS * WARN) list.push('cpuMs');
-  if (record.runNs >= limits.wallMs * NS_PER_MS * WARN) list.push('wallMs');
-  if (record.isolateMemoryPeakBytes >= limits.memoryMiB * MIB * WARN) list.push('memoryMiB');
-  if (record.subrequests > 0 && record.subrequests >= limits.subrequests * WARN) list.push('subrequests');
-  if (record.initNs >= limits.initMs * NS_PER_MS * WARN) list.push('initMs');
+  let list: string[] = NONE;
+  const warn = (name: string): void => {
+    list = list === NONE ? [name] : [...list, name];
+  };
+  if (record.cpuNs >= limits.cpuMs * NS_PER_MS * WARN) warn('cpuMs');
+  if (record.runNs >= limits.wallMs * NS_PER_MS * WARN) warn('wallMs');
+  if (record.isolateMemoryPeakBytes >= limits.memoryMiB * MIB * WARN) warn('memoryMiB');
+  if (record.subrequests > 0 && record.subrequests >= limits.subrequests * WARN) warn('subrequests');
+  if (record.initNs >= limits.initMs * NS_PER_MS * WARN) warn('initMs');
   let logBytes = 0;
   for (const line of logs) logBytes += line.text.length + 1;
-  if (logBytes > 0 && logBytes >= limits.logBytes * WARN) list.push('logBytes');
+  if (logBytes > 0 && logBytes >= limits.logBytes * WARN) warn('logBytes');
   return list;
 }

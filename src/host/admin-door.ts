@@ -70,8 +70,10 @@ function invoke(parts: Parts, name: string, body: Uint8Array, headers: HeaderLis
 
 function health(parts: Parts): Health {
   const reasons: { code: string; message: string }[] = [];
-  const problem = parts.ledger.problem();
-  if (problem !== null) reasons.push({ code: 'ledger', message: `The ledger cannot write: ${problem}.` });
+  for (const code of ['ledger', 'inbox'] as const) {
+    const problem = parts[code].problem();
+    if (problem !== null) reasons.push({ code, message: `The ${code} cannot write: ${problem}.` });
+  }
   if (!parts.ready) reasons.push({ code: 'draining', message: 'The host is starting or shutting down.' });
   if (parts.engine.lanes().length === 0) reasons.push({ code: 'engine', message: 'No engine lane is healthy.' });
   return { live: true, ready: reasons.length === 0, reasons };

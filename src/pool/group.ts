@@ -32,6 +32,8 @@ export interface PooledIsolate {
   awaited: boolean;
   /** It gave work back: nothing is handed to it ahead of time until it settles what it has. */
   slow: boolean;
+  /** It is in its group's `idle`. */
+  isIdle: boolean;
 }
 
 export class Group {
@@ -84,6 +86,7 @@ export class Group {
       const isolate = this.idle[i]!;
       if (stuck(isolate.lane)) continue;
       this.idle.splice(i, 1);
+      isolate.isIdle = false;
       return isolate;
     }
     let best: PooledIsolate | null = null;

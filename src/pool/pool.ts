@@ -11,8 +11,11 @@ import type {
   LoadReport,
   LogLine,
   Settlement,
+  SubrequestFacts,
 } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { Body, ResponseHead } from '../contract/invocation.ts';
+import type { Outcome } from '../contract/outcome.ts';
 
 import { MIB, NS_PER_MS } from '../contract/units.ts';
 import { Group, type PooledIsolate } from './group.ts';
@@ -236,29 +239,19 @@ export class Pool implements IsolateListener {
     isolate.tickets.add(ticket);
     ticket.isolate = isolate.number;
     this.#unstartedOf(isolate.lane).add(ticket);
-    this.#engine.start(isolate.number, ticket.invocation, this.#listen(isolate, ticket));
+    this.#engine.start(isolate.number, ticket.invocation, new Handover(this, isolate, ticket));
   }
 
-  #listen(isolate: PooledIsolate, ticket: Ticket): JobListener {
-    const { listener } = ticket;
-    return {
-      started: (atNs) => {
-        ticket.hasStarted = true;
-        this.#unstartedOf(isolate.lane).delete(ticket);
-        const { init } = isolate;
-        isolate.init = null;
-        listener.started(atNs, { isolate: isolate.number, lane: isolate.lane, init });
-      },
-      head: (head, body) => listener.head(head, body),
-      failed: (outcome) => listener.failed(outcome),
-      log: (line) => listener.log(line),
-      subrequest: (facts) => listener.subrequest(facts),
-      settled: (settlement) => this.#settled(isolate, ticket, settlement),
-      returned: () => this.#returned(isolate, ticket),
-    };
+  /** The hand-over's own business; nobody else calls it. */
+  began(isolate: PooledIsolate, ticket: Ticket): LoadReport | null {
+    ticket.hasStarted = true;
+    this.#unstartedOf(isolate.lane).delete(ticket);
+    const { init } = isolate;
+    isolate.init = null;
+    return init;
   }
 
-  #settled(isolate: PooledIsolate, ticket: Ticket, settlement: Settlement): void {
+  settled(isolate: PooledIsolate, ticket: Ticket, settlement: Settlement): void {
     const { group } = isolate;
     const { startedNs, settledNs } = settlement.usage;
     group.learn(settledNs - startedNs);
@@ -268,7 +261,7 @@ export class Pool implements IsolateListener {
     if (group.waiting.length > 0) this.#pump(group);
   }
 
-  #returned(isolate: PooledIsolate, ticket: Ticket): void {
+  returned(isolate: PooledIsolate, ticket: Ticket): void {
     isolate.slow = true;
     this.#unassign(isolate, ticket);
     if (ticket.over) return;
@@ -295,7 +288,10 @@ export class Pool implements IsolateListener {
       return;
     }
     if (isolate.state !== 'ready') return;
-    if (!isolate.group.idle.includes(isolate)) isolate.group.idle.push(isolate);
+    if (!isolate.isIdle) {
+      isolate.isIdle = true;
+      isolate.group.idle.push(isolate);
+    }
     if (isolate.group.isolates.size > isolate.group.version.spec.warm) this.#lru.set(isolate.number, isolate);
     while (this.#bytes > this.#options.memoryBytes && this.#evict());
     this.#feedStarved(isolate.group);
@@ -339,6 +335,7 @@ export class Pool implements IsolateListener {
       init: null,
       awaited: group.waiting.length > 0,
       slow: false,
+      isIdle: false,
     };
     this.#bytes += BASE_BYTES;
     this.#loads += 1;
@@ -381,8 +378,9 @@ export class Pool implements IsolateListener {
 
   #unidle(isolate: PooledIsolate): void {
     this.#lru.delete(isolate.number);
-    const at = isolate.group.idle.indexOf(isolate);
-    if (at >= 0) isolate.group.idle.splice(at, 1);
+    if (!isolate.isIdle) return;
+    isolate.isIdle = false;
+    isolate.group.idle.splice(isolate.group.idle.indexOf(isolate), 1);
   }
 
   /** Evicts idle isolates until one more fits; false when everything is busy. */
@@ -449,4 +447,47 @@ function compareLanes(
   b: { own: number; unclaimed: number; isolates: number },
 ): number {
   return a.own - b.own || a.unclaimed - b.unclaimed || a.isolates - b.isolates;
+}
+
+/** One invocation handed to one isolate: keeps the pool's books and passes the engine's word on. */
+class Handover implements JobListener {
+  readonly #pool: Pool;
+  readonly #isolate: PooledIsolate;
+  readonly #ticket: Ticket;
+
+  constructor(pool: Pool, isolate: PooledIsolate, ticket: Ticket) {
+    this.#pool = pool;
+    this.#isolate = isolate;
+    this.#ticket = ticket;
+  }
+
+  started(atNs: number): void {
+    const { number, lane } = this.#isolate;
+    const init = this.#pool.began(this.#isolate, this.#ticket);
+    this.#ticket.listener.started(atNs, { isolate: number, lane, init });
+  }
+
+  head(head: ResponseHead, body: Body): void {
+    this.#ticket.listener.head(head, body);
+  }
+
+  failed(outcome: Outcome): void {
+    this.#ticket.listener.failed(outcome);
+  }
+
+  log(line: LogLine): void {
+    this.#ticket.listener.log(line);
+  }
+
+  subrequest(facts: SubrequestFacts): void {
+    this.#ticket.listener.subrequest(facts);
+  }
+
+  settled(settlement: Settlement): void {
+    this.#pool.settled(this.#isolate, this.#ticket, settlement);
+  }
+
+  returned(): void {
+    this.#pool.returned(this.#isolate, this.#ticket);
+  }
 }

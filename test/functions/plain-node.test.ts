@@ -126,6 +126,14 @@ it('every folder is declared in fixtures/isolane.json, and nothing else is', () 
   }
 });
 
+it('the first example of every sample succeeds and fits on one line, for a curl line to be made of it', () => {
+  for (const { name, examples, pending } of samples) {
+    const [{ request, webhook, expect: wanted } = examples[0]!] = examples;
+    if (pending === null) expect(Math.floor(wanted.status / 100), name).toBe(2);
+    expect(JSON.stringify([request?.body, webhook?.body]), name).not.toContain('\\n');
+  }
+});
+
 for (const sample of samples.filter((each) => each.pending === null)) {
   describe(`${sample.name} in plain Node`, () => {
     it.for(sample.examples)('$name', async (example) => {

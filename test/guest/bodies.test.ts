@@ -70,7 +70,7 @@ describe('request bodies', () => {
   });
 
   it('surface a broken upload where it is read', async () => {
-    const guest = await guestOf('return new Response(await request.text().catch((e) => `${e.name}: ${e.message}`))');
+    const guest = await guestOf('return new Response(await request.text().catch((e) => e.name + ': ' + e.message))');
     guest.fetch('http://x/', { method: 'POST', body: { sid: 2, length: null } });
     const turn = guest.turn([{ e: 'broken', sid: 2, message: 'too large' }]);
     expect(turn.get('head').body).toEqual({ text: 'TypeError: too large' });
@@ -178,12 +178,13 @@ describe('a body handed from one Response to another', () => {
   it('stays whole, and the first counts as read', async () => {
     const guest =
       await guestOf(`const a = new Response('text', { headers: { x: 'y' } }); const b = new Response(a.body, a);
-      ctx.waitUntil((async () => { await null; console.log(a.bodyUsed, await a.text().catch((e) => e.name)); })()); return b;`);
+      ctx.waitUntil((async () => { await new Promise((f) => setTimeout(f, 1)); console.log(a.bodyUsed, await a.text().catch((e) => e.name)); })()); return b;`);
     const turn = guest.fetch();
     expect(turn.get('head')).toMatchObject({
       body: { text: 'text' },
       headers: 'x\ny\ncontent-type\ntext/plain;charset=UTF-8',
     });
+    guest.ticks(turn);
     expect(guest.lines[0]?.text).toBe('true TypeError');
   });
 
@@ -249,7 +250,7 @@ describe('fetch', () => {
 
   it('rejects with TypeError when the host says so', async () => {
     const guest = await guestOf(
-      "return new Response(await fetch('http://up/').catch((e) => `${e.name}: ${e.message}`))",
+      "return new Response(await fetch('http://up/').catch((e) => e.name + ': ' + e.message))",
     );
     guest.fetch();
     const turn = guest.turn([{ e: 'response-error', id: 1, message: 'address is private' }]);

@@ -1,6 +1,6 @@
 /** The life of an invocation across turns: answers, failures, timers, waitUntil, what is dropped at the end. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Guest, type GuestOptions, openGuest, START_MS } from '../support/isolate.ts';
+import { type Guest, type GuestOptions, openGuest, START_MS, type Turn } from '../support/isolate.ts';
 
 const open: Guest[] = [];
 const guestOf = async (code: string, options?: GuestOptions): Promise<Guest> => {
@@ -51,6 +51,15 @@ describe('loading', () => {
   it('keeps what loading wrote', async () => {
     const guest = await guestOf('console.log("top"); export default { fetch() {} };');
     expect(guest.lines).toEqual([{ inv: 0, level: 'info', text: 'top' }]);
+  });
+
+  it('waits for top-level await, timers included, and lets later ones sleep', async () => {
+    const guest = await guestOf(`await new Promise((f) => setTimeout(f, 20)); setInterval(() => {}, 10);
+      export default { fetch: () => new Response('up') };`);
+    expect(guest.ready).toBeNull();
+    const turn = guest.ticks(guest.early as Turn, (each) => each.find('ready') !== undefined);
+    expect(turn.get('ready').handlers).toEqual(['fetch']);
+    expect(guest.fetch().wake).toBe(0);
   });
 
   it('refuses fetch while loading', async () => {

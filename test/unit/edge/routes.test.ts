@@ -38,6 +38,7 @@ describe('Routes', () => {
     const match = matcher('/a/*', '/a');
     expect(match('GET /a')).toBe('/a {}');
     expect(matcher('/a/*')('GET /a')).toBe('/a/* {}');
+    expect(matcher('/:x/*', '/:x')('GET /a')).toBe('/:x {"x":"a"}');
   });
 
   it('prefers a method over any, but the path decides first', () => {
@@ -74,6 +75,7 @@ describe('Routes', () => {
     expect(match('GET /a')).toBe('/a/:x? {}');
     expect(match('GET /a/1')).toBe('/a/:x? {"x":"1"}');
     expect(match('GET /a/1/2')).toBe('/a/* {}');
+    expect(matcher('/a', 'GET /a/:x?')('GET /a')).toBe('GET /a/:x? {}');
   });
 
   it('does not confuse a trailing slash, a doubled slash or object keys with a route', () => {
