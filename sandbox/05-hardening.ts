@@ -60,61 +60,105 @@ const wrapArrayBuffer = (): void => {
   expose('ArrayBuffer', SafeArrayBuffer);
 };
 
-/** Array built-ins check for termination only at their end: past this many elements they could hold a core for ever. */
+/**
+ * These built-ins walk holes without ever checking for termination: past this many elements they could hold a core for
+ * ever, whatever the timeout. `split` of a longer string aborts the process.
+ */
 const LONGEST = 2 ** 25;
+const GUARDED = [
+  'indexOf',
+  'lastIndexOf',
+  'includes',
+  'reverse',
+  'fill',
+  'copyWithin',
+  'sort',
+  'toSorted',
+  'toReversed',
+  'toSpliced',
+  'with',
+  'shift',
+  'unshift',
+  'splice',
+  'slice',
+  'every',
+  'some',
+  'forEach',
+  'map',
+  'filter',
+  'flat',
+  'flatMap',
+  'reduce',
+  'reduceRight',
+];
+
+type Method = (...args: unknown[]) => unknown;
+
+const refuse = (name: string): never => {
+  throw new NativeRangeError(`${name}: more than ${LONGEST} elements are not supported here`);
+};
 
 const tooLong = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && ((value as { length?: unknown }).length as number) > LONGEST;
 
-const refuse = (name: string): never => {
-  throw new NativeRangeError(`Array.prototype.${name}: more than ${LONGEST} elements are not supported here`);
+/** Replaces `target[name]` by a method that looks the same and checks first. */
+const guard = (target: object, name: string, make: (native: Method) => Method): void => {
+  const native = (target as Record<string, Method>)[name] as Method;
+  const guarded = make(native);
+  defineProperty(guarded, 'name', { value: name, configurable: true });
+  defineProperty(guarded, 'length', { value: native.length, configurable: true });
+  defineProperty(target, name, { value: guarded, writable: true, configurable: true });
 };
 
+/** One literal per method: each gets code and type feedback of its own. Methods cannot be constructed, as natives. */
 const guardArrays = (): void => {
-  const proto = Array.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
-  const names = [
-    'indexOf',
-    'lastIndexOf',
-    'includes',
-    'reverse',
-    'fill',
-    'copyWithin',
-    'sort',
-    'toSorted',
-    'toReversed',
-  ];
-  names[names.length] = 'toSpliced';
-  names[names.length] = 'with';
-  names[names.length] = 'unshift';
-  names[names.length] = 'splice';
-  names[names.length] = 'shift';
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    const native = proto[name] as (...args: unknown[]) => unknown;
-    const guarded = {
-      [name](this: unknown): unknown {
-        if (tooLong(this)) refuse(name);
-        // biome-ignore lint/complexity/noArguments: rest parameters would allocate on every call
+  for (let i = 0; i < GUARDED.length; i++) {
+    const name = GUARDED[i] as string;
+    guard(Array.prototype, name, (native) => {
+      const { method } = {
+        method(this: unknown): unknown {
+          if (tooLong(this)) refuse(name);
+          // biome-ignore lint/complexity/noArguments: rest parameters would allocate on every call
+          return reflectApply(native, this, arguments);
+        },
+      };
+      return method;
+    });
+  }
+  guard(Array.prototype, 'concat', (native) => {
+    const { method } = {
+      method(this: unknown, ...items: unknown[]): unknown {
+        let total = isArray(this) ? this.length : 0;
+        for (let i = 0; i < items.length; i++) {
+          const item = items[i];
+          total += isArray(item) ? item.length : 1;
+        }
+        if (total > LONGEST) refuse('concat');
+        return reflectApply(native, this, items);
+      },
+    };
+    return method;
+  });
+  guard(Array, 'from', (native) => {
+    const { method } = {
+      method(this: unknown, items: unknown): unknown {
+        if (tooLong(items)) refuse('from');
+        // biome-ignore lint/complexity/noArguments: as above
         return reflectApply(native, this, arguments);
       },
-    }[name] as (...args: unknown[]) => unknown;
-    defineProperty(guarded, 'length', { value: native.length, configurable: true });
-    defineProperty(proto, name, { value: guarded, writable: true, configurable: true });
-  }
-  const native = proto['concat'] as (...args: unknown[]) => unknown;
-  const { concat } = {
-    concat(this: unknown, ..._items: unknown[]): unknown {
-      let total = isArray(this) ? this.length : 0;
-      for (let i = 0; i < _items.length; i++) {
-        const item = _items[i];
-        total += isArray(item) ? item.length : 1;
-      }
-      if (total > LONGEST) refuse('concat');
-      return reflectApply(native, this, _items);
-    },
-  };
-  defineProperty(concat, 'length', { value: 1, configurable: true });
-  defineProperty(proto, 'concat', { value: concat, writable: true, configurable: true });
+    };
+    return method;
+  });
+  guard(String.prototype, 'split', (native) => {
+    const { method } = {
+      method(this: unknown): unknown {
+        if (typeof this === 'string' && this.length > LONGEST) refuse('split');
+        // biome-ignore lint/complexity/noArguments: as above
+        return reflectApply(native, this, arguments);
+      },
+    };
+    return method;
+  });
 };
 
 type Cleanup = (held: unknown) => void;

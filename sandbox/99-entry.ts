@@ -17,7 +17,7 @@ import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
-import './85-misc.ts';
+import './85-ambient.ts';
 import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
 
 const NAME = '__isolane';

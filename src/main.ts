@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Signal, Terminal } from './cli/command.ts';
 import { nodeProblem } from './cli/node-version.ts';
 import { NODE_FLAGS } from './engine/flags.ts';
+import { VERSION } from './version.ts';
 
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM'];
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
@@ -54,6 +55,7 @@ function terminal(): Terminal {
   return {
     env: process.env,
     workingDirectory: process.cwd(),
+    version: VERSION,
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
     onSignal: (handler) => {

@@ -4,7 +4,6 @@
  */
 import { didYouMean } from '../config/nearest.ts';
 import { ERRORS, HostError } from '../contract/errors.ts';
-import { VERSION } from '../version.ts';
 import { parseInput } from './arguments.ts';
 import type { Command, Terminal } from './command.ts';
 import { dev } from './dev.ts';
@@ -47,7 +46,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   const name = args[at];
   if (name === undefined) {
     if (args.includes('--version')) {
-      terminal.out(args.includes('--json') ? JSON.stringify({ version: VERSION }) : VERSION);
+      terminal.out(args.includes('--json') ? JSON.stringify({ version: terminal.version }) : terminal.version);
       return 0;
     }
     const asked = args.some((arg) => arg === '--help' || arg === '-h');

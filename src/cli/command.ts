@@ -7,6 +7,8 @@ export type Signal = 'SIGINT' | 'SIGTERM';
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
+  /** Of this isolane. */
+  readonly version: string;
   /** Writes a line to stdout. */
   out(line: string): void;
   /** Writes a line to stderr. */

@@ -14,21 +14,23 @@ const CONFIG = `{
 }
 `;
 
-const FUNCTION = `import type { Context } from './isolane.d.ts';
-
-interface Env {
-  /** Set under "env" in isolane.json. */
-  readonly GREETING: string;
-}
-
-export default {
-  async fetch(request: Request, env: Env, ctx: Context): Promise<Response> {
-    const name = ctx.params['name'] ?? new URL(request.url).searchParams.get('name') ?? 'world';
-    console.log('greeting', name);
-    return Response.json({ message: \`\${env.GREETING}, \${name}!\` });
-  },
-};
-`;
+const FUNCTION = [
+  "import type { Context } from './isolane.d.ts';",
+  '',
+  'interface Env {',
+  '  /** Set under "env" in isolane.json. */',
+  '  readonly GREETING: string;',
+  '}',
+  '',
+  'export default {',
+  '  async fetch(request: Request, env: Env, ctx: Context): Promise<Response> {',
+  "    const name = ctx.params['name'] ?? new URL(request.url).searchParams.get('name') ?? 'world';",
+  "    console.log('greeting', name);",
+  `    return Response.json({ message: \`\${env.GREETING}, \${name}!\` });`,
+  '  },',
+  '};',
+  '',
+].join('\n');
 
 const TEST = `// Run with: node --test
 import assert from 'node:assert/strict';

@@ -6,13 +6,13 @@ import type { EnginePort, IsolateListener, JobListener } from '../contract/engin
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
-import type { GuestFacts } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Bridge, type BridgePorts, strayLine } from './bridge/bridge.ts';
 import { Agents } from './bridge/egress.ts';
 import { exchange, type IncomingResponse, type OutgoingRequest } from './bridge/fetch.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
+import { Facts } from './facts.ts';
 import { Job } from './job.ts';
 import { Lane } from './lane.ts';
 import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
@@ -58,7 +58,7 @@ export class Engine implements EnginePort {
   readonly #byInv: Map<number, { job: Job; record: IsolateRecord }> = new Map();
   readonly #agents: Agents = new Agents();
   readonly #watch: Watch;
-  readonly #facts: WeakMap<FunctionVersion, string> = new WeakMap();
+  readonly #facts: Facts = new Facts();
   #healthy: readonly Lane[] = [];
   #listener!: IsolateListener;
   #sequence = 0;
@@ -120,7 +120,7 @@ export class Engine implements EnginePort {
       bundlePath: version.bundlePath,
       bundleUrl: this.#options.bundleUrl(spec.name),
       hash: version.hash,
-      facts: this.#factsOf(version),
+      facts: this.#facts.of(version),
       memoryMiB: spec.limits.memoryMiB,
       initMs: spec.limits.initMs,
       concurrency: spec.limits.concurrency,
@@ -481,25 +481,6 @@ export class Engine implements EnginePort {
       nowNs,
       nextStreamId: () => (this.#streams += 2),
     };
-  }
-
-  #factsOf(version: FunctionVersion): string {
-    const known = this.#facts.get(version);
-    if (known !== undefined) return known;
-    const { spec } = version;
-    const facts: GuestFacts = {
-      env: spec.env,
-      services: Object.keys(spec.services),
-      timers: spec.limits.timers,
-      subrequests: spec.limits.subrequests,
-      responseBytes: spec.limits.responseBytes,
-      streamedResponseBytes: spec.limits.streamedResponseBytes,
-      concurrency: spec.limits.concurrency,
-      handler: spec.handler.kind,
-    };
-    const text = JSON.stringify(facts);
-    this.#facts.set(version, text);
-    return text;
   }
 
   #next(): number {

@@ -4,25 +4,15 @@
  * No clock, no timers, no Node: a simulator runs it against a fake engine.
  */
 import { LRUCache } from 'lru-cache';
-import type {
-  EnginePort,
-  IsolateListener,
-  JobListener,
-  LoadReport,
-  LogLine,
-  Settlement,
-  SubrequestFacts,
-} from '../contract/engine-port.ts';
+import type { EnginePort, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-import type { Body, ResponseHead } from '../contract/invocation.ts';
-import type { Outcome } from '../contract/outcome.ts';
 
 import { MIB, NS_PER_MS } from '../contract/units.ts';
 import { Group, type PooledIsolate } from './group.ts';
+import { Handover } from './handover.ts';
+import { Lanes } from './lanes.ts';
 import type { Ticket } from './ticket.ts';
 
-/** A turn this long makes its lane one to avoid. */
-const STUCK_NS = 3 * NS_PER_MS;
 /** What an isolate costs the process beside its heap. */
 const BASE_BYTES = 1.3 * MIB;
 const BACKOFF_FIRST_NS = 1000 * NS_PER_MS;
@@ -49,6 +39,7 @@ export interface PoolStats {
 export class Pool implements IsolateListener {
   readonly #options: PoolOptions;
   readonly #engine: EnginePort;
+  readonly #lanes: Lanes;
   readonly #groups: Map<string, Group> = new Map();
   readonly #isolates: Map<number, PooledIsolate> = new Map();
   /** Idle isolates in order of use: what eviction takes from. */
@@ -66,6 +57,7 @@ export class Pool implements IsolateListener {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    this.#lanes = new Lanes(options.engine, () => options.nowNs());
     this.#lru = new LRUCache({ max: options.maxIsolates });
   }
 
@@ -206,7 +198,7 @@ export class Pool implements IsolateListener {
   /** Hands waiting work to isolates, then loads what is worth loading. */
   #pump(group: Group): void {
     while (group.waiting.length > 0) {
-      const isolate = group.pick((lane) => this.#isStuck(lane));
+      const isolate = group.pick((lane) => this.#lanes.isStuck(lane));
       if (isolate === null) break;
       this.#assign(isolate, group.waiting.shift()!);
     }
@@ -214,24 +206,9 @@ export class Pool implements IsolateListener {
     if (group.waiting.length > 0 && group.idle.length > 0) this.#stranded.add(group);
     else this.#stranded.delete(group);
     if (group.obsolete && group.isolates.size > 0) return;
-    const wanted = group.wanted(this.#engine.lanes().length);
+    const wanted = group.wanted(this.#lanes.count);
     for (let i = 0; i < wanted; i++) if (!this.#load(group)) return;
-    if (wanted === 0 && group.waiting.length > 0 && this.#cornered(group)) this.#load(group);
-  }
-
-  /**
-   * Every isolate of the group sits on a lane that is stuck, and there is a lane that is not, or one can be started.
-   * A load that is itself what takes long is waited for.
-   */
-  #cornered(group: Group): boolean {
-    if (group.isolates.size >= group.version.spec.limits.instances) return false;
-    const lanes = this.#engine.lanes();
-    for (const isolate of group.isolates) {
-      const running = lanes.find((lane) => lane.id === isolate.lane)?.running;
-      if (!this.#isStuck(isolate.lane)) return false;
-      if (isolate.state === 'loading' && running === isolate.number) return false;
-    }
-    return lanes.some((lane) => !this.#isStuck(lane.id)) || this.#engine.grow();
+    if (wanted === 0 && group.waiting.length > 0 && this.#lanes.isCornered(group)) this.#load(group);
   }
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -242,7 +219,6 @@ export class Pool implements IsolateListener {
     this.#engine.start(isolate.number, ticket.invocation, new Handover(this, isolate, ticket));
   }
 
-  /** The hand-over's own business; nobody else calls it. */
   began(isolate: PooledIsolate, ticket: Ticket): LoadReport | null {
     ticket.hasStarted = true;
     this.#unstartedOf(isolate.lane).delete(ticket);
@@ -267,7 +243,7 @@ export class Pool implements IsolateListener {
     if (ticket.over) return;
     const { group } = isolate;
     group.waiting.unshift(ticket);
-    // A start refused on the spot comes back before the hand-over has returned: never hand over again from in here.
+    // A start refused on the spot comes back within the hand-over: never hand over again from in here.
     Promise.resolve().then(() => this.#pump(group));
   }
 
@@ -323,7 +299,7 @@ export class Pool implements IsolateListener {
       this.#starved.add(group);
       return null;
     }
-    const lane = this.#chooseLane(group);
+    const lane = this.#lanes.choose(group);
     if (lane === null) return null;
     const isolate: PooledIsolate = {
       number: this.#engine.load(group.version, lane),
@@ -401,25 +377,6 @@ export class Pool implements IsolateListener {
     return true;
   }
 
-  #chooseLane(group: Group): number | null {
-    const free = this.#engine.lanes().filter((lane) => !this.#isStuck(lane.id));
-    if (free.length === 0 && this.#engine.grow()) return this.#chooseLane(group);
-    const own = new Map<number, number>();
-    for (const isolate of group.isolates) own.set(isolate.lane, (own.get(isolate.lane) ?? 0) + 1);
-    let best: { id: number; own: number; unclaimed: number; isolates: number } | null = null;
-    for (const { id, unclaimed, isolates } of free.length > 0 ? free : this.#engine.lanes()) {
-      const lane = { id, own: own.get(id) ?? 0, unclaimed, isolates };
-      if (best === null || compareLanes(lane, best) < 0) best = lane;
-    }
-    return best?.id ?? null;
-  }
-
-  #isStuck(laneId: number): boolean {
-    const lane = this.#engine.lanes().find((one) => one.id === laneId);
-    if (lane === undefined) return true;
-    return lane.runningSinceNs > 0 && this.#options.nowNs() - lane.runningSinceNs > STUCK_NS;
-  }
-
   #unstartedOf(lane: number): Set<Ticket> {
     const known = this.#unstarted.get(lane);
     if (known !== undefined) return known;
@@ -439,55 +396,5 @@ export class Pool implements IsolateListener {
   #tidy(group: Group): void {
     if (!group.obsolete || group.isolates.size > 0 || group.waiting.length > 0) return;
     this.#groups.delete(group.version.key);
-  }
-}
-
-function compareLanes(
-  a: { own: number; unclaimed: number; isolates: number },
-  b: { own: number; unclaimed: number; isolates: number },
-): number {
-  return a.own - b.own || a.unclaimed - b.unclaimed || a.isolates - b.isolates;
-}
-
-/** One invocation handed to one isolate: keeps the pool's books and passes the engine's word on. */
-class Handover implements JobListener {
-  readonly #pool: Pool;
-  readonly #isolate: PooledIsolate;
-  readonly #ticket: Ticket;
-
-  constructor(pool: Pool, isolate: PooledIsolate, ticket: Ticket) {
-    this.#pool = pool;
-    this.#isolate = isolate;
-    this.#ticket = ticket;
-  }
-
-  started(atNs: number): void {
-    const { number, lane } = this.#isolate;
-    const init = this.#pool.began(this.#isolate, this.#ticket);
-    this.#ticket.listener.started(atNs, { isolate: number, lane, init });
-  }
-
-  head(head: ResponseHead, body: Body): void {
-    this.#ticket.listener.head(head, body);
-  }
-
-  failed(outcome: Outcome): void {
-    this.#ticket.listener.failed(outcome);
-  }
-
-  log(line: LogLine): void {
-    this.#ticket.listener.log(line);
-  }
-
-  subrequest(facts: SubrequestFacts): void {
-    this.#ticket.listener.subrequest(facts);
-  }
-
-  settled(settlement: Settlement): void {
-    this.#pool.settled(this.#isolate, this.#ticket, settlement);
-  }
-
-  returned(): void {
-    this.#pool.returned(this.#isolate, this.#ticket);
   }
 }

@@ -70,7 +70,7 @@ describe('request bodies', () => {
   });
 
   it('surface a broken upload where it is read', async () => {
-    const guest = await guestOf('return new Response(await request.text().catch((e) => e.name + ': ' + e.message))');
+    const guest = await guestOf('return new Response(await request.text().catch((e) => e.name + ": " + e.message))');
     guest.fetch('http://x/', { method: 'POST', body: { sid: 2, length: null } });
     const turn = guest.turn([{ e: 'broken', sid: 2, message: 'too large' }]);
     expect(turn.get('head').body).toEqual({ text: 'TypeError: too large' });

@@ -216,6 +216,16 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56)', () => {
     'new Array(2 ** 32 - 1).toSorted()',
     'new Array(2 ** 32 - 1).concat([1])',
     '[].concat(new Array(2 ** 32 - 1))',
+    'new Array(2 ** 32 - 1).forEach(() => {})',
+    'Array.prototype.every.call({ length: 2 ** 53 - 1 }, () => true)',
+    'Array.prototype.filter.call({ length: 2 ** 53 - 1 }, () => true)',
+    'Array.prototype.reduce.call({ length: 2 ** 53 - 1 }, () => true)',
+    'new Array(2 ** 32 - 2).slice()',
+    'new Array(2 ** 32 - 2).map(() => 1)',
+    'new Array(2 ** 32 - 2).flat()',
+    'Array.prototype.shift.call({ length: 2 ** 53 - 1 })',
+    'Array.from({ length: 2 ** 32 - 2 })',
+    "'x'.repeat(2 ** 28).split('')",
   ])('%s is a RangeError', async (code) => {
     expect(await Guest.eval(`try { ${code}; return 'ran'; } catch (e) { return e.name; }`)).toBe('RangeError');
   });

@@ -19,7 +19,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'lru-cache': ['pool', 'engine', 'catalog', 'telemetry'],
   esbuild: ['catalog', 'engine'],
   croner: ['events', 'config'],
-  zod: ['config', 'admin'],
+  zod: ['config', 'admin', 'catalog', 'cli'],
   citty: ['cli'],
 };
 /** Run in a simulator: no Node, no timers, no clock of their own. */

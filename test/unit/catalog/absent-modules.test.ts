@@ -27,8 +27,8 @@ export default {
 };
 `;
 const project = new Project({
-  'lib/deep.ts': CODE,
-  'a.ts': "export { default } from './lib/deep.ts';\n",
+  'lib/deep.js': CODE,
+  'a.ts': "export { default } from './lib/deep.js';\n",
   'node_modules/events/package.json': '{"name":"events","main":"e.js"}',
   'node_modules/events/e.js': "module.exports = 'from npm';",
 });
@@ -69,9 +69,9 @@ it('prefers an npm package of the same bare name', () => {
 
 it('warns of what is used, naming module and importer', () => {
   expect(warnings).toEqual([
-    'function "a" imports node:crypto (in lib/deep.ts), but node:crypto is not available in isolane functions yet (it arrives with the guest runtime); calls to it throw.',
-    'function "a" imports node:events (in lib/deep.ts), but node:events is not available in isolane functions yet (it arrives with the guest runtime); calls to it throw.',
-    'function "a" imports node:fs (in lib/deep.ts), but node:fs is not available in isolane functions; calls to it throw.',
-    'function "a" imports node:os (in lib/deep.ts), but node:os is not available in isolane functions; calls to it throw.',
+    'function "a" imports node:crypto (in lib/deep.js), but node:crypto is not available in isolane functions yet (it arrives with the guest runtime); calls to it throw.',
+    'function "a" imports node:events (in lib/deep.js), but node:events is not available in isolane functions yet (it arrives with the guest runtime); calls to it throw.',
+    'function "a" imports node:fs (in lib/deep.js), but node:fs is not available in isolane functions; calls to it throw.',
+    'function "a" imports node:os (in lib/deep.js), but node:os is not available in isolane functions; calls to it throw.',
   ]);
 });

@@ -16,6 +16,8 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Catalog } from '../../../src/catalog/catalog.ts';
 import { HostError } from '../../../src/contract/errors.ts';
+import type { FunctionSpec } from '../../../src/contract/function.ts';
+import type { Limits } from '../../../src/contract/limits.ts';
 import { Project } from '../config/project.ts';
 import { spec } from './spec.ts';
 
@@ -93,14 +95,15 @@ describe('publish', () => {
 
   it('takes bundles from disk while nothing they came from has changed', async () => {
     const run = async () => (await catalog().publish(specs())).versions[0]!;
+    const then = new Date('2026-01-01T00:00:00Z');
+    utimesSync(at('a.ts'), then, then);
     const { bundlePath } = await run();
-    const source = statSync(at('a.ts'));
     // A change esbuild would see, under a time stamp that says there was none: ctime tells.
     project.write(
       'a.ts',
       "import { greet } from './lib/greet.ts';\nexport default { fetch: (): string => greet('z') };\n",
     );
-    utimesSync(at('a.ts'), source.atime, source.mtime);
+    utimesSync(at('a.ts'), then, then);
     expect((await run()).bundlePath).not.toBe(bundlePath);
     // No input changed, but what steers their resolution did.
     const steer = (file: string) => project.write('package.json', JSON.stringify({ imports: { '#greet': file } }));
@@ -115,7 +118,7 @@ describe('publish', () => {
     expect((await run()).hash).toBe(before);
   });
 
-  it.each([
+  it.each<[string, Partial<FunctionSpec>, Partial<Limits>?]>([
     ['env', { env: { A: '1' } }],
     ['tenant', { tenant: 'x' }],
     ['services', { services: { A: 'b' } }],

@@ -51,7 +51,7 @@ beforeAll(async () => {
       token: request.headers.authorization ?? '',
       body,
     });
-    response.writeHead(reply.status, { 'content-type': 'application/json', location: 'http://127.0.0.1:1/' });
+    response.writeHead(reply.status, { 'content-type': 'application/json', location: '/elsewhere' });
     response.end(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -161,6 +161,7 @@ describe('what can go wrong', () => {
     reply = { status, body };
     const { code, stdout, stderr } = await run({}, 'list');
     expect([code, stdout]).toEqual([1, '']);
+    expect(seen).toHaveLength(1);
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toContain(TOKEN);
   });

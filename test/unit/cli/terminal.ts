@@ -5,6 +5,7 @@ import type { HostOptions, RunningHost } from '../../../src/host.ts';
 export class FakeTerminal implements Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
+  readonly version = '0.0.0';
   readonly stdout: string[] = [];
   readonly stderr: string[] = [];
   readonly exits: number[] = [];

@@ -11,7 +11,7 @@ const hook = (more: object): object => ({
 const STANDARD = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 describe('shape', () => {
-  it.each<[string, unknown, string]>([
+  it.each<[string, unknown, string | RegExp]>([
     [
       'range',
       a({ limits: { memoryMiB: 4 } }),
@@ -78,7 +78,7 @@ describe('shape', () => {
 });
 
 describe('meaning', () => {
-  it.each<[string, unknown, string]>([
+  it.each<[string, unknown, string | RegExp]>([
     [
       'no entry',
       a({ entry: 'x.ts' }),

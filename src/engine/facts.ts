@@ -1,0 +1,26 @@
+/** What the prelude is told about a function when it loads, as JSON; made once per version. */
+import type { FunctionVersion } from '../contract/function.ts';
+import type { GuestFacts } from '../contract/turn.ts';
+
+export class Facts {
+  readonly #texts: WeakMap<FunctionVersion, string> = new WeakMap();
+
+  of(version: FunctionVersion): string {
+    const known = this.#texts.get(version);
+    if (known !== undefined) return known;
+    const { env, services, limits, handler } = version.spec;
+    const facts: GuestFacts = {
+      env,
+      services: Object.keys(services),
+      timers: limits.timers,
+      subrequests: limits.subrequests,
+      responseBytes: limits.responseBytes,
+      streamedResponseBytes: limits.streamedResponseBytes,
+      concurrency: limits.concurrency,
+      handler: handler.kind,
+    };
+    const text = JSON.stringify(facts);
+    this.#texts.set(version, text);
+    return text;
+  }
+}
