@@ -157,6 +157,7 @@ class Host implements RunningHost, Parts {
     this.inbox = await inbox;
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
+    this.#closers.push(async () => this.#catalog.close());
   }
 
   async #openTelemetry(): Promise<void> {

@@ -58,7 +58,7 @@ export function refuse(
 
 function muchIsLeft(incoming: IncomingMessage, head: RequestHead): boolean {
   if (incoming.complete || !head.hasBody) return false;
-  return head.contentLength === null || head.contentLength > LEFTOVER_BYTES || head.expectsContinue;
+  return head.contentLength === null || head.contentLength > LEFTOVER_BYTES;
 }
 
 export function errorBody(code: string, message: string, invocationId?: string): string {

@@ -31,7 +31,10 @@ interface Waiting {
   reject(error: BodyError): void;
 }
 
-/** Pulled by the guest. The head of the request has been checked; this checks what really comes. */
+/**
+ * Pulled by the guest. The head of the request has been checked; this checks what really comes. Its exchange says when
+ * the client has gone.
+ */
 export class RequestStream implements ByteStream {
   readonly length: number | null;
   readonly #incoming: IncomingMessage;
@@ -58,13 +61,7 @@ export class RequestStream implements ByteStream {
     if (this.#state instanceof BodyError) return Promise.reject(this.#state);
     if (this.#state === 'ended' || this.#state === 'cancelled') return Promise.resolve(null);
     if (this.#waiting !== null) return Promise.reject(new Error('A request body takes one read at a time.'));
-    if (this.#state === 'untouched') {
-      if (this.#incoming.destroyed) {
-        this.fail('client_closed');
-        return Promise.reject(this.#state);
-      }
-      this.#open();
-    }
+    if (this.#state === 'untouched') this.#open();
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#incoming.resume();
@@ -85,7 +82,7 @@ export class RequestStream implements ByteStream {
   #open(): void {
     this.#state = 'open';
     this.#begin();
-    this.#incoming.on('data', this.#data).on('end', this.#end).on('close', this.#gone);
+    this.#incoming.on('data', this.#data).on('end', this.#end);
   }
 
   readonly #data = (chunk: Buffer): void => {
@@ -104,13 +101,9 @@ export class RequestStream implements ByteStream {
     this.#close('ended')?.resolve(null);
   };
 
-  readonly #gone = (): void => {
-    this.fail('client_closed');
-  };
-
   #close(state: 'ended' | 'cancelled' | BodyError): Waiting | null {
     this.#state = state;
-    this.#incoming.off('data', this.#data).off('end', this.#end).off('close', this.#gone);
+    this.#incoming.off('data', this.#data).off('end', this.#end);
     const waiting = this.#waiting;
     this.#waiting = null;
     return waiting;

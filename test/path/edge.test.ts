@@ -153,10 +153,12 @@ describe('tokens', () => {
     expect(stub.sheds).toEqual(Array(5).fill('unauthorized'));
     const headers = { authorization: 'bearer invoke-token', 'x-a': '1' };
     expect((await fetch(`${stub.url}/fn/hello`, { headers })).status).toBe(200);
+    headers.authorization = 'Bearer invoke-token';
+    expect((await fetch(`${stub.url}/fn/hello`, { headers })).status).toBe(200);
     const { event } = stub.invocations[0]!;
     expect(event.kind === 'fetch' && event.headers).not.toContain('authorization');
     expect(event.kind === 'fetch' && event.headers).toContain('x-a');
-    expect(stub.invocations).toHaveLength(1);
+    expect(stub.invocations).toHaveLength(2);
   });
 
   it('leaves the authorization header to functions that check it themselves', async () => {

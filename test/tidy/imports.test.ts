@@ -20,7 +20,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   esbuild: ['catalog', 'engine'],
   croner: ['events', 'config'],
   zod: ['config', 'admin', 'catalog', 'cli'],
-  citty: ['cli'],
 };
 /** Run in a simulator: no Node, no timers, no clock of their own. */
 const PURE = ['dispatch', 'pool', 'contract'];

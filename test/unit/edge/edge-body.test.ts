@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteStream, Invocation } from '../../../src/contract/invocation.ts';
 import { EDGE_TIMEOUTS } from '../../../src/edge/ports.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { bytes, eventually, RawClient, startEdge, text } from './stub-host.ts';
 
 const SHORT_LINGER = { ...EDGE_TIMEOUTS, lingerMs: 50 };
+const GET = 'GET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n';
 const POST = 'POST /fn/hello HTTP/1.1\r\nhost: h\r\n';
 
 function bodyOf(invocation: Invocation | undefined): Uint8Array | ByteStream | null {
@@ -52,11 +54,12 @@ describe('request bodies', () => {
   });
 
   it('never start the function when the client leaves in the middle of a small one', async () => {
-    const stub = await startEdge([{ url: true }]);
+    const clock = new FakeClock();
+    const stub = await startEdge([{ url: true }], { ports: { clock } });
     const client = new RawClient(stub.port, `${POST}content-length: 11\r\n\r\nhello`);
-    await eventually(() => stub.edge.inFlight === 1);
+    await eventually(() => stub.edge.inFlight === 1 && clock.pending === 1);
     client.socket.destroy();
-    await eventually(() => stub.edge.inFlight === 0);
+    await eventually(() => stub.edge.inFlight === 0 && clock.pending === 0);
     expect([stub.invocations, stub.clientClosed, stub.faults]).toEqual([[], [], []]);
   });
 
@@ -149,11 +152,12 @@ describe('what is left unread', () => {
     const client = new RawClient(stub.port, `${POST}transfer-encoding: chunked\r\n\r\n`);
     await client.until('hello');
     client.received = '';
-    client.socket.write(
-      `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\nGET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n`,
-    );
+    client.socket.write(`${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n${GET}`);
     await client.until('hello');
-    expect(stub.invocations.map((i) => i.http?.path)).toEqual(['/fn/hello', '/fn/hello']);
+    client.received = '';
+    client.socket.write(GET);
+    await client.until('hello');
+    expect(stub.invocations.map((i) => i.http?.path)).toEqual(['/fn/hello', '/fn/hello', '/fn/hello']);
   });
 
   it('closes the connection when it is much, after the answer was sent', async () => {
@@ -170,13 +174,29 @@ describe('what is left unread', () => {
     expect(await client.rest()).toContain('hello');
   });
 
+  it('goes by when the function read only a part', async () => {
+    const stub = await startEdge([{ url: true }]);
+    stub.answer = async (invocation) => {
+      if (bodyOf(invocation) !== null) await streamOf(invocation).read();
+      invocation.reply.respond({ status: 200, headers: [] }, bytes('hello'));
+    };
+    const client = new RawClient(stub.port, `${POST}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+    await client.until('hello');
+    client.received = '';
+    client.socket.write(`3\r\ndef\r\n0\r\n\r\n${GET}`);
+    await client.until('hello');
+  });
+
   it('lets a refused client read its answer although it is still sending', async () => {
-    const stub = await startEdge([{ url: true, limits: { requestBytes: 100 } }], {
-      options: { timeouts: SHORT_LINGER },
-    });
-    const client = new RawClient(stub.port, `${POST}content-length: 3000000\r\n\r\n`);
-    client.socket.write(new Uint8Array(3_000_000));
+    const clock = new FakeClock();
+    const stub = await startEdge([{ url: true, limits: { requestBytes: 100 } }], { ports: { clock } });
+    const client = new RawClient(stub.port, `${POST}content-length: 30000000\r\n\r\n`);
+    client.socket.write(new Uint8Array(30_000_000));
     expect(await client.until('payload_too_large')).toMatch(/^HTTP\/1.1 413 .*connection: close/s);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(client.socket.readableEnded || client.socket.destroyed).toBe(false);
+    expect(client.socket.writableLength).toBeGreaterThan(0);
+    await clock.advance(EDGE_TIMEOUTS.lingerMs);
     await client.closed;
   });
 });

@@ -108,7 +108,10 @@ describe('streamed responses', () => {
     const stream = new FedStream(async (pull) => {
       if (pull === 1) return bytes('part');
       if (how === 'reject') throw new Error('broke');
-      return how === 'end' || pull > 2 ? null : bytes('more');
+      if (how === 'more' && pull === 2) return bytes('more');
+      // Late enough for what was written to have left.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return null;
     }, length);
     stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, stream);
     const received = await new RawClient(stub.port, GET).rest();
