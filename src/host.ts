@@ -21,7 +21,7 @@ import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
 import { Engine } from './engine/engine.ts';
-import { preludeSource } from './engine/prelude.ts';
+import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
 import type { Parts } from './host/parts.ts';
@@ -176,7 +176,7 @@ class Host implements RunningHost, Parts {
   async #openEngine(): Promise<void> {
     const maps = new SourceMaps({ dataDir: this.config.server.dataDir });
     this.engine = new Engine({
-      prelude: await preludeSource(),
+      image: await openImage(this.config.server.dataDir, this.#options.log),
       lanes: availableParallelism(),
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,

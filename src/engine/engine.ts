@@ -13,6 +13,7 @@ import { exchange, type IncomingResponse, type OutgoingRequest } from './bridge/
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
 import { Facts } from './facts.ts';
+import type { Image } from './image.ts';
 import { Job } from './job.ts';
 import { Lane } from './lane.ts';
 import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
@@ -27,7 +28,7 @@ const LONG_NS = 50 * NS_PER_MS;
 const WEDGED_NS = 1500 * NS_PER_MS;
 
 export interface EngineOptions {
-  readonly prelude: string;
+  readonly image: Image;
   /** Lanes to start with, and the most there may be. */
   readonly lanes: number;
   readonly maxLanes: number;
@@ -200,10 +201,10 @@ export class Engine implements EnginePort {
   }
 
   #addLane(): void {
-    const { prelude, spares, spareMemoryMiB } = this.#options;
+    const { image, spares, spareMemoryMiB } = this.#options;
     const lane = new Lane(
       this.#next(),
-      { prelude, spares, spareMemoryMiB },
+      { image, spares, spareMemoryMiB },
       {
         reports: (from, reports) => this.#reports(from, reports),
         died: (from, error) => this.#died(from, error),

@@ -11,7 +11,7 @@ import { NS_PER_MS } from '../contract/units.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
-import { type Code, Shell } from './shell.ts';
+import { type Code, Shell, type ShellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { threadCpuClock } from './thread-cpu.ts';
 
@@ -19,13 +19,15 @@ import { threadCpuClock } from './thread-cpu.ts';
 const FLUSH_NS = 500_000;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
+/** A spare blocks its lane for some ms: others get a chance in between. */
+const RESTOCK_MS = 5;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
-  readonly #prelude: Code;
+  readonly #image: ShellStart;
   readonly #init: LaneInit;
   readonly #post: (reports: LaneReport[]) => void;
   readonly #guests = new Map<number, Guest>();
@@ -40,7 +42,7 @@ export class LaneThread {
     this.#init = init;
     this.#post = post;
     this.#slots = new LaneSlots(init.buffer);
-    this.#prelude = { source: init.prelude, cachedData: null };
+    this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     for (let i = 0; i < Math.min(1, init.spares); i++) this.#spares.push(this.#shell(init.spareMemoryMiB));
@@ -251,17 +253,21 @@ export class LaneThread {
     guest.disarm();
     if (wakeAtMs === 0) return;
     guest.wakeAtMs = wakeAtMs;
-    guest.wakeTimer = setTimeout(
-      () => {
-        guest.wakeAtMs = 0;
-        guest.wakeTimer = null;
-        if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
-        this.#flushedNs = nowNs();
-        this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
-        this.#flush();
-      },
-      Math.max(0, Math.min(wakeAtMs - Date.now(), 2 ** 31 - 1)),
-    );
+    const waitMs = wakeAtMs - Date.now();
+    guest.wake =
+      waitMs <= 0
+        ? setImmediate(() => this.#tick(guest))
+        : setTimeout(() => this.#tick(guest), Math.min(waitMs, 2 ** 31 - 1));
+  }
+
+  /** One due timer of the guest; the turn says when the next one is due. */
+  #tick(guest: Guest): void {
+    guest.wakeAtMs = 0;
+    guest.wake = null;
+    if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
+    this.#flushedNs = nowNs();
+    this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
+    this.#flush();
   }
 
   #code(order: LoadOrder): Code {
@@ -274,7 +280,7 @@ export class LaneThread {
   }
 
   #shell(memoryMiB: number): Shell {
-    return new Shell(this.#prelude, memoryMiB, {
+    return new Shell(this.#image, memoryMiB, {
       log: () => false,
       catastrophe: (message) => this.#sick(message),
     });
@@ -289,11 +295,11 @@ export class LaneThread {
   #restock(): void {
     if (this.#restocking || this.#spares.length >= this.#init.spares) return;
     this.#restocking = true;
-    setImmediate(() => {
+    setTimeout(() => {
       this.#restocking = false;
       this.#spares.push(this.#shell(this.#init.spareMemoryMiB));
       this.#restock();
-    });
+    }, RESTOCK_MS);
   }
 
   #sick(message: string): void {

@@ -1,11 +1,12 @@
 /** Messages between the main thread and a lane's thread. They travel in batches (arrays) in both directions. */
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { LogLevel } from '../contract/turn.ts';
+import type { Image } from './image.ts';
 
 export interface LaneInit {
   readonly lane: number;
   readonly buffer: SharedArrayBuffer;
-  readonly prelude: string;
+  readonly image: Image;
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;

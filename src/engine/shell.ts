@@ -6,6 +6,7 @@
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
+import { PRELUDE_NAME } from './prelude.ts';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
@@ -23,6 +24,12 @@ export interface Code {
   cachedData: ivm.ExternalCopy<ArrayBuffer> | null;
 }
 
+/** What a shell boots from: the snapshot when there is one, otherwise the prelude's source. */
+export interface ShellStart {
+  readonly prelude: Code;
+  readonly snapshot: ArrayBuffer | null;
+}
+
 export class Shell {
   readonly isolate: ivm.Isolate;
   readonly memoryMiB: number;
@@ -32,15 +39,16 @@ export class Shell {
   #sink: ShellSink;
   #hostNs = 0;
 
-  constructor(prelude: Code, memoryMiB: number, sink: ShellSink) {
+  constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
     this.memoryMiB = memoryMiB;
     this.#sink = sink;
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
       onCatastrophicError: (message) => this.#sink.catastrophe(message),
+      ...(start.snapshot === null ? {} : { snapshot: new ivm.ExternalCopy(start.snapshot) }),
     });
     this.#context = this.isolate.createContextSync();
-    runScript(this.isolate, this.#context, prelude);
+    if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
     const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) });
     const boot = this.#context.global.getSync('__isolane', { reference: true });
     const callbacks = HOOK_ORDER.map(
@@ -110,7 +118,7 @@ export class Shell {
 }
 
 function runScript(isolate: ivm.Isolate, context: ivm.Context, code: Code): void {
-  const script = isolate.compileScriptSync(code.source, { filename: 'isolane:prelude', ...cache(code) });
+  const script = isolate.compileScriptSync(code.source, { filename: PRELUDE_NAME, ...cache(code) });
   keep(code, script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> });
   script.runSync(context, { release: true });
   script.release();

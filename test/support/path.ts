@@ -17,6 +17,7 @@ import { Answer, wholeBody } from '../../src/dispatch/answer.ts';
 import { Callers } from '../../src/dispatch/callers.ts';
 import { Dispatch } from '../../src/dispatch/dispatch.ts';
 import { Engine } from '../../src/engine/engine.ts';
+import { type Image, makeSnapshot } from '../../src/engine/image.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { SystemClock } from '../../src/system-clock.ts';
@@ -64,21 +65,22 @@ export class Path {
   #count = 0;
 
   static async open(
-    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number } = {},
+    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number; snapshot?: false } = {},
   ): Promise<Path> {
-    const path = new Path(await preludeSource(), options);
+    const prelude = await preludeSource();
+    const path = new Path({ prelude, snapshot: options.snapshot === false ? null : makeSnapshot(prelude) }, options);
     await path.engine.open(path.pool);
     return path;
   }
 
   private constructor(
-    prelude: string,
-    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number },
+    image: Image,
+    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number; snapshot?: false },
   ) {
     this.#dir = mkdtempSync(join(tmpdir(), 'isolane-path-'));
     let callers: Callers;
     this.engine = new Engine({
-      prelude,
+      image,
       lanes: options.lanes ?? 2,
       maxLanes: options.maxLanes ?? 8,
       spares: options.spares ?? 1,

@@ -1,0 +1,67 @@
+/**
+ * The self-test of the snapshot, run in a child process: makes one, boots isolates from it in a worker thread as lanes
+ * do, and has each answer a request. Exits 0 when all of it holds; a crash is an answer too.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { makeSnapshot } from './image.ts';
+import { preludeSource } from './prelude.ts';
+import { Shell } from './shell.ts';
+
+const ISOLATES = 4;
+const SOURCE = `export default { fetch() { return new Response(crypto.randomUUID() + Math.random()) } }`;
+const START = JSON.stringify([
+  {
+    e: 'fetch',
+    inv: 1,
+    method: 'GET',
+    url: 'http://self.test/',
+    headers: '',
+    body: null,
+    ctx: { invocationId: 'x', params: {}, clientAddress: '', deadlineMs: 0 },
+  },
+]);
+const FACTS = JSON.stringify({
+  env: {},
+  services: [],
+  timers: 10,
+  subrequests: 10,
+  responseBytes: 1000,
+  streamedResponseBytes: 1000,
+  concurrency: 1,
+  handler: 'fetch',
+});
+
+interface TestData {
+  readonly prelude: string;
+  readonly snapshot: ArrayBuffer;
+}
+
+function answers({ prelude, snapshot }: TestData): readonly string[] {
+  return Array.from({ length: ISOLATES }, () => {
+    const sink = { log: () => true, catastrophe: (message: string) => fail(message) };
+    const shell = new Shell({ prelude: { source: prelude, cachedData: null }, snapshot }, 32, sink);
+    shell.evaluate(FACTS, { source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
+    shell.turn(Date.now(), '[]', null);
+    const { out } = shell.turn(Date.now(), START, null);
+    shell.dispose();
+    return out;
+  });
+}
+
+function fail(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
+}
+
+if (isMainThread) {
+  const prelude = await preludeSource();
+  const worker = new Worker(new URL(import.meta.url), { workerData: { prelude, snapshot: makeSnapshot(prelude) } });
+  worker.on('error', (error) => fail(String(error)));
+  worker.on('message', (outs: readonly string[]) => {
+    const fine = outs.every((out) => out.includes('"status":200') && out.includes('"done":true'));
+    if (!fine || new Set(outs).size !== ISOLATES) fail('isolates of one snapshot do not answer as they should');
+    process.exit(0);
+  });
+} else {
+  parentPort?.postMessage(answers(workerData as TestData));
+}
