@@ -206,7 +206,7 @@ export class Life {
       limits: this.#limits,
     });
     this.#ports.ledger.end(record);
-    this.#answer(() => this.invocation.reply.fail(outcome));
+    this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
     const story = {
       invocation: this.invocation,
@@ -220,6 +220,12 @@ export class Life {
     };
     for (const observer of this.#ports.observers) observer.settled(story);
     this.#end();
+  }
+
+  /** The answer of an invocation that ended without a head: a scheduled run that went well has none. */
+  #conclude(outcome: Outcome): void {
+    if (OUTCOMES[outcome].status === null) this.invocation.reply.respond({ status: 204, headers: [] }, null);
+    else this.invocation.reply.fail(outcome);
   }
 
   #status(outcome: Outcome): number {

@@ -183,7 +183,7 @@ export class Edge {
       return;
     }
     outgoing.visit = visit;
-    // Hono routes nothing here, and its own reading of URLs would refuse or rewrite what functions see literally.
+    // Hono routes nothing here: it is spared a URL object for every path it finds unusual.
     incoming.url = '/';
     next(incoming, outgoing);
   }

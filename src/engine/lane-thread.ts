@@ -13,14 +13,13 @@ import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
+import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
 
 /** Reports wait at most this long for the rest of their batch. */
 const FLUSH_NS = 500_000;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
-/** A spare blocks its lane for some ms: others get a chance in between. */
-const RESTOCK_MS = 5;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
@@ -28,27 +27,24 @@ export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
-  readonly #init: LaneInit;
   readonly #post: (reports: LaneReport[]) => void;
   readonly #guests = new Map<number, Guest>();
   readonly #codes = new Map<string, Code>();
-  readonly #spares: Shell[] = [];
+  readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
   #reports: LaneReport[] = [];
   #flushedNs = 0;
-  #restocking = false;
 
   constructor(init: LaneInit, post: (reports: LaneReport[]) => void) {
-    this.#init = init;
     this.#post = post;
     this.#slots = new LaneSlots(init.buffer);
     this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
-    for (let i = 0; i < Math.min(1, init.spares); i++) this.#spares.push(this.#shell(init.spareMemoryMiB));
+    this.#spares = new Spares(init.spares, init.spareMemoryMiB, (memoryMiB) => this.#shell(memoryMiB));
     this.#report({ k: 'up' });
     this.#flush();
-    this.#restock();
+    this.#spares.restock();
   }
 
   run(orders: readonly LaneOrder[]): void {
@@ -92,7 +88,7 @@ export class LaneThread {
     let turn = 0;
     try {
       const code = this.#code(order);
-      const shell = this.#takeSpare(order.memoryMiB) ?? this.#shell(order.memoryMiB);
+      const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       guest = new Guest(order, shell, (message) => this.#sick(message));
       this.#reaper.add(order.isolate, shell.isolate);
       const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
@@ -130,7 +126,7 @@ export class LaneThread {
         logs,
       });
     }
-    this.#restock();
+    this.#spares.restock();
   }
 
   #start(order: StartOrder): void {
@@ -286,22 +282,6 @@ export class LaneThread {
     });
   }
 
-  #takeSpare(memoryMiB: number): Shell | undefined {
-    const at = this.#spares.findIndex((spare) => spare.memoryMiB === memoryMiB);
-    return at < 0 ? undefined : this.#spares.splice(at, 1)[0];
-  }
-
-  /** Boots spares one at a time, between messages. */
-  #restock(): void {
-    if (this.#restocking || this.#spares.length >= this.#init.spares) return;
-    this.#restocking = true;
-    setTimeout(() => {
-      this.#restocking = false;
-      this.#spares.push(this.#shell(this.#init.spareMemoryMiB));
-      this.#restock();
-    }, RESTOCK_MS);
-  }
-
   #sick(message: string): void {
     this.#report({ k: 'sick', message });
     this.#flush();
@@ -309,7 +289,7 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
-    for (const spare of this.#spares) spare.dispose();
+    this.#spares.close();
     this.#reaper.close();
     this.#flush();
     parentPort?.close();

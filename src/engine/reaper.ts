@@ -30,15 +30,13 @@ const SOURCE = `(() => {
   };
   globalThis.loop = () => {
     for (;;) {
-      const why = Atomics.wait(words, at.killWord, 0, ${LOOK_MS});
-      const order = Atomics.exchange(words, at.killWord, 0);
-      if (order === 2) return;
-      if (order === 1) reap(words[at.killIsolate], words[at.killTurn]);
-      else if (why === 'timed-out') {
-        const turn = Atomics.load(words, at.turn);
-        const isolate = Atomics.load(words, at.running);
-        if (isolate !== 0 && Date.now() > floats[at.hardDeadline]) reap(isolate, turn);
-      }
+      const bell = Atomics.load(words, at.bell);
+      if (Atomics.exchange(words, at.pauseWanted, 0) === 1) return;
+      if (Atomics.exchange(words, at.killWanted, 0) === 1) reap(words[at.killIsolate], words[at.killTurn]);
+      if (Atomics.wait(words, at.bell, bell, ${LOOK_MS}) !== 'timed-out') continue;
+      const turn = Atomics.load(words, at.turn);
+      const isolate = Atomics.load(words, at.running);
+      if (isolate !== 0 && Date.now() > floats[at.hardDeadline]) reap(isolate, turn);
     }
   };
 })()`;

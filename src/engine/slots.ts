@@ -7,21 +7,21 @@
 /** Claim words: the main thread writes PENDING, then both sides race by compare-and-exchange. */
 export const CLAIM = { free: 0, pending: 1, claimed: 2, taken: 3 } as const;
 
-/** Kill word: written by the main thread, consumed by the reaper. */
-export const KILL = { none: 0, dispose: 1, pause: 2 } as const;
-
 const WORDS = 16;
 const FLOATS = 8;
 /** Invocations that may be handed to one lane and not have ended. */
 export const CLAIM_SLOTS = 4096;
 
-const KILL_WORD = 0;
-const KILL_ISOLATE = 1;
-const KILL_TURN = 2;
-const TURN = 3;
-const RUNNING = 4;
-const KILLED_TURN = 5;
-const THREAD_ID = 6;
+/** Rung by whoever has something for the reaper; what it is, two words say, each with one writer: nothing gets lost. */
+const BELL = 0;
+const KILL_WANTED = 1;
+const PAUSE_WANTED = 2;
+const KILL_ISOLATE = 3;
+const KILL_TURN = 4;
+const TURN = 5;
+const RUNNING = 6;
+const KILLED_TURN = 7;
+const THREAD_ID = 8;
 
 const SINCE_NS = 0;
 const CPU_BASE_NS = 1;
@@ -91,8 +91,8 @@ export class LaneSlots {
   kill(isolate: number, turn: number): void {
     this.#words[KILL_ISOLATE] = isolate;
     this.#words[KILL_TURN] = turn;
-    Atomics.store(this.#words, KILL_WORD, KILL.dispose);
-    Atomics.notify(this.#words, KILL_WORD);
+    Atomics.store(this.#words, KILL_WANTED, 1);
+    this.#ring();
   }
 
   /** Thread: was the turn just run ended by the reaper? */
@@ -102,8 +102,13 @@ export class LaneSlots {
 
   /** Thread: ask the reaper to leave its loop, so that its registry can be changed. */
   pauseReaper(): void {
-    Atomics.store(this.#words, KILL_WORD, KILL.pause);
-    Atomics.notify(this.#words, KILL_WORD);
+    Atomics.store(this.#words, PAUSE_WANTED, 1);
+    this.#ring();
+  }
+
+  #ring(): void {
+    Atomics.add(this.#words, BELL, 1);
+    Atomics.notify(this.#words, BELL);
   }
 
   get threadId(): number {
@@ -141,7 +146,9 @@ export class LaneSlots {
 
 /** Word indices the reaper's own code needs; it runs in an isolate and cannot import this file. */
 export const REAPER_LAYOUT: Readonly<Record<string, number>> = {
-  killWord: KILL_WORD,
+  bell: BELL,
+  killWanted: KILL_WANTED,
+  pauseWanted: PAUSE_WANTED,
   killIsolate: KILL_ISOLATE,
   killTurn: KILL_TURN,
   turn: TURN,

@@ -3,25 +3,21 @@
  * idle one, loads no more than the waiting work is worth, takes work back from lanes that are stuck in a long turn.
  * No clock, no timers, no Node: a simulator runs it against a fake engine.
  */
-import { LRUCache } from 'lru-cache';
 import type { EnginePort, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 
-import { MIB, NS_PER_MS } from '../contract/units.ts';
+import { NS_PER_MS } from '../contract/units.ts';
 import { Group, type PooledIsolate } from './group.ts';
 import { Handover } from './handover.ts';
 import { Lanes } from './lanes.ts';
 import type { Ticket } from './ticket.ts';
+import { BASE_BYTES, type Budget, Warm } from './warm.ts';
 
-/** What an isolate costs the process beside its heap. */
-const BASE_BYTES = 1.3 * MIB;
 const BACKOFF_FIRST_NS = 1000 * NS_PER_MS;
 const BACKOFF_MOST_NS = 60_000 * NS_PER_MS;
 
-export interface PoolOptions {
+export interface PoolOptions extends Budget {
   readonly engine: EnginePort;
-  readonly maxIsolates: number;
-  readonly memoryBytes: number;
   nowNs(): number;
   stray(version: FunctionVersion, line: LogLine): void;
 }
@@ -41,24 +37,20 @@ export class Pool implements IsolateListener {
   readonly #engine: EnginePort;
   readonly #lanes: Lanes;
   readonly #groups: Map<string, Group> = new Map();
-  readonly #isolates: Map<number, PooledIsolate> = new Map();
-  /** Idle isolates in order of use: what eviction takes from. */
-  readonly #lru: LRUCache<number, PooledIsolate>;
+  readonly #warm: Warm;
   /** Handed over and not started, per lane: what can be taken back. */
   readonly #unstarted: Map<number, Set<Ticket>> = new Map();
   /** Groups whose work waits although they have idle isolates: on lanes that are stuck. */
   readonly #stranded: Set<Group> = new Set();
   /** Groups whose work waits because the pool is full of busy isolates. */
   readonly #starved: Set<Group> = new Set();
-  #bytes = 0;
-  #evictions = 0;
   #loads = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#engine = options.engine;
     this.#lanes = new Lanes(options.engine, () => options.nowNs());
-    this.#lru = new LRUCache({ max: options.maxIsolates });
+    this.#warm = new Warm(options);
   }
 
   /** The versions that are live now: others are retired, those with `warm` are filled up. */
@@ -100,7 +92,7 @@ export class Pool implements IsolateListener {
       if (at >= 0) group.waiting.splice(at, 1);
       return at >= 0;
     }
-    const isolate = this.#isolates.get(ticket.isolate);
+    const isolate = this.#warm.isolates.get(ticket.isolate);
     if (!this.#engine.takeBack(ticket.invocation.id)) return false;
     if (isolate !== undefined) this.#unassign(isolate, ticket);
     return true;
@@ -114,12 +106,12 @@ export class Pool implements IsolateListener {
       loading += group.loading;
     }
     return {
-      isolates: this.#isolates.size,
-      idle: this.#lru.size,
+      isolates: this.#warm.isolates.size,
+      idle: this.#warm.idle,
       loading,
       waiting,
-      bytes: this.#bytes,
-      evictions: this.#evictions,
+      bytes: this.#warm.bytes,
+      evictions: this.#warm.evictions,
       loads: this.#loads,
     };
   }
@@ -133,12 +125,13 @@ export class Pool implements IsolateListener {
   }
 
   loaded(number: number, report: LoadReport): void {
-    const isolate = this.#isolates.get(number);
+    const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
     const { group } = isolate;
     group.loading -= 1;
     if (!report.ok) {
       this.#failed(isolate, report);
+      this.#pumpStranded();
       return;
     }
     group.failure = null;
@@ -150,41 +143,41 @@ export class Pool implements IsolateListener {
   }
 
   retired(number: number): void {
-    const isolate = this.#isolates.get(number);
+    const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
     isolate.state = 'retired';
-    this.#unidle(isolate);
+    this.#warm.bar(isolate);
     this.#settleDown(isolate);
   }
 
   gone(number: number): void {
-    const isolate = this.#isolates.get(number);
+    const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
     if (isolate.state === 'loading') isolate.group.loading -= 1;
-    this.#remove(isolate);
+    this.#warm.remove(isolate);
     this.#pump(isolate.group);
+    this.#pumpStranded();
   }
 
   size(number: number, bytes: number): void {
-    const isolate = this.#isolates.get(number);
+    const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
-    this.#bytes += bytes + BASE_BYTES - isolate.bytes;
-    isolate.bytes = bytes + BASE_BYTES;
+    this.#warm.resize(isolate, bytes);
     this.#sawTurn(isolate);
-    for (const group of this.#stranded) this.#pump(group);
+    this.#pumpStranded();
   }
 
   stuck(lane: number): void {
     const groups = new Set<Group>();
     for (const ticket of [...(this.#unstarted.get(lane) ?? [])]) {
       if (ticket.invocation.start === 'cold' || !this.#engine.takeBack(ticket.invocation.id)) continue;
-      const isolate = this.#isolates.get(ticket.isolate!);
+      const isolate = this.#warm.isolates.get(ticket.isolate!);
       if (isolate !== undefined) this.#unassign(isolate, ticket);
       const group = this.#group(ticket.invocation.version);
       group.waiting.unshift(ticket);
       groups.add(group);
     }
-    for (const isolate of this.#isolates.values()) {
+    for (const isolate of this.#warm.isolates.values()) {
       if (isolate.lane === lane && isolate.state === 'loading' && isolate.group.waiting.length > 0)
         groups.add(isolate.group);
     }
@@ -193,6 +186,11 @@ export class Pool implements IsolateListener {
 
   stray(version: FunctionVersion, line: LogLine): void {
     this.#options.stray(version, line);
+  }
+
+  /** A lane has ended a turn: who waited for one looks again. */
+  #pumpStranded(): void {
+    for (const group of this.#stranded) this.#pump(group);
   }
 
   /** Hands waiting work to isolates, then loads what is worth loading. */
@@ -212,7 +210,7 @@ export class Pool implements IsolateListener {
   }
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {
-    this.#lru.delete(isolate.number);
+    this.#warm.wake(isolate);
     isolate.tickets.add(ticket);
     ticket.isolate = isolate.number;
     this.#unstartedOf(isolate.lane).add(ticket);
@@ -256,20 +254,16 @@ export class Pool implements IsolateListener {
 
   /** After a change: an empty isolate becomes idle, a retired one goes. */
   #settleDown(isolate: PooledIsolate): void {
-    if (isolate.tickets.size > 0 || !this.#isolates.has(isolate.number)) return;
+    if (isolate.tickets.size > 0 || !this.#warm.isolates.has(isolate.number)) return;
     if (isolate.state === 'retired') {
-      this.#remove(isolate);
+      this.#warm.remove(isolate);
       this.#engine.drop(isolate.number);
       this.#tidy(isolate.group);
       return;
     }
     if (isolate.state !== 'ready') return;
-    if (!isolate.isIdle) {
-      isolate.isIdle = true;
-      isolate.group.idle.push(isolate);
-    }
-    if (isolate.group.isolates.size > isolate.group.version.spec.warm) this.#lru.set(isolate.number, isolate);
-    while (this.#bytes > this.#options.memoryBytes && this.#evict());
+    this.#warm.rest(isolate);
+    while (this.#warm.isOver && this.#evict());
     this.#feedStarved(isolate.group);
   }
 
@@ -313,11 +307,9 @@ export class Pool implements IsolateListener {
       slow: false,
       isIdle: false,
     };
-    this.#bytes += BASE_BYTES;
     this.#loads += 1;
     group.loading += 1;
-    group.isolates.add(isolate);
-    this.#isolates.set(isolate.number, isolate);
+    this.#warm.add(isolate);
     return isolate;
   }
 
@@ -334,7 +326,7 @@ export class Pool implements IsolateListener {
 
   #failed(isolate: PooledIsolate, report: LoadReport): void {
     const { group } = isolate;
-    this.#remove(isolate);
+    this.#warm.remove(isolate);
     if (group.loading > 0 || group.isolates.size > 0) return;
     const backoffNs = Math.min(BACKOFF_MOST_NS, (group.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
     group.failure = { report, untilNs: this.#options.nowNs() + backoffNs, backoffNs };
@@ -345,33 +337,17 @@ export class Pool implements IsolateListener {
     });
   }
 
-  #remove(isolate: PooledIsolate): void {
-    this.#isolates.delete(isolate.number);
-    isolate.group.isolates.delete(isolate);
-    this.#unidle(isolate);
-    this.#bytes -= isolate.bytes;
-  }
-
-  #unidle(isolate: PooledIsolate): void {
-    this.#lru.delete(isolate.number);
-    if (!isolate.isIdle) return;
-    isolate.isIdle = false;
-    isolate.group.idle.splice(isolate.group.idle.indexOf(isolate), 1);
-  }
-
   /** Evicts idle isolates until one more fits; false when everything is busy. */
   #makeRoom(): boolean {
-    while (this.#isolates.size >= this.#options.maxIsolates || this.#bytes + BASE_BYTES > this.#options.memoryBytes) {
+    while (this.#warm.isFull) {
       if (!this.#evict()) return false;
     }
     return true;
   }
 
   #evict(): boolean {
-    const victim = this.#lru.pop();
+    const victim = this.#warm.evict();
     if (victim === undefined) return false;
-    this.#evictions += 1;
-    this.#remove(victim);
     this.#engine.drop(victim.number);
     this.#tidy(victim.group);
     return true;

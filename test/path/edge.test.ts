@@ -1,5 +1,6 @@
 /** The arrow from a socket to an invocation and back, over real HTTP with a stub dispatcher. */
 import { request } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { describe, expect, it } from 'vitest';
 import { OUTCOMES, type Outcome, SHEDS, type Shed } from '../../src/contract/outcome.ts';
 import { Exchange } from '../../src/edge/exchange.ts';
@@ -113,6 +114,22 @@ describe('from request to invocation', () => {
       body: '',
       headers: { 'content-length': '5', 'x-invocation-id': 'id-1' },
     });
+  });
+
+  it('answers HEAD when another server has replaced the global Response', async () => {
+    const { Request, Response } = globalThis;
+    try {
+      getRequestListener(() => new globalThis.Response());
+      expect(globalThis.Response).not.toBe(Response);
+      const stub = await startEdge([{ url: true }]);
+      const client = new RawClient(stub.port, 'HEAD /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n');
+      await client.until('content-length: 5\r\n');
+      client.socket.write('GET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n');
+      await client.until('\r\n\r\nhello');
+    } finally {
+      Object.defineProperty(globalThis, 'Request', { value: Request });
+      Object.defineProperty(globalThis, 'Response', { value: Response });
+    }
   });
 
   it('uses publicUrl for the origin, except where the route names the host', async () => {
@@ -301,6 +318,13 @@ describe('webhooks', () => {
       's',
     ]);
     expect(Buffer.compare(facts.body, body)).toBe(0);
+  });
+
+  it('are gone with their endpoint', async () => {
+    const stub = await startEdge([]);
+    stub.edge.setFunctions([], []);
+    expect((await fetch(`${stub.url}/hooks/github`, { method: 'POST', body: 'x' })).status).toBe(404);
+    expect(stub.hooks).toEqual([]);
   });
 
   it('asks the sender to come again when the event could not be stored', async () => {

@@ -143,6 +143,18 @@ describe('request bodies', () => {
     await client.until('hello');
     await expect(streamOf(stub.invocations[0]).read()).rejects.toMatchObject({ code: 'response_sent' });
   });
+
+  it('cannot be read either while the rest of a whole response is on its way', async () => {
+    const stub = await startEdge([{ url: true }]);
+    stub.answer = () => {};
+    const client = new RawClient(stub.port, `${POST}transfer-encoding: chunked\r\n\r\n`);
+    client.socket.pause();
+    await eventually(() => stub.invocations.length === 1);
+    const pending = expect(streamOf(stub.invocations[0]).read()).rejects.toMatchObject({ code: 'response_sent' });
+    stub.invocations[0]!.reply.respond({ status: 200, headers: [] }, new Uint8Array(30_000_000));
+    await pending;
+    expect(stub.edge.inFlight).toBe(1);
+  });
 });
 
 describe('what is left unread', () => {
@@ -175,7 +187,8 @@ describe('what is left unread', () => {
   });
 
   it('goes by when the function read only a part', async () => {
-    const stub = await startEdge([{ url: true }]);
+    const clock = new FakeClock();
+    const stub = await startEdge([{ url: true }], { ports: { clock } });
     stub.answer = async (invocation) => {
       if (bodyOf(invocation) !== null) await streamOf(invocation).read();
       invocation.reply.respond({ status: 200, headers: [] }, bytes('hello'));
@@ -185,6 +198,8 @@ describe('what is left unread', () => {
     client.received = '';
     client.socket.write(`3\r\ndef\r\n0\r\n\r\n${GET}`);
     await client.until('hello');
+    // Nothing is left that would close the connection later.
+    await eventually(() => clock.pending === 0);
   });
 
   it('lets a refused client read its answer although it is still sending', async () => {

@@ -136,6 +136,24 @@ describe('pool', () => {
     expect(victim.events).toEqual(['cold', 'ok']);
   });
 
+  it('looks again when the turn that blocked its lane ended with its isolate', () => {
+    const { engine, enter } = world({ maxLanes: 2 });
+    const looping = enter(version('loop'));
+    const isolate = engine.loading[0]!;
+    engine.finishLoad(isolate);
+    engine.begin(looping.invocation.id);
+    const other = enter(version('other'));
+    const fresh = engine.loading[0]!;
+    engine.nowNs = 10e6;
+    for (const lane of engine.laneList) lane.runningSinceNs = 1;
+    engine.finishLoad(fresh);
+    expect(engine.jobs.has(other.invocation.id)).toBe(false);
+    for (const lane of engine.laneList) lane.runningSinceNs = 0;
+    engine.isolates.delete(isolate);
+    engine.listener.gone(isolate);
+    expect(engine.jobs.has(other.invocation.id)).toBe(true);
+  });
+
   it('starts another lane when all are stuck', () => {
     const { engine, enter } = world({ maxLanes: 4 });
     engine.nowNs = 10e6;
