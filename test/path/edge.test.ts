@@ -122,6 +122,7 @@ describe('from request to invocation', () => {
       getRequestListener(() => new globalThis.Response());
       expect(globalThis.Response).not.toBe(Response);
       const stub = await startEdge([{ url: true }]);
+      stub.answer = ({ reply }) => setImmediate(() => reply.respond({ status: 200, headers: [] }, bytes('hello')));
       const client = new RawClient(stub.port, 'HEAD /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n');
       await client.until('content-length: 5\r\n');
       client.socket.write('GET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n');
