@@ -62,11 +62,21 @@ export interface ResponseHead {
   readonly headers: HeaderList;
 }
 
+/** Milliseconds of one invocation. */
+export interface Timing {
+  readonly queueMs: number;
+  readonly initMs: number;
+  readonly runMs: number;
+  readonly cpuMs: number;
+}
+
 /**
  * Where the answer goes: exactly one of the three is called, once. A body stream that rejects after `respond` means
  * the connection has to be cut.
  */
 export interface Reply {
+  /** Set before the answer where it is known by then; for `server-timing`. */
+  timing?: Timing | null;
   respond(head: ResponseHead, body: Body): void;
   /** The invocation started and ended without a head. */
   fail(outcome: Outcome): void;

@@ -11,7 +11,7 @@ import type {
   Settlement,
   SubrequestFacts,
 } from '../contract/engine-port.ts';
-import { type Body, type Invocation, isStream, type ResponseHead } from '../contract/invocation.ts';
+import { type Body, type Invocation, isStream, type ResponseHead, type Timing } from '../contract/invocation.ts';
 import type { Limits } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
@@ -206,6 +206,7 @@ export class Life {
       limits: this.#limits,
     });
     this.#ports.ledger.end(record);
+    this.invocation.reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
     const story = {
@@ -253,6 +254,15 @@ export class Life {
   get #limits(): Limits {
     return this.invocation.version.spec.limits;
   }
+}
+
+function timing(record: UsageRecord): Timing {
+  return {
+    queueMs: record.queueNs / NS_PER_MS,
+    initMs: record.initNs / NS_PER_MS,
+    runMs: record.runNs / NS_PER_MS,
+    cpuMs: record.cpuNs / NS_PER_MS,
+  };
 }
 
 /** Names of the limits of which this invocation used at least 80 %. */

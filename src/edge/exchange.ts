@@ -4,7 +4,7 @@
  * connection. Knows nothing of routing.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Body, HeaderList, Reply, ResponseHead } from '../contract/invocation.ts';
+import type { Body, HeaderList, Reply, ResponseHead, Timing } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import { BodyPump } from './body-pump.ts';
 import { discardRest } from './leftover.ts';
@@ -32,14 +32,6 @@ export interface Visit {
   readonly scheme: 'http' | 'https';
   readonly clientAddress: string;
   readonly acceptedNs: number;
-}
-
-/** For `server-timing`; set by dispatch before it answers. Milliseconds. */
-export interface Timing {
-  readonly queueMs: number;
-  readonly initMs: number;
-  readonly runMs: number;
-  readonly cpuMs: number;
 }
 
 export interface ExchangeDoor extends RefusalContext {

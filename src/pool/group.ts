@@ -9,6 +9,8 @@ import type { Ticket } from './ticket.ts';
 
 /** Expected wait behind others on a busy isolate up to which queueing there beats loading another. */
 const PATIENCE_NS = NS_PER_MS;
+/** Expected wait up to which a busy isolate is preferred to an idle one whose lane sleeps. */
+const QUEUE_NS = 0.4 * NS_PER_MS;
 /** Invocations handed to one isolate ahead of time. */
 const DEPTH = 32;
 /** Busy isolates looked at for one placement. */
@@ -82,6 +84,9 @@ export class Group {
 
   /** The isolate the next invocation goes to, or `null`: it waits. */
   pick(stuck: (lane: number) => boolean): PooledIsolate | null {
+    // A lane at work needs no waking: a short queue on it is quicker, and cheaper, than rousing another.
+    const awake = this.quick && !this.awaits ? this.#leastBusy(QUEUE_NS, stuck) : null;
+    if (awake !== null) return awake;
     for (let i = this.idle.length - 1; i >= 0; i--) {
       const isolate = this.idle[i]!;
       if (stuck(isolate.lane)) continue;
@@ -89,22 +94,28 @@ export class Group {
       isolate.isIdle = false;
       return isolate;
     }
+    return this.#leastBusy(PATIENCE_NS, stuck);
+  }
+
+  /** Of the isolates at work that may take one more, the one with the fewest. */
+  #leastBusy(patienceNs: number, stuck: (lane: number) => boolean): PooledIsolate | null {
     let best: PooledIsolate | null = null;
     let looked = 0;
     for (const isolate of this.isolates) {
       if (++looked > LOOK) break;
-      if (!this.#takes(isolate) || (best !== null && best.tickets.size <= isolate.tickets.size)) continue;
+      if (isolate.isIdle || !this.#takes(isolate, patienceNs)) continue;
+      if (best !== null && best.tickets.size <= isolate.tickets.size) continue;
       if (!stuck(isolate.lane)) best = isolate;
     }
     return best;
   }
 
-  #takes(isolate: PooledIsolate): boolean {
+  #takes(isolate: PooledIsolate, patienceNs: number): boolean {
     if (isolate.state !== 'ready') return false;
     const held = isolate.tickets.size;
     if (held < this.concurrency) return true;
     if (isolate.slow || !this.quick || this.awaits || held >= DEPTH) return false;
-    return (held * this.expectedNs!) / this.concurrency < PATIENCE_NS;
+    return (held * this.expectedNs!) / this.concurrency < patienceNs;
   }
 
   /** How many loads are worth starting now, room permitting. */

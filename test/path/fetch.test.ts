@@ -67,7 +67,7 @@ describe('fetch', () => {
     const { headers } = seen.at(-1)!;
     expect(headers['x-mine']).toBe('1');
     expect(headers.host).toBe(origin.slice('http://'.length));
-    expect(headers.traceparent).toBe(`00-${'a'.repeat(32)}-${story.subrequests[0]!.spanId}-00`);
+    expect(headers['traceparent']).toBe(`00-${'a'.repeat(32)}-${story.subrequests[0]!.spanId}-00`);
   });
 
   it('sends and receives bodies: text, bytes, streams, compressed, large', async () => {

@@ -11,6 +11,7 @@ import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, readAll } from './bodies.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
+import { headFlaw } from './head.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
@@ -170,10 +171,19 @@ export class Bridge {
     }
     const body = this.#hostBody(job, command.body, chunks, limits.streamedResponseBytes, true);
     const size = body instanceof Uint8Array ? body.byteLength : 0;
+    const headers = readHeaders(command.headers);
+    const flaw = headFlaw(command.status, headers);
+    if (flaw !== null) {
+      if (isStream(body)) body.cancel();
+      job.problem = { name: 'TypeError', message: flaw, stack: '' };
+      this.#fail(job, 'function_error');
+      if (command.done === true) this.#ports.settle(job);
+      return;
+    }
     job.responseBytes += size;
     if (size > limits.responseBytes) this.#fail(job, 'response_too_large');
     else if (job.verdict === null) {
-      job.listener.head({ status: command.status, headers: readHeaders(command.headers) }, body);
+      job.listener.head({ status: command.status, headers }, body);
     }
     if (command.done === true) this.#ports.settle(job);
   }
