@@ -113,5 +113,7 @@ export interface Invocation {
   readonly acceptedNs: number;
   /** Benchmark control; `null`: whatever is quickest. */
   readonly start: 'cold' | 'warm' | null;
+  /** How many service calls lead to it; 0 from a door. */
+  readonly depth: number;
   readonly reply: Reply;
 }

@@ -24,7 +24,12 @@ export interface Call {
   readonly attempt?: number;
   readonly webhook?: WebhookContext;
   readonly trace: TraceSeed;
+  /** Service calls that led here. */
+  readonly depth?: number;
 }
+
+/** Most service calls in a row, as AWS Lambda's recursion limit. */
+const MAX_DEPTH = 16;
 
 /** A call under way. */
 export interface Called {
@@ -60,15 +65,19 @@ export class Callers {
       http: null,
       acceptedNs: this.#ports.clock.nowNs(),
       start: null,
+      depth: call.depth ?? 0,
       reply: answer,
     });
     return { invocationId: id, answer: answer.done };
   }
 
-  /** A call of one function by another: a child of the caller's CLIENT span. */
+  /** A call of one function by another: a child of the caller's CLIENT span. Throws when functions call in a circle. */
   service(caller: Invocation, target: string, event: GuestEvent, clientSpanId: string): Called | null {
+    const depth = caller.depth + 1;
+    if (depth > MAX_DEPTH)
+      throw new Error(`service calls are nested more than ${MAX_DEPTH} deep: do functions call in a circle?`);
     const { traceId, sampled } = caller.trace;
     const trace: TraceSeed = { traceId, spanId: newSpanId(), parentSpanId: clientSpanId, sampled, link: null };
-    return this.call(target, { event, trigger: 'api', source: `service:${caller.version.spec.name}`, trace });
+    return this.call(target, { event, trigger: 'api', source: `service:${caller.version.spec.name}`, trace, depth });
   }
 }

@@ -240,6 +240,22 @@ describe('service bindings', () => {
   });
 });
 
+describe('service bindings in a circle', () => {
+  it('end at a depth, with a reason', async () => {
+    const circle = path.handler(
+      "const r = await env.SELF.fetch('http://self/'); return new Response(await r.text(), { status: r.status })",
+      {},
+      { name: 'circle', services: { SELF: 'circle' } },
+    );
+    const before = path.stories.length;
+    const reply = await path.request(circle);
+    expect(reply.status).toBe(500);
+    const stories = path.stories.slice(before).filter((one) => one.record.function === 'circle');
+    expect(stories.length).toBe(17);
+    expect(stories[0]?.problem?.message).toMatch(/nested more than 16 deep/);
+  });
+});
+
 describe('drain', () => {
   it('finishes what runs, refuses what comes, aborts what does not end', async () => {
     const other = await Path.open({ lanes: 1 });

@@ -186,6 +186,7 @@ export class Path {
       http: null,
       acceptedNs: this.clock.nowNs(),
       start: init.start ?? null,
+      depth: 0,
       reply: answer,
     };
     this.dispatch.invoke(invocation);

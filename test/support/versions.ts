@@ -57,6 +57,7 @@ export function invocation(of: FunctionVersion, reply: Reply, more: Partial<Invo
     http: null,
     acceptedNs: 0,
     start: null,
+    depth: 0,
     reply,
     ...more,
   };

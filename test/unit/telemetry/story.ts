@@ -117,6 +117,7 @@ export function aStory(changes: StoryChanges = {}): InvocationStory {
     },
     acceptedNs: STARTED_NS - 100_000,
     start: null,
+    depth: 0,
     reply: { respond: () => {}, fail: () => {}, shed: () => {} },
     ...changes.invocation,
   };
