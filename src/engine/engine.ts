@@ -9,11 +9,11 @@ import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Bridge, type BridgePorts, strayLine } from './bridge/bridge.ts';
 import { Agents } from './bridge/egress.ts';
-import { exchange, type IncomingResponse, type OutgoingRequest } from './bridge/fetch.ts';
+import { exchange } from './bridge/fetch.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
-import type { Image } from './image.ts';
 import { Job } from './job.ts';
 import { Lane } from './lane.ts';
 import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
@@ -26,22 +26,6 @@ const STUCK_NS = 3 * NS_PER_MS;
 const LONG_NS = 50 * NS_PER_MS;
 /** A turn that goes on this long after its kill was ordered has wedged its lane. */
 const WEDGED_NS = 1500 * NS_PER_MS;
-
-export interface EngineOptions {
-  readonly image: Image;
-  /** Lanes to start with, and the most there may be. */
-  readonly lanes: number;
-  readonly maxLanes: number;
-  /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
-  readonly spares: number;
-  readonly spareMemoryMiB: number;
-  bundleUrl(name: string): string;
-  /** Maps a guest stack to the user's source. */
-  mapStack(stack: string, hash: string): string;
-  /** A guest's call through a service binding. */
-  service(caller: Invocation, target: string, request: OutgoingRequest, spanId: string): Promise<IncomingResponse>;
-  log(line: string): void;
-}
 
 interface IsolateRecord {
   readonly number: number;
@@ -219,7 +203,14 @@ export class Engine implements EnginePort {
   }
 
   #reports(lane: Lane, reports: readonly LaneReport[]): void {
-    for (const report of reports) this.#hear(lane, report);
+    for (const report of reports) {
+      try {
+        this.#hear(lane, report);
+      } catch (error) {
+        // One invocation's trouble is not the others'.
+        this.#options.log(`engine: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      }
+    }
   }
 
   #hear(lane: Lane, report: LaneReport): void {
@@ -354,6 +345,8 @@ export class Engine implements EnginePort {
   #settle(entry: { job: Job; record: IsolateRecord }, outcome: Outcome, settledNs: number): void {
     const { job, record } = entry;
     if (job.settled) return;
+    // Its first report may still be on the way.
+    if (!job.started) this.#started(entry, settledNs);
     job.settled = true;
     this.#jobs.delete(job.invocation.id);
     this.#byInv.delete(job.inv);
@@ -385,7 +378,8 @@ export class Engine implements EnginePort {
     record.lane.post({ k: 'drop', isolate: record.number });
     for (const job of [...record.bridge.jobs.values()]) {
       const entry = this.#jobs.get(job.invocation.id);
-      if (entry?.job.started === true) this.#settle(entry, 'function_error', nowNs());
+      const began = job.started || record.lane.slots.claimed(job.slot);
+      if (entry !== undefined && began) this.#settle(entry, 'function_error', nowNs());
     }
   }
 

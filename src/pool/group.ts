@@ -102,12 +102,18 @@ export class Group {
     let best: PooledIsolate | null = null;
     let looked = 0;
     for (const isolate of this.isolates) {
-      if (++looked > LOOK) break;
+      if (++looked > LOOK && this.concurrency === 1) break;
       if (isolate.isIdle || !this.#takes(isolate, patienceNs)) continue;
       if (best !== null && best.tickets.size <= isolate.tickets.size) continue;
       if (!stuck(isolate.lane)) best = isolate;
     }
     return best;
+  }
+
+  #serving(): number {
+    let count = 0;
+    for (const isolate of this.isolates) if (isolate.state !== 'retired') count += 1;
+    return count;
   }
 
   #takes(isolate: PooledIsolate, patienceNs: number): boolean {
@@ -122,7 +128,7 @@ export class Group {
   wanted(lanes: number): number {
     const { limits } = this.version.spec;
     const missing = Math.ceil(this.waiting.length / this.concurrency) - this.loading;
-    const useful = this.awaits ? lanes * LOADS_PER_LANE - this.loading : lanes - this.isolates.size;
+    const useful = this.awaits ? lanes * LOADS_PER_LANE - this.loading : lanes - this.#serving();
     return Math.max(0, Math.min(missing, useful, limits.instances - this.isolates.size));
   }
 }

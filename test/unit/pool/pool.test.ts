@@ -235,6 +235,20 @@ describe('pool', () => {
     expect(engine.loading.length).toBe(1);
   });
 
+  it('retired isolates that are still busy do not keep others from loading', () => {
+    const { engine, enter } = world();
+    for (let i = 0; i < 2; i++) {
+      const one = enter();
+      const isolate = engine.loading[0]!;
+      engine.finishLoad(isolate);
+      engine.begin(one.invocation.id);
+      engine.listener.retired(isolate);
+    }
+    const waiting = enter();
+    engine.finishLoad(engine.loading[0]!);
+    expect(engine.jobs.has(waiting.invocation.id)).toBe(true);
+  });
+
   it('does not hand out an isolate that is gone', () => {
     const { engine, enter } = world();
     const first = enter();

@@ -1,0 +1,20 @@
+/** What the engine is built with; the composition root fills it in. */
+import type { Invocation } from '../contract/invocation.ts';
+import type { IncomingResponse, OutgoingRequest } from './bridge/fetch.ts';
+import type { Image } from './image.ts';
+
+export interface EngineOptions {
+  readonly image: Image;
+  /** Lanes to start with, and the most there may be. */
+  readonly lanes: number;
+  readonly maxLanes: number;
+  /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
+  readonly spares: number;
+  readonly spareMemoryMiB: number;
+  bundleUrl(name: string): string;
+  /** Maps a guest stack to the user's source. */
+  mapStack(stack: string, hash: string): string;
+  /** A guest's call through a service binding. */
+  service(caller: Invocation, target: string, request: OutgoingRequest, spanId: string): Promise<IncomingResponse>;
+  log(line: string): void;
+}
