@@ -62,6 +62,9 @@ class Row {
     else entry.previous.next = entry.next;
     if (entry.next === null) this.#tail = entry.previous;
     else entry.next.previous = entry.previous;
+    // A dead entry that was promoted would keep its neighbours alive, and they theirs: whole requests, until a full GC.
+    entry.previous = null;
+    entry.next = null;
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Observer } from '../contract/observer.ts';
 import type { Shed } from '../contract/outcome.ts';
+import { Registry } from '../contract/registry.ts';
 import type { Ledger } from '../contract/store.ts';
 import { Deadlines } from './deadlines.ts';
 import { Life, type LifePorts } from './life.ts';
@@ -32,7 +33,7 @@ export interface DispatchOptions {
 
 export class Dispatch {
   readonly #options: DispatchOptions;
-  readonly #lives: Map<string, Life> = new Map();
+  readonly #lives: Registry<string, Life> = new Registry();
   readonly #buckets: Map<string, TokenBucket> = new Map();
   readonly #deadlines: Deadlines;
   readonly #ports: LifePorts;
@@ -92,7 +93,7 @@ export class Dispatch {
     if (this.#lives.size > 0) {
       const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
       const timer = this.#options.clock.after(graceMs, () => {
-        for (const life of [...this.#lives.values()]) life.abort();
+        for (const life of this.#lives.values()) life.abort();
       });
       await idle;
       timer.cancel();

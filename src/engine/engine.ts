@@ -6,6 +6,7 @@ import type { EnginePort, IsolateListener, JobListener } from '../contract/engin
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
+import { Registry } from '../contract/registry.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Bridge, type BridgePorts, strayLine } from './bridge/bridge.ts';
 import { Agents } from './bridge/egress.ts';
@@ -27,6 +28,12 @@ const LONG_NS = 50 * NS_PER_MS;
 /** A turn that goes on this long after its kill was ordered has wedged its lane. */
 const WEDGED_NS = 1500 * NS_PER_MS;
 
+/** A job and where it is. */
+interface Entry {
+  readonly job: Job;
+  readonly record: IsolateRecord;
+}
+
 interface IsolateRecord {
   readonly number: number;
   readonly lane: Lane;
@@ -39,8 +46,8 @@ export class Engine implements EnginePort {
   readonly #options: EngineOptions;
   readonly #lanes: Map<number, Lane> = new Map();
   readonly #isolates: Map<number, IsolateRecord> = new Map();
-  readonly #jobs: Map<string, { job: Job; record: IsolateRecord }> = new Map();
-  readonly #byInv: Map<number, { job: Job; record: IsolateRecord }> = new Map();
+  readonly #jobs: Registry<string, Entry> = new Registry();
+  readonly #byInv: Registry<number, Entry> = new Registry();
   readonly #agents: Agents = new Agents();
   readonly #watch: Watch;
   readonly #facts: Facts = new Facts();
@@ -273,7 +280,7 @@ export class Engine implements EnginePort {
     this.#listener.size(record.number, report.heapBytes);
   }
 
-  #started(entry: { job: Job; record: IsolateRecord }, startedNs: number): void {
+  #started(entry: Entry, startedNs: number): void {
     entry.job.started = true;
     entry.record.lane.unclaimed -= 1;
     entry.job.listener.started(startedNs);
@@ -314,7 +321,7 @@ export class Engine implements EnginePort {
     this.#remove(record);
     const culprit = this.#byInv.get(report.inv);
     if (culprit !== undefined && !culprit.job.started) this.#started(culprit, report.startedNs);
-    for (const job of [...record.bridge.jobs.values()]) {
+    for (const job of record.bridge.jobs.values()) {
       const entry = this.#jobs.get(job.invocation.id);
       if (entry === undefined || !entry.job.started) continue;
       if (job !== culprit?.job) {
@@ -342,7 +349,7 @@ export class Engine implements EnginePort {
   }
 
   /** The one end of a job that has started. */
-  #settle(entry: { job: Job; record: IsolateRecord }, outcome: Outcome, settledNs: number): void {
+  #settle(entry: Entry, outcome: Outcome, settledNs: number): void {
     const { job, record } = entry;
     if (job.settled) return;
     // Its first report may still be on the way.
@@ -376,7 +383,7 @@ export class Engine implements EnginePort {
     );
     this.#remove(record);
     record.lane.post({ k: 'drop', isolate: record.number });
-    for (const job of [...record.bridge.jobs.values()]) {
+    for (const job of record.bridge.jobs.values()) {
       const entry = this.#jobs.get(job.invocation.id);
       const began = job.started || record.lane.slots.claimed(job.slot);
       if (entry !== undefined && began) this.#settle(entry, 'function_error', nowNs());
@@ -398,7 +405,7 @@ export class Engine implements EnginePort {
     if (tookNs > STUCK_NS && (lane.unclaimed > 0 || this.#loading > 0)) this.#listener.stuck(lane.id);
     const record = this.#isolates.get(turn.isolate);
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
-    const ordered = [...(record?.bridge.jobs.values() ?? [])].find((job) => job.ordered !== null);
+    const ordered = (record?.bridge.jobs.values() ?? []).find((job) => job.ordered !== null);
     if (tookNs > turn.cpuBudgetNs && threadCpuNs(lane.slots.threadId) - turn.cpuBaseNs >= turn.cpuBudgetNs) {
       for (const job of record?.bridge.jobs.values() ?? []) job.ordered ??= 'cpu_exceeded';
       lane.slots.kill(turn.isolate, turn.turn);
@@ -440,7 +447,7 @@ export class Engine implements EnginePort {
       if (record.lane !== lane) continue;
       this.#remove(record);
       if (!record.loaded) this.#loading -= 1;
-      for (const job of [...record.bridge.jobs.values()]) this.#orphan(lane, job, record.number === culprit);
+      for (const job of record.bridge.jobs.values()) this.#orphan(lane, job, record.number === culprit);
     }
     if (this.lanes().length < this.#options.lanes) this.grow();
   }

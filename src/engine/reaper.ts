@@ -28,10 +28,10 @@ const SOURCE = `(() => {
     for (const isolate of removed) isolates.delete(isolate);
     if (added !== 0) isolates.set(added, handle);
   };
-  globalThis.loop = () => {
+  globalThis.loop = (shift) => {
     for (;;) {
       const bell = Atomics.load(words, at.bell);
-      if (Atomics.exchange(words, at.pauseWanted, 0) === 1) return;
+      if (Atomics.load(words, at.shift) !== shift) return;
       if (Atomics.exchange(words, at.killWanted, 0) === 1) reap(words[at.killIsolate], words[at.killTurn]);
       if (Atomics.wait(words, at.bell, bell, ${LOOK_MS}) !== 'timed-out') continue;
       const turn = Atomics.load(words, at.turn);
@@ -56,16 +56,16 @@ export class Reaper {
     this.#isolate.compileScriptSync(SOURCE).runSync(context);
     this.#change = context.global.getSync('change', { reference: true });
     this.#loop = context.global.getSync('loop', { reference: true });
-    this.#run();
+    this.#run(slots.nextShift());
   }
 
   /** Puts `isolate` under the reaper's eyes. Waits for its lock for some microseconds: no turn runs meanwhile. */
   add(number: number, isolate: ivm.Isolate): void {
-    this.#slots.pauseReaper();
+    const shift = this.#slots.nextShift();
     const removed = new ivm.ExternalCopy(this.#removed).copyInto();
     this.#removed = [];
     this.#change.applySync(undefined, [number, isolate, removed]);
-    this.#run();
+    this.#run(shift);
   }
 
   /** Forgets it at the next `add`. */
@@ -74,12 +74,12 @@ export class Reaper {
   }
 
   close(): void {
-    this.#slots.pauseReaper();
+    this.#slots.nextShift();
     this.#change.applySync(undefined, [0, undefined, new ivm.ExternalCopy([]).copyInto()]);
     this.#isolate.dispose();
   }
 
-  #run(): void {
-    this.#loop.apply(undefined, []).catch(() => undefined);
+  #run(shift: number): void {
+    this.#loop.apply(undefined, [shift]).catch(() => undefined);
   }
 }

@@ -12,10 +12,10 @@ const FLOATS = 8;
 /** Invocations that may be handed to one lane and not have ended. */
 export const CLAIM_SLOTS = 4096;
 
-/** Rung by whoever has something for the reaper; what it is, two words say, each with one writer: nothing gets lost. */
+/** Rung by whoever has something for the reaper; what it is, the next words say, each with one writer: nothing gets lost. */
 const BELL = 0;
 const KILL_WANTED = 1;
-const PAUSE_WANTED = 2;
+const SHIFT = 2;
 const KILL_ISOLATE = 3;
 const KILL_TURN = 4;
 const TURN = 5;
@@ -100,10 +100,14 @@ export class LaneSlots {
     return Atomics.load(this.#words, KILLED_TURN) === turn;
   }
 
-  /** Thread: ask the reaper to leave its loop, so that its registry can be changed. */
-  pauseReaper(): void {
-    Atomics.store(this.#words, PAUSE_WANTED, 1);
+  /**
+   * Thread: ends every shift of the reaper begun so far, so that its registry can be changed; returns the number of the
+   * next. Numbers, not a flag: several shifts may be waiting to begin, and each has to see that its time is over.
+   */
+  nextShift(): number {
+    const shift = Atomics.add(this.#words, SHIFT, 1) + 1;
     this.#ring();
+    return shift;
   }
 
   #ring(): void {
@@ -148,7 +152,7 @@ export class LaneSlots {
 export const REAPER_LAYOUT: Readonly<Record<string, number>> = {
   bell: BELL,
   killWanted: KILL_WANTED,
-  pauseWanted: PAUSE_WANTED,
+  shift: SHIFT,
   killIsolate: KILL_ISOLATE,
   killTurn: KILL_TURN,
   turn: TURN,

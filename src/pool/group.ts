@@ -26,7 +26,7 @@ export interface PooledIsolate {
   readonly group: Group;
   state: 'loading' | 'ready' | 'retired';
   /** Tickets handed over and not settled. */
-  readonly tickets: Set<Ticket>;
+  readonly tickets: Ticket[];
   bytes: number;
   /** What loading cost, until its first invocation has been told. */
   init: LoadReport | null;
@@ -104,7 +104,7 @@ export class Group {
     for (const isolate of this.isolates) {
       if (++looked > LOOK && this.concurrency === 1) break;
       if (isolate.isIdle || !this.#takes(isolate, patienceNs)) continue;
-      if (best !== null && best.tickets.size <= isolate.tickets.size) continue;
+      if (best !== null && best.tickets.length <= isolate.tickets.length) continue;
       if (!stuck(isolate.lane)) best = isolate;
     }
     return best;
@@ -118,7 +118,7 @@ export class Group {
 
   #takes(isolate: PooledIsolate, patienceNs: number): boolean {
     if (isolate.state !== 'ready') return false;
-    const held = isolate.tickets.size;
+    const held = isolate.tickets.length;
     if (held < this.concurrency) return true;
     if (isolate.slow || !this.quick || this.awaits || held >= DEPTH) return false;
     return (held * this.expectedNs!) / this.concurrency < patienceNs;

@@ -38,8 +38,6 @@ export class Pool implements IsolateListener {
   readonly #lanes: Lanes;
   readonly #groups: Map<string, Group> = new Map();
   readonly #warm: Warm;
-  /** Handed over and not started, per lane: what can be taken back. */
-  readonly #unstarted: Map<number, Set<Ticket>> = new Map();
   /** Groups whose work waits although they have idle isolates: on lanes that are stuck. */
   readonly #stranded: Set<Group> = new Set();
   /** Groups whose work waits because the pool is full of busy isolates. */
@@ -169,17 +167,16 @@ export class Pool implements IsolateListener {
 
   stuck(lane: number): void {
     const groups = new Set<Group>();
-    for (const ticket of [...(this.#unstarted.get(lane) ?? [])]) {
-      if (ticket.invocation.start === 'cold' || !this.#engine.takeBack(ticket.invocation.id)) continue;
-      const isolate = this.#warm.isolates.get(ticket.isolate!);
-      if (isolate !== undefined) this.#unassign(isolate, ticket);
-      const group = this.#group(ticket.invocation.version);
-      group.waiting.unshift(ticket);
-      groups.add(group);
-    }
     for (const isolate of this.#warm.isolates.values()) {
-      if (isolate.lane === lane && isolate.state === 'loading' && isolate.group.waiting.length > 0)
-        groups.add(isolate.group);
+      if (isolate.lane !== lane) continue;
+      const { group } = isolate;
+      for (const ticket of isolate.tickets.filter((one) => !one.hasStarted && one.invocation.start !== 'cold')) {
+        if (!this.#engine.takeBack(ticket.invocation.id)) continue;
+        this.#unassign(isolate, ticket);
+        group.waiting.unshift(ticket);
+        groups.add(group);
+      }
+      if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
     for (const group of groups) this.#pump(group);
   }
@@ -211,15 +208,13 @@ export class Pool implements IsolateListener {
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {
     this.#warm.wake(isolate);
-    isolate.tickets.add(ticket);
+    isolate.tickets.push(ticket);
     ticket.isolate = isolate.number;
-    this.#unstartedOf(isolate.lane).add(ticket);
     this.#engine.start(isolate.number, ticket.invocation, new Handover(this, isolate, ticket));
   }
 
   began(isolate: PooledIsolate, ticket: Ticket): LoadReport | null {
     ticket.hasStarted = true;
-    this.#unstartedOf(isolate.lane).delete(ticket);
     const { init } = isolate;
     isolate.init = null;
     return init;
@@ -246,15 +241,16 @@ export class Pool implements IsolateListener {
   }
 
   #unassign(isolate: PooledIsolate, ticket: Ticket): void {
-    isolate.tickets.delete(ticket);
-    this.#unstartedOf(isolate.lane).delete(ticket);
+    const at = isolate.tickets.indexOf(ticket);
+    const last = isolate.tickets.pop();
+    if (at < isolate.tickets.length && last !== undefined) isolate.tickets[at] = last;
     ticket.isolate = null;
     this.#settleDown(isolate);
   }
 
   /** After a change: an empty isolate becomes idle, a retired one goes. */
   #settleDown(isolate: PooledIsolate): void {
-    if (isolate.tickets.size > 0 || !this.#warm.isolates.has(isolate.number)) return;
+    if (isolate.tickets.length > 0 || !this.#warm.isolates.has(isolate.number)) return;
     if (isolate.state === 'retired') {
       this.#warm.remove(isolate);
       this.#engine.drop(isolate.number);
@@ -300,7 +296,7 @@ export class Pool implements IsolateListener {
       lane,
       group,
       state: 'loading',
-      tickets: new Set(),
+      tickets: [],
       bytes: BASE_BYTES,
       init: null,
       awaited: group.waiting.length > 0,
@@ -351,14 +347,6 @@ export class Pool implements IsolateListener {
     this.#engine.drop(victim.number);
     this.#tidy(victim.group);
     return true;
-  }
-
-  #unstartedOf(lane: number): Set<Ticket> {
-    const known = this.#unstarted.get(lane);
-    if (known !== undefined) return known;
-    const fresh = new Set<Ticket>();
-    this.#unstarted.set(lane, fresh);
-    return fresh;
   }
 
   #group(version: FunctionVersion): Group {

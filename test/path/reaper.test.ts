@@ -32,3 +32,15 @@ it('keeps its word while every kill is ordered again and again', async () => {
   expect(orders).toBeGreaterThan(10_000);
   await path.close();
 }, 60_000);
+
+it('takes many isolates in one go', async () => {
+  const path = await Path.open({ lanes: 1, maxLanes: 1, spares: 0 });
+  for (let round = 0; round < 5; round++) {
+    const functions = Array.from({ length: 30 }, (_, i) => path.handler(`return new Response('${i}')`));
+    const replies = await Promise.all(functions.map((one) => path.request(one)));
+    expect(replies.map((reply) => reply.text)).toEqual(functions.map((_, i) => String(i)));
+  }
+  const looping = await path.run(path.handler('for(;;);', { cpuMs: 5 }));
+  expect(looping.story.record.outcome).toBe('cpu_exceeded');
+  await path.close();
+}, 60_000);

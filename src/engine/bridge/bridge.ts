@@ -5,6 +5,7 @@
 import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
 import { type Body, type ByteStream, type HeaderList, isStream } from '../../contract/invocation.ts';
+import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent, WireBody, WireContext } from '../../contract/turn.ts';
 import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
@@ -31,7 +32,7 @@ export interface BridgePorts {
 type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
 
 export class Bridge {
-  readonly jobs: Map<number, Job> = new Map();
+  readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
   /** Streams the host produces and the guest reads, by stream id. */
   readonly #inbound: Map<number, { job: Job; source: ByteStream }> = new Map();
@@ -89,6 +90,7 @@ export class Bridge {
   /** The job is over: nothing of it may arrive in a later invocation. */
   release(job: Job): void {
     this.jobs.delete(job.inv);
+    if (this.#fetches.size + this.#inbound.size + this.#outbound.size === 0) return;
     for (const [id, entry] of this.#fetches) {
       if (entry.job !== job) continue;
       this.#fetches.delete(id);
