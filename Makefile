@@ -12,7 +12,7 @@ VITEST := vitest run --config test/vitest.config.ts
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-$(INSTALLED): package.json package-lock.json
+$(INSTALLED): package-lock.json
 	@echo "installing dependencies (once)…"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
