@@ -1,31 +1,30 @@
 /**
  * The ledger port over SQLite: one `ledger.db` for the data directory, every row naming its host, so usage is one
- * query and recovery one statement. Rows gathered in one turn of the event loop travel in one message and are
- * committed together; nothing here waits for a disk. Refuses to pretend: what was not written is said by `failed`
- * and by `problem()`.
+ * query and recovery one statement. With durability "process" rows are durable once the journal's write(2) has taken
+ * them, one write for all rows of a turn, and reach SQLite later; with "power" they are durable once SQLite has
+ * committed them. Refuses to pretend: what was not written is said by `failed` and by `problem()`.
  */
 import { HostError } from '../contract/errors.ts';
 import type { Ledger, RecordQuery, StoredRecord, UsageGroup, UsageQuery } from '../contract/store.ts';
 import type { UsageRecord, UsageStart } from '../contract/usage.ts';
+import { Journal, type JournalOptions } from './journal.ts';
+import { failure, LedgerFeed, type Waiter } from './ledger-feed.ts';
 import type { RecordPage } from './ledger-reader.ts';
-import { type Cell, pushRecord, pushStart } from './ledger-rows.ts';
-import type { LedgerBatch, LedgerData, LedgerEvent } from './ledger-writer.ts';
+import { recordLine, startLine } from './ledger-rows.ts';
+import type { LedgerData } from './ledger-writer.ts';
 import { StoreThread } from './thread.ts';
 
 export interface LedgerOptions extends LedgerData {
-  /** Longest time rows gather before they are sent, ms; 0 (the default): until the end of the event-loop turn. */
-  readonly flushMs?: number;
+  readonly journal?: Omit<JournalOptions, 'dataDir'>;
 }
 
-interface Waiter {
-  readonly batch: number;
-  readonly then: () => void;
-  readonly failed: (error: Error) => void;
-}
-
-/** Rows sent and not yet on disk; some seconds of full load. Beyond it rows are refused and counted as lost. */
+/** Rows that are not in SQLite yet; some seconds of full load. Beyond it rows are refused and counted as lost. */
 const MAX_UNWRITTEN_ROWS = 200_000;
 const TOO_MANY: string = `more than ${MAX_UNWRITTEN_ROWS} rows wait for the disk`;
+/** The writer hears of the journal's new rows after so many, or after so long: a wake-up costs as much as ten rows. */
+const TELL_ROWS = 512;
+const TELL_MS = 20;
+const RETRY_MS = 1000;
 
 /** Refuses with `DATA_DIR_UNUSABLE` or `DATA_DIR_IN_USE`. */
 export async function openLedger(options: LedgerOptions): Promise<SqliteLedger> {
@@ -36,35 +35,37 @@ export async function openLedger(options: LedgerOptions): Promise<SqliteLedger> 
 
 export class SqliteLedger implements Ledger {
   readonly #options: LedgerOptions;
-  #writer!: StoreThread<LedgerBatch, LedgerEvent>;
+  readonly #feed: LedgerFeed;
+  readonly #journal: Journal | null;
   #reader: Promise<StoreThread<never, never>> | null = null;
+  /** The group being gathered; `begun`: the START went out in an earlier group. */
   #starts: Map<string, UsageStart> = new Map();
-  #ends: UsageRecord[] = [];
-  #opened: string[] = [];
-  #flush: (() => void) | null = null;
-  /** Batch numbers: the one being gathered, and the last one on disk. */
-  #gathering = 1;
-  #durable = 0;
-  /** Rows per batch in flight, oldest first; `#unwritten` is their sum. */
-  #inFlight: { readonly batch: number; readonly rows: number }[] = [];
-  #unwritten = 0;
+  #ends: { readonly record: UsageRecord; readonly begun: boolean }[] = [];
   #waiters: Waiter[] = [];
-  #problem: string | null = null;
+  #scheduled = false;
+  /** Rows in the journal that the writer has not heard of. */
+  #untold = 0;
+  #tell: NodeJS.Timeout | null = null;
+  /** The last batch whose rows are in no journal: they are durable when it is committed. */
+  #direct = 0;
+  #journalProblem: string | null = null;
+  #retry: NodeJS.Timeout | null = null;
   #lost = 0;
   #ended: Error | null = null;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    const { dataDir, durability, journal } = options;
+    this.#journal = durability === 'process' ? new Journal({ dataDir, ...journal }) : null;
+    this.#feed = new LedgerFeed(() => {
+      // With a journal rows are still safe, until too many wait.
+      if (this.#journal === null) this.#ended = failure(this.#feed.problem!);
+    });
   }
 
   async open(): Promise<void> {
     const { dataDir, hostId, durability } = this.#options;
-    this.#writer = await StoreThread.open<LedgerBatch, LedgerEvent>({
-      module: 'ledger-writer',
-      data: { dataDir, hostId, durability } satisfies LedgerData,
-      onEvent: (event) => this.#hear(event),
-      onDied: (error) => this.#end(error.message),
-    });
+    await this.#feed.open({ dataDir, hostId, durability });
   }
 
   start(row: UsageStart): void {
@@ -76,8 +77,7 @@ export class SqliteLedger implements Ledger {
   end(record: UsageRecord): void {
     if (!this.#room()) return;
     // A START that has not left yet need not leave at all.
-    if (!this.#starts.delete(record.invocationId)) this.#opened.push(record.invocationId);
-    this.#ends.push(record);
+    this.#ends.push({ record, begun: !this.#starts.delete(record.invocationId) });
     this.#schedule();
   }
 
@@ -88,19 +88,19 @@ export class SqliteLedger implements Ledger {
       return;
     }
     if (this.#unwritten >= MAX_UNWRITTEN_ROWS) {
-      queueMicrotask(() => failed(failure(this.#problem ?? TOO_MANY)));
+      queueMicrotask(() => failed(failure(this.#trouble() ?? TOO_MANY)));
       return;
     }
-    // After a failure an empty batch asks the writer to try its backlog again.
-    if (this.#flush === null && this.#problem !== null) this.#schedule();
-    const batch = this.#flush === null ? this.#gathering - 1 : this.#gathering;
-    if (batch <= this.#durable) queueMicrotask(then);
-    else this.#waiters.push({ batch, then, failed });
+    // After a failure an empty group tries again.
+    const failing = this.#journal === null ? this.#feed.problem : this.#journalProblem;
+    if (failing !== null) this.#schedule();
+    if (this.#scheduled) this.#waiters.push({ done: then, failed });
+    else this.#feed.when(this.#direct, { done: then, failed });
   }
 
   /** Why the host should not be ready, as one sentence; `null`: all is well. */
   problem(): string | null {
-    const problem = this.#problem ?? (this.#unwritten >= MAX_UNWRITTEN_ROWS ? TOO_MANY : null);
+    const problem = this.#trouble() ?? (this.#unwritten >= MAX_UNWRITTEN_ROWS ? TOO_MANY : null);
     return problem === null ? null : failure(problem).message;
   }
 
@@ -121,13 +121,18 @@ export class SqliteLedger implements Ledger {
     return (await this.#ask('record', invocationId)) as StoredRecord | null;
   }
 
-  /** Rejects if rows could not be written. */
+  /** Rejects if rows are not in SQLite; those in the journal get there when it is opened again. */
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     const written = await this.#written();
     this.#ended = new HostError('UNAVAILABLE', 'The ledger is closed.');
+    // What came meanwhile.
+    this.#flush();
+    this.#tellWriter();
+    if (this.#retry !== null) clearTimeout(this.#retry);
     if (this.#reader !== null) await (await this.#reader).close();
-    await this.#writer.close();
+    this.#journal?.close();
+    await this.#feed.close();
     if (written !== null) throw written;
   }
 
@@ -145,8 +150,21 @@ export class SqliteLedger implements Ledger {
     return await (await this.#reader).call(op, args);
   }
 
-  #written(): Promise<Error | null> {
-    return new Promise((resolve) => this.whenDurable(() => resolve(null), resolve));
+  /** When SQLite has what was appended so far. */
+  async #written(): Promise<Error | null> {
+    await new Promise<void>((resolve) => this.whenDurable(resolve, () => resolve()));
+    this.#tellWriter();
+    return await new Promise((resolve) =>
+      this.#feed.when(this.#feed.batch, { done: () => resolve(null), failed: resolve }),
+    );
+  }
+
+  get #unwritten(): number {
+    return this.#feed.rows + this.#untold;
+  }
+
+  #trouble(): string | null {
+    return this.#journalProblem ?? this.#feed.problem;
   }
 
   #room(): boolean {
@@ -155,70 +173,67 @@ export class SqliteLedger implements Ledger {
     return false;
   }
 
+  /** With a journal a group is what one message of an engine brought; a commit is worth a whole turn of the loop. */
   #schedule(): void {
-    if (this.#flush !== null) return;
-    const flush = (): void => this.#send();
-    this.#flush = flush;
-    const { flushMs = 0 } = this.#options;
-    if (flushMs > 0) setTimeout(flush, flushMs);
-    else setImmediate(flush);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (this.#journal === null) setImmediate(() => this.#flush());
+    else queueMicrotask(() => this.#flush());
   }
 
-  #send(): void {
-    this.#flush = null;
-    const starts: Cell[] = [];
-    for (const row of this.#starts.values()) pushStart(starts, row);
-    const ends: Cell[] = [];
-    for (const record of this.#ends) pushRecord(ends, record);
-    const batch = this.#gathering++;
+  #flush(): void {
+    if (!this.#scheduled) return;
+    this.#scheduled = false;
+    let lines = '';
+    for (const row of this.#starts.values()) lines += startLine(row);
+    for (const { record, begun } of this.#ends) lines += recordLine(record, begun);
     const rows = this.#starts.size + this.#ends.length;
-    this.#inFlight.push({ batch, rows });
-    this.#unwritten += rows;
-    const opened = JSON.stringify(this.#opened);
-    this.#starts = new Map();
+    const waiters = this.#waiters;
+    if (this.#starts.size > 0) this.#starts = new Map();
     this.#ends = [];
-    this.#opened = [];
-    this.#writer.post({ batch, starts: JSON.stringify(starts), ends: JSON.stringify(ends), opened });
-  }
-
-  #hear(event: LedgerEvent): void {
-    switch (event.kind) {
-      case 'durable':
-        this.#durable = event.batch;
-        this.#problem = null;
-        while (this.#inFlight.length > 0 && this.#inFlight[0]!.batch <= event.batch) {
-          this.#unwritten -= this.#inFlight.shift()!.rows;
-        }
-        for (const waiter of this.#due(event.batch)) waiter.then();
-        return;
-      case 'failed':
-        this.#problem = event.reason;
-        for (const waiter of this.#due(event.batch)) waiter.failed(failure(event.reason));
-        return;
-      case 'refused':
-        process.emitWarning(`The billing ledger kept a row aside that its tables refuse: ${event.reason}`);
-        return;
-      default:
-        event satisfies never;
+    this.#waiters = [];
+    const failed = this.#journal === null ? null : this.#append(this.#journal, lines, rows);
+    if (this.#journal === null || failed !== null) {
+      this.#direct = this.#feed.post(rows, { kind: 'lines', lines });
+    }
+    for (const waiter of waiters) {
+      if (failed !== null) waiter.failed(failure(failed));
+      else if (this.#feed.has(this.#direct)) waiter.done();
+      else this.#feed.when(this.#direct, waiter);
     }
   }
 
-  #due(batch: number): readonly Waiter[] {
-    let count = 0;
-    while (count < this.#waiters.length && this.#waiters[count]!.batch <= batch) count += 1;
-    return this.#waiters.splice(0, count);
+  /** Why the journal did not take them; then the writer gets them by hand. */
+  #append(journal: Journal, lines: string, rows: number): string | null {
+    try {
+      // An empty line asks whether it can write again; readers skip it.
+      journal.append(lines === '' ? '\n' : lines);
+    } catch (error) {
+      this.#journalProblem = error instanceof Error ? error.message : String(error);
+      this.#retry ??= setTimeout(() => this.#again(), RETRY_MS).unref();
+      // In the order in which they were appended.
+      this.#tellWriter();
+      return this.#journalProblem;
+    }
+    this.#journalProblem = null;
+    this.#untold += rows;
+    if (this.#untold >= TELL_ROWS || journal.full) this.#tellWriter();
+    else this.#tell ??= setTimeout(() => this.#tellWriter(), TELL_MS).unref();
+    return null;
   }
 
-  #end(reason: string): void {
-    const error = failure(reason);
-    this.#ended = error;
-    this.#problem = reason;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.failed(error);
+  #again(): void {
+    this.#retry = null;
+    if (this.#journalProblem !== null) this.#schedule();
   }
-}
 
-function failure(reason: string): HostError {
-  return new HostError('LEDGER_FAILED', `The billing ledger cannot be written: ${reason}.`);
+  #tellWriter(): void {
+    const journal = this.#journal;
+    if (journal === null) return;
+    if (this.#tell !== null) clearTimeout(this.#tell);
+    this.#tell = null;
+    if (this.#untold > 0) this.#feed.post(this.#untold, { kind: 'journal', ...journal.position });
+    this.#untold = 0;
+    if (journal.full) journal.rotate();
+  }
 }

@@ -133,7 +133,8 @@ function migrate(db: Database, dataDir: string, file: string, migrations: readon
   }
 }
 
-function explained<T>(dataDir: string, file: string, open: () => T): T {
+/** Every failure as one sentence that names the file. */
+export function explained<T>(dataDir: string, file: string, open: () => T): T {
   try {
     return open();
   } catch (error) {

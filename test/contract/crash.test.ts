@@ -1,20 +1,24 @@
 /** The stores against real SIGKILL and a real full disk: what was said to be durable is there afterwards. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredRecord } from '../../src/contract/store.ts';
+import { Journal } from '../../src/store/journal.ts';
+import { recordLine, startLine } from '../../src/store/ledger-rows.ts';
 import { openInbox, openLedger } from '../../src/store/store.ts';
+import { usageRecord } from '../support/usage-record.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/store-load.ts', import.meta.url));
 const ROUNDS = 6;
 
 /** Runs the load until it is killed after `killAfterMs`, or ends by itself; the lines it printed. */
-function load(what: string, dataDir: string, killAfterMs: number | null, fileKiB?: number): Promise<string[]> {
+function load(what: readonly string[], killAfterMs: number | null, fileKiB?: number): Promise<string[]> {
   const command = fileKiB === undefined ? 'exec "$0" "$@"' : `ulimit -f ${fileKiB}; exec "$0" "$@"`;
-  const child = spawn('bash', ['-c', command, process.execPath, PROGRAM, what, dataDir], {
+  const child = spawn('bash', ['-c', command, process.execPath, PROGRAM, ...what], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
@@ -58,15 +62,24 @@ async function allRecords(hostId: string): Promise<Map<string, StoredRecord>> {
   return records;
 }
 
-describe('the ledger', () => {
+const segments = (): string[] => readdirSync(join(dataDir, 'ledger-journal'));
+
+describe.each([
+  ['process', []],
+  ['process', ['20000']],
+  ['power', []],
+] as const)('the ledger, durability %s, segments %j', (durability, segmentBytes) => {
   it('has every record it called durable, closes what was open, and repeats nothing', { timeout: 60_000 }, async () => {
     const ended = new Set<string>();
     let recovered = 0;
+    let replayed = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const lines = await load('ledger', dataDir, 20 + Math.random() * 200);
+      const lines = await load([durability, dataDir, ...segmentBytes], 20 + Math.random() * 200);
       const started = ids(lines, 's');
       for (const id of ids(lines, 'e')) ended.add(id);
+      replayed += segments().length;
       const records = await allRecords(`reader-${round}`);
+      expect(segments()).toEqual([]);
       for (const id of ended) expect(records.get(id)?.closedBy).toBe('normal');
       for (const id of started) {
         const record = records.get(id)!;
@@ -76,11 +89,13 @@ describe('the ledger', () => {
       recovered = [...records.values()].filter((record) => record.closedBy === 'recovery').length;
     }
     expect(ended.size).toBeGreaterThan(100);
-    expect(recovered).toBeGreaterThan(0);
+    expect(recovered).toBeGreaterThanOrEqual(ROUNDS);
+    if (durability === 'power') expect(replayed).toBe(0);
+    else expect(replayed).toBeGreaterThanOrEqual(ROUNDS);
   });
 
   it('says so when the disk is full, and keeps what it called durable', { timeout: 60_000 }, async () => {
-    const lines = await load('ledger', dataDir, null, 1024);
+    const lines = await load([durability, dataDir], null, 1024);
     expect(lines.at(-1)).toMatch(/^! The billing ledger cannot be written: .+\.$/);
     const ended = ids(lines, 'e');
     expect(ended.size).toBeGreaterThan(100);
@@ -89,12 +104,66 @@ describe('the ledger', () => {
   });
 });
 
+describe('the journal', () => {
+  it('is replayed once, however often the replay is killed', { timeout: 60_000 }, async () => {
+    const total = 60_000;
+    const apart = 20_000;
+    const journal = new Journal({ dataDir, segmentBytes: 2_000_000 });
+    mkdirSync(join(dataDir, 'ledger-journal'));
+    const row = (i: number) => usageRecord({ invocationId: `id-${String(i).padStart(6, '0')}` });
+    for (let i = 0; i < total + apart; i++) {
+      // Every third began in a line of its own, long before it ended; every sixth never ended.
+      const ending = i - apart;
+      if (i < total && i % 3 === 0) journal.append(startLine(row(i)));
+      if (ending >= 0 && ending % 6 !== 0) journal.append(recordLine(row(ending), ending % 3 === 0));
+      if (journal.full) journal.rotate();
+    }
+    journal.close();
+    expect(segments().length).toBeGreaterThan(4);
+    let killed = 0;
+    for (const afterMs of [250, 350, 450]) {
+      await load(['open', dataDir], afterMs);
+      if (segments().length > 0) killed += 1;
+    }
+    expect(killed).toBeGreaterThan(0);
+    const records = await allRecords('reader');
+    expect(records.size).toBe(total);
+    const recovered = [...records.values()].filter((record) => record.closedBy === 'recovery');
+    expect(recovered).toHaveLength(total / 6);
+    expect(segments()).toEqual([]);
+  });
+
+  it('loses its unfinished last line only, and keeps aside what cannot be read', async () => {
+    const warnings: string[] = [];
+    const warn = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', warn);
+    const [first, second, torn] = [usageRecord(), usageRecord(), usageRecord()];
+    const whole = `${recordLine(first, false)}[1,"half\n[1,2]\n${recordLine(second, false)}`;
+    const bytes = Buffer.from(`${whole}${recordLine(torn, false).slice(0, -1)}`);
+    const refused = (): unknown[] => {
+      const db = new Database(join(dataDir, 'ledger.db'), { readonly: true });
+      const rows = db.prepare('SELECT row FROM refused').all();
+      db.close();
+      return rows;
+    };
+    mkdirSync(join(dataDir, 'ledger-journal'));
+    for (let round = 0; round < 2; round++) {
+      writeFileSync(join(dataDir, 'ledger-journal', '7.jsonl'), bytes);
+      const records = await allRecords(`reader-${round}`);
+      expect([...records.keys()].sort()).toEqual([first.invocationId, second.invocationId].sort());
+      expect(refused()).toEqual([{ row: '[1,"half' }, { row: '[1,2]' }]);
+    }
+    process.off('warning', warn);
+    expect(warnings.filter((text) => text.includes('kept a row aside'))).toHaveLength(2);
+  });
+});
+
 describe('the inbox', () => {
   it('has every delivery it accepted and forgets no ended attempt', { timeout: 60_000 }, async () => {
     const accepted = new Set<string>();
     const finished = new Set<string>();
     for (let round = 0; round < ROUNDS; round++) {
-      const lines = await load('inbox', dataDir, 20 + Math.random() * 200);
+      const lines = await load(['inbox', dataDir], 20 + Math.random() * 200);
       for (const id of ids(lines, 'a')) accepted.add(id);
       for (const id of ids(lines, 'f')) finished.add(id);
       const inbox = await openInbox({ dataDir, owner: `reader-${round}` });
@@ -113,7 +182,7 @@ describe('the inbox', () => {
   });
 
   it('accepts nothing it cannot store', { timeout: 60_000 }, async () => {
-    const lines = await load('inbox', dataDir, null, 1024);
+    const lines = await load(['inbox', dataDir], null, 1024);
     expect(lines.at(-1)).toMatch(/^! /);
     const inbox = await openInbox({ dataDir, owner: 'reader' });
     for (const id of ids(lines, 'a')) expect((await inbox.get(id))?.id).toBe(id);

@@ -128,6 +128,15 @@ describe.each(['process', 'power'] as const)('Ledger: SQLite, durability %s', (d
     }
   });
 
+  it('finds at once what was appended before it was asked', async () => {
+    await ledger.record('nobody');
+    for (let i = 0; i < 20; i++) {
+      const row = record();
+      ledger.end(row);
+      expect((await ledger.record(row.invocationId))?.seq).toBe(i + 1);
+    }
+  });
+
   it('sums records by what is asked', async () => {
     ledger.end(record({ cold: true }));
     ledger.end(record({ version: 2 }));

@@ -1,16 +1,28 @@
 /**
  * A program for the crash tests: appends to the ledger or the inbox as fast as answers come and prints every id it was
- * told is durable, until somebody kills it. `node store-load.ts ledger|inbox DATA_DIR`; lines `s ID` (START durable),
- * `e ID` (record durable), `a ID` (delivery accepted), `f ID` (attempt ended), `! REASON` (a write failed).
+ * told is durable, until somebody kills it. `node store-load.ts process|power|inbox|open DATA_DIR [SEGMENT_BYTES]`;
+ * lines `s ID` (START durable), `e ID` (record durable), `a ID` (delivery accepted), `f ID` (attempt ended),
+ * `! REASON` (a write failed). `open` only opens the ledger: it replays its journal.
  */
 import { writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { newInvocationId } from '../../src/contract/ids.ts';
 import type { UsageRecord } from '../../src/contract/usage.ts';
 import { openInbox, openLedger } from '../../src/store/store.ts';
 
-const [, , what, dataDir = ''] = process.argv;
-/** Synchronous: a line that was printed is out of the process. */
-const say = (line: string): void => void writeSync(1, `${line}\n`);
+const [, , what, dataDir = '', segmentBytes] = process.argv;
+/** Synchronous: a line that was printed is out of the process. The pipe may be full for a moment. */
+function say(line: string): void {
+  let text = `${line}\n`;
+  while (text !== '') {
+    try {
+      text = text.slice(writeSync(1, text));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
 
 function record(): UsageRecord {
   const now = Date.now();
@@ -31,8 +43,9 @@ function record(): UsageRecord {
   };
 }
 
-async function loadLedger(): Promise<void> {
-  const ledger = await openLedger({ dataDir, hostId: `host-${process.pid}`, durability: 'process' });
+async function loadLedger(durability: 'process' | 'power'): Promise<void> {
+  const journal = segmentBytes === undefined ? {} : { segmentBytes: Number(segmentBytes) };
+  const ledger = await openLedger({ dataDir, hostId: `host-${process.pid}`, durability, journal });
   const durable = (): Promise<void> => new Promise((then, failed) => ledger.whenDurable(then, failed));
   const lane = async (splits: boolean): Promise<void> => {
     for (;;) {
@@ -41,13 +54,21 @@ async function loadLedger(): Promise<void> {
       if (splits) {
         await durable();
         say(`s ${row.invocationId}`);
+        await setImmediate();
       }
       ledger.end(row);
       await durable();
       say(`e ${row.invocationId}`);
+      // Without a turn of the event loop nothing would ever reach SQLite.
+      await setImmediate();
     }
   };
+  // One that is open whenever the kill comes.
+  const open = record();
+  ledger.start(open);
+  await durable();
   say('ready');
+  say(`s ${open.invocationId}`);
   await Promise.all(Array.from({ length: 16 }, (_, index) => lane(index % 2 === 0)));
 }
 
@@ -72,7 +93,27 @@ async function loadInbox(): Promise<void> {
   await Promise.all(Array.from({ length: 8 }, (_, index) => lane(index % 2 === 0)));
 }
 
-(what === 'inbox' ? loadInbox() : loadLedger()).catch((error: unknown) => {
+async function openOnly(): Promise<void> {
+  say('ready');
+  const ledger = await openLedger({ dataDir, hostId: `host-${process.pid}`, durability: 'process' });
+  await ledger.close();
+}
+
+function run(): Promise<void> {
+  switch (what) {
+    case 'process':
+    case 'power':
+      return loadLedger(what);
+    case 'inbox':
+      return loadInbox();
+    case 'open':
+      return openOnly();
+    default:
+      return Promise.reject(new Error(`unknown load ${what}`));
+  }
+}
+
+run().catch((error: unknown) => {
   say(`! ${error instanceof Error ? error.message : String(error)}`);
   process.exit(3);
 });

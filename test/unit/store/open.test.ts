@@ -78,3 +78,17 @@ describe.each(stores)('opening $file', ({ file, open }) => {
     await (await open(dir)).close();
   });
 });
+
+describe('opening a ledger', () => {
+  it('refuses a journal that is no directory, and leaves it alone', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'isolane-open-'));
+    writeFileSync(join(dataDir, 'ledger-journal'), 'precious');
+    const opened = openLedger({ dataDir, hostId: 'h', durability: 'process' });
+    await expect(opened).rejects.toMatchObject({
+      code: 'DATA_DIR_UNUSABLE',
+      message: expect.stringContaining('it is not a directory') as string,
+    });
+    expect(readFileSync(join(dataDir, 'ledger-journal'), 'utf8')).toBe('precious');
+    rmSync(dataDir, { recursive: true });
+  });
+});

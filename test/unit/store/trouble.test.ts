@@ -1,20 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newInvocationId } from '../../../src/contract/ids.ts';
-import type { UsageRecord } from '../../../src/contract/usage.ts';
+import type { RecordQuery } from '../../../src/contract/store.ts';
 import { openInbox, openLedger } from '../../../src/store/store.ts';
+import { usageRecord } from '../../support/usage-record.ts';
 
-const record = (over: Partial<UsageRecord> = {}): UsageRecord => ({
-  ...{ invocationId: newInvocationId(0), attempt: 1, requestId: 'r', traceId: '0'.repeat(32), tenant: 'default' },
-  ...{ function: 'f', version: 1, trigger: 'http', source: '/', cold: false, startedAt: '2026-11-30T12:00:00.000Z' },
-  ...{ queueNs: 1, memoryLimitMiB: 128, isolateId: 'i', engineId: 'e', hostId: 'h', outcome: 'ok', status: 200 },
-  ...{ initNs: 0, runNs: 1, billedMs: 1, cpuNs: 5, cpuEstimated: false, hostCpuNs: 0, isolateMemoryPeakBytes: 0 },
-  ...{ mibMs: 128, sharedMibMs: 128, requestBytes: 0, responseBytes: 0, subrequests: 0, closedBy: 'normal' },
-  ...over,
-});
+const all: RecordQuery = {
+  ...{ function: null, outcome: null, trigger: null, from: null, to: null, cursor: null, limit: 1000 },
+};
+const LOCKED = 'The billing ledger cannot be written: database is locked.';
 
 let dataDir: string;
 
@@ -31,79 +28,210 @@ function hold(file: string): () => void {
   return () => db.close();
 }
 
-describe('open invocations', () => {
+type Opened = Awaited<ReturnType<typeof openLedger>>;
+
+const durable = (ledger: Opened): Promise<void> =>
+  new Promise((resolve, reject) => ledger.whenDurable(resolve, reject));
+const refusal = (ledger: Opened): Promise<string> =>
+  durable(ledger).then(
+    () => 'durable',
+    (error: unknown) => (error as Error).message,
+  );
+const segments = (): string[] => readdirSync(join(dataDir, 'ledger-journal'));
+
+describe.each(['process', 'power'] as const)('open invocations, durability %s', (durability) => {
   it('are rows only while they are open', async () => {
-    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
-    const durable = () => new Promise<void>((resolve, reject) => ledger.whenDurable(resolve, reject));
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability });
     const db = new Database(join(dataDir, 'ledger.db'), { readonly: true });
-    const open = () => db.prepare('SELECT invocation_id FROM starts').all().length;
-    const rows = [record(), record(), record()];
+    const open = async () => {
+      await ledger.record('');
+      return db.prepare('SELECT invocation_id FROM starts').all().length;
+    };
+    const rows = [usageRecord(), usageRecord(), usageRecord()];
     for (const row of rows) ledger.start(row);
     ledger.end(rows[0]!);
-    await durable();
-    expect(open()).toBe(2);
+    expect(await open()).toBe(2);
     ledger.end(rows[1]!);
-    await durable();
-    expect(open()).toBe(1);
+    expect(await open()).toBe(1);
     db.close();
     await ledger.close();
   });
 });
 
-describe('a ledger that cannot write', () => {
+describe('a ledger that cannot write, durability power', () => {
   it('says so, keeps the rows, and writes them when it can', async () => {
-    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'power' });
     const release = hold('ledger.db');
-    const first = record();
-    const second = record();
+    const first = usageRecord();
+    const second = usageRecord();
     ledger.start(first);
     ledger.end(second);
-    const answers: string[] = [];
-    await new Promise<void>((resolve) => {
-      ledger.whenDurable(
-        () => resolve(void answers.push('durable')),
-        (error) => resolve(void answers.push(error.message)),
-      );
-    });
-    const sentence = 'The billing ledger cannot be written: database is locked.';
-    expect(answers).toEqual([sentence]);
-    expect(ledger.problem()).toBe(sentence);
+    expect(await refusal(ledger)).toBe(LOCKED);
+    expect(ledger.problem()).toBe(LOCKED);
     release();
-    await new Promise<void>((resolve, reject) => ledger.whenDurable(resolve, reject));
+    await durable(ledger);
     expect(ledger.problem()).toBeNull();
     ledger.end(first);
-    const query = { function: null, outcome: null, trigger: null, from: null, to: null, cursor: null, limit: 10 };
-    expect((await ledger.records(query)).items.map((item) => item.invocationId)).toEqual([
+    expect((await ledger.records(all)).items.map((item) => item.invocationId)).toEqual([
       first.invocationId,
       second.invocationId,
     ]);
-    expect(answers).toHaveLength(1);
     await ledger.close();
   });
 
   it('recovers by itself when nothing more is appended', async () => {
-    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'power' });
     const release = hold('ledger.db');
-    ledger.end(record());
-    await new Promise<void>((resolve) =>
-      ledger.whenDurable(
-        () => expect.unreachable(),
-        () => resolve(),
-      ),
-    );
+    ledger.end(usageRecord());
+    expect(await refusal(ledger)).toBe(LOCKED);
     release();
     await expect.poll(() => ledger.problem(), { timeout: 5000 }).toBeNull();
     await ledger.close();
   });
+});
 
-  it('keeps a row aside that its tables refuse, and writes the others', async () => {
+describe('a ledger whose SQLite cannot be written while its journal can', () => {
+  it('goes on answering, says so, and catches up', async () => {
+    const journal = { segmentBytes: 10_000 };
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process', journal });
+    const release = hold('ledger.db');
+    for (let i = 0; i < 500; i++) {
+      ledger.end(usageRecord());
+      await durable(ledger);
+    }
+    expect(segments().length).toBeGreaterThan(5);
+    await expect.poll(() => ledger.problem(), { timeout: 5000 }).toBe(LOCKED);
+    ledger.end(usageRecord());
+    await durable(ledger);
+    release();
+    await expect.poll(() => ledger.problem(), { timeout: 5000 }).toBeNull();
+    expect((await ledger.records(all)).items).toHaveLength(501);
+    expect(segments().length).toBeLessThanOrEqual(1);
+    await ledger.close();
+    expect(segments()).toEqual([]);
+  });
+
+  it('keeps its journal when it closes, for the next time', async () => {
+    let ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
+    const release = hold('ledger.db');
+    const row = usageRecord();
+    ledger.start(row);
+    await durable(ledger);
+    ledger.end(row);
+    await expect(ledger.close()).rejects.toThrow('database is locked');
+    release();
+    expect(segments()).toHaveLength(1);
+    expect(statSync(join(dataDir, 'ledger-journal')).mode & 0o777).toBe(0o700);
+    ledger = await openLedger({ dataDir, hostId: 'h2', durability: 'power' });
+    expect((await ledger.records(all)).items).toEqual([{ ...row, seq: 1 }]);
+    expect(segments()).toEqual([]);
+    await ledger.close();
+  });
+
+  it('refuses rows beyond its bound, counts them, and loses no other', { timeout: 60_000 }, async () => {
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
+    const release = hold('ledger.db');
+    for (let group = 0; group < 200; group++) {
+      for (let i = 0; i < 1000; i++) ledger.end(usageRecord());
+      await durable(ledger);
+    }
+    expect(ledger.lost()).toBe(0);
+    ledger.end(usageRecord());
+    expect(ledger.lost()).toBe(1);
+    expect(await refusal(ledger)).toMatch(/^The billing ledger cannot be written: /);
+    release();
+    const [group] = await expect
+      .poll(() => (ledger.problem() === null ? ledger.query({ by: [], from: null, to: null }) : []), {
+        timeout: 50_000,
+      })
+      .toHaveLength(1)
+      .then(() => ledger.query({ by: [], from: null, to: null }));
+    expect(group?.invocations).toBe(200_000);
+    ledger.end(usageRecord());
+    await durable(ledger);
+    await ledger.close();
+  });
+});
+
+describe('a ledger whose journal cannot be written', () => {
+  it('fails that group, keeps its rows, and recovers by itself', async () => {
+    let full = false;
+    const write = (fd: number, bytes: Uint8Array, offset: number, length: number): number => {
+      if (!full) return writeSync(fd, bytes, offset, length);
+      if (length > 10) return writeSync(fd, bytes, offset, 10);
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process', journal: { write } });
+    const rows = Array.from({ length: 5 }, () => usageRecord());
+    const answers: string[] = [];
+    const say = (what: string) =>
+      [() => answers.push(`${what}: durable`), (error: Error) => answers.push(`${what}: ${error.message}`)] as const;
+    ledger.start(rows[0]!);
+    ledger.whenDurable(...say('before'));
+    await durable(ledger);
+    full = true;
+    ledger.end(rows[0]!);
+    ledger.whenDurable(...say('first'));
+    ledger.end(rows[1]!);
+    ledger.whenDurable(...say('second'));
+    ledger.start(rows[2]!);
+    const sentence = 'The billing ledger cannot be written: ENOSPC: no space left on device, write.';
+    expect(await refusal(ledger)).toBe(sentence);
+    expect(answers).toEqual(['before: durable', `first: ${sentence}`, `second: ${sentence}`]);
+    expect(ledger.problem()).toBe(sentence);
+    ledger.end(rows[3]!);
+    expect(await refusal(ledger)).toBe(sentence);
+    full = false;
+    await expect.poll(() => ledger.problem(), { timeout: 5000 }).toBeNull();
+    ledger.end(rows[2]!);
+    ledger.end(rows[4]!);
+    await durable(ledger);
+    const kept = [rows[0]!, rows[1]!, rows[3]!, rows[2]!, rows[4]!];
+    expect((await ledger.records(all)).items.map((item) => item.invocationId)).toEqual(
+      kept.map((row) => row.invocationId).reverse(),
+    );
+    expect(answers).toHaveLength(3);
+    await ledger.close();
+    const db = new Database(join(dataDir, 'ledger.db'), { readonly: true });
+    expect(db.prepare('SELECT * FROM refused').all()).toEqual([]);
+    expect(db.prepare('SELECT * FROM starts').all()).toEqual([]);
+    db.close();
+  });
+
+  it('calls nothing durable while earlier rows are in neither place', async () => {
+    let full = true;
+    const write = (fd: number, bytes: Uint8Array, offset: number, length: number): number => {
+      if (full) throw new Error('EIO: i/o error, write');
+      return writeSync(fd, bytes, offset, length);
+    };
+    const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process', journal: { write } });
+    const release = hold('ledger.db');
+    ledger.start(usageRecord());
+    expect(await refusal(ledger)).toMatch('EIO');
+    full = false;
+    ledger.end(usageRecord());
+    let answered = false;
+    ledger.whenDurable(
+      () => (answered = true),
+      () => (answered = true),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(false);
+    release();
+    await expect.poll(() => answered, { timeout: 5000 }).toBe(true);
+    await ledger.close();
+  });
+});
+
+describe('rows that the tables refuse', () => {
+  it('are kept aside, the others are written', async () => {
     const warnings: string[] = [];
     const warn = (warning: Error): void => void warnings.push(warning.message);
     process.on('warning', warn);
     const ledger = await openLedger({ dataDir, hostId: 'h', durability: 'process' });
-    const good = record();
-    ledger.end(record({ runNs: 0.5 }));
-    ledger.end(record({ startedAt: 'never' }));
+    const good = usageRecord();
+    ledger.end(usageRecord({ runNs: 0.5 }));
+    ledger.end(usageRecord({ startedAt: 'never' }));
     ledger.end(good);
     const [group] = await ledger.query({ by: [], from: null, to: null });
     expect(group?.invocations).toBe(1);
