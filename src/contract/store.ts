@@ -3,7 +3,10 @@ import type { HeaderList } from './invocation.ts';
 import type { Outcome } from './outcome.ts';
 import type { Trigger, UsageRecord, UsageStart } from './usage.ts';
 
-/** The billing ledger of one host process. Rows are appended in order and group-committed by a writer thread. */
+/**
+ * The billing ledger of one host process. Rows are appended in order and made durable in groups: written to a journal
+ * (`process`) or committed with fsync (`power`). A writer thread keeps them in SQLite for queries.
+ */
 export interface Ledger {
   /** Appends the START row to the present group. */
   start(row: UsageStart): void;
