@@ -5,7 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { preludeSource } from '../src/engine/prelude.ts';
+import { bundlePrelude } from '../src/engine/prelude.ts';
+import { moveEngine } from './engine-optional.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const dist = join(root, 'dist');
@@ -16,10 +17,11 @@ execFileSync(
   { cwd: root, stdio: 'inherit' },
 );
 for (const file of globSync('**/*', { cwd: join(root, 'src'), withFileTypes: true })) {
-  if (!file.isFile() || file.name.endsWith('.ts') || file.name === 'tsconfig.json') continue;
+  if (!file.isFile() || /\.ts$|^tsconfig\.json$|^README\.md$/.test(file.name)) continue;
   const from = join(file.parentPath, file.name);
   const to = join(dist, from.slice(join(root, 'src').length));
   mkdirSync(dirname(to), { recursive: true });
   cpSync(from, to);
 }
-writeFileSync(join(dist, 'engine/prelude.bundle.js'), await preludeSource());
+writeFileSync(join(dist, 'engine/prelude.bundle.js'), await bundlePrelude());
+moveEngine(root, 'optionalDependencies');

@@ -2,7 +2,6 @@
  * The composition root: builds the stages in the order an event passes them, and takes them down in reverse. With the
  * doors under `host/` the only code that sees two stages. It decides nothing an event could notice.
  */
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openTokens, type Tokens } from './admin/admin.ts';
@@ -12,10 +11,10 @@ import { bundleUrl } from './catalog/bundle.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { SourceMaps } from './catalog/source-maps.ts';
 import type { Config } from './contract/config.ts';
-import { HostError } from './contract/errors.ts';
 import type { FunctionVersion } from './contract/function.ts';
 import { newInvocationId } from './contract/ids.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
+import type { Observer } from './contract/observer.ts';
 import { MIB } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
@@ -24,7 +23,9 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { makeDataDir } from './host/data-dir.ts';
 import type { Parts } from './host/parts.ts';
+import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
 import { openInbox, openLedger, type SqliteInbox, type SqliteLedger } from './store/store.ts';
@@ -40,6 +41,8 @@ export interface HostOptions {
   readonly dev?: boolean;
   /** What the configuration warned about. */
   readonly warnings?: readonly string[];
+  /** Sees every invocation beside telemetry. */
+  readonly observer?: Observer;
 }
 
 export interface RunningHost {
@@ -62,6 +65,7 @@ const FLUSH_MS = 5000;
 
 /** Rejects with a `HostError`; nothing stays open then. */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
+  requireFlags(process);
   const host = new Host(options);
   try {
     await host.open();
@@ -197,10 +201,17 @@ class Host implements RunningHost, Parts {
       maxIsolates,
       memoryBytes: memoryMiB * MIB,
       nowNs: () => this.clock.nowNs(),
-      stray: (version, line) => this.telemetry.stray(version, line),
+      stray: (version, line) => {
+        for (const observer of this.#observers()) observer.stray(version, line);
+      },
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
+  }
+
+  #observers(): readonly Observer[] {
+    const { observer } = this.#options;
+    return observer === undefined ? [this.telemetry] : [this.telemetry, observer];
   }
 
   #openPath(): void {
@@ -221,7 +232,7 @@ class Host implements RunningHost, Parts {
         end: endRecord,
       },
       ledger: this.ledger,
-      observers: [this.telemetry],
+      observers: this.#observers(),
       clock,
       queueDepth: this.config.server.queueDepth,
     });
@@ -267,7 +278,9 @@ class Host implements RunningHost, Parts {
           this.telemetry.seed({ traceparent, trusted: traceparent !== null && trusted(address) }),
         newId: () => newInvocationId(this.clock.epochMs()),
         verifyToken: (token, scope) => this.tokens.verify(token)?.scopes.includes(scope) ?? false,
-        shed: (version, reason) => this.telemetry.shed(version, reason),
+        shed: (version, reason) => {
+          for (const observer of this.#observers()) observer.shed(version, reason);
+        },
         fault: (error) => this.log(`edge: ${error instanceof Error ? error.message : String(error)}`),
       },
       {
@@ -293,17 +306,5 @@ class Host implements RunningHost, Parts {
     this.inputs = inputs;
     this.config = config;
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
-  }
-}
-
-function makeDataDir(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const reason = error instanceof Error ? (error as NodeJS.ErrnoException).code : String(error);
-    throw new HostError(
-      'DATA_DIR_UNUSABLE',
-      `The data directory ${dataDir} cannot be created (${reason}); give a writable one with --data-dir.`,
-    );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * One curl line per function and webhook, to be pasted into bash as it stands. Webhook lines make id, timestamp and
+ * One curl line per function and webhook, to be pasted into any shell as it stands. Webhook lines make id, timestamp and
  * signature themselves when they run. A secret that came from the environment is named, not shown; one that stands in
  * the configuration as text (the samples) is part of the line.
  */
@@ -11,6 +11,8 @@ import type { Example, FunctionExamples } from './examples.ts';
 export interface CurlSource {
   /** Of the data plane, without a slash at the end. */
   readonly url: string;
+  /** Of the admin plane, likewise. */
+  readonly adminUrl: string;
   readonly adminTokenFile: string;
   /** By function name. */
   readonly examples: ReadonlyMap<string, FunctionExamples>;
@@ -21,6 +23,8 @@ interface Payload {
   readonly send: string;
   /** A shell command that prints it. */
   readonly print: string;
+  /** curl reads it from there. */
+  readonly piped: boolean;
 }
 
 /** Lines that begin with `#` say why there is nothing to call. */
@@ -38,15 +42,13 @@ function functionLine(spec: FunctionSpec, source: CurlSource): string | null {
   const found = source.examples.get(spec.name);
   if (found?.pending !== undefined) return `# ${spec.name}: ${found.pending}`;
   const example = (found?.examples ?? []).find(({ request, expect }) => request !== undefined && isGood(expect.status));
-  if (example?.request === undefined) {
-    return spec.url ? `curl -sS ${quote(`${source.url}/fn/${spec.name}/`)}${token(spec, source)}` : null;
-  }
+  if (example?.request === undefined) return plainLine(spec, source);
   const { method, path, headers = {} } = example.request;
   const payload = payloadOf(example.request, found?.directory ?? '');
   const verb = method ?? (payload === null ? 'GET' : 'POST');
   return (
     [
-      'curl -sS',
+      `${pipe(payload)}curl -sS`,
       ...(expects(example, /event-stream/) ? ['-N'] : []),
       ...(/[[\]{}]/.test(path) ? ['-g'] : []),
       ...(verb === 'GET' ? [] : [verb === 'HEAD' ? '-I' : `-X ${verb}`]),
@@ -58,9 +60,23 @@ function functionLine(spec: FunctionSpec, source: CurlSource): string | null {
   );
 }
 
+/** Without an example: its URL, its schedule run now, or its first route with each parameter called by its own name. */
+function plainLine(spec: FunctionSpec, source: CurlSource): string | null {
+  const auth = token(spec, source);
+  if (spec.url) return `curl -sS ${quote(`${source.url}/fn/${spec.name}/`)}${auth}`;
+  if (spec.cron.length > 0) {
+    const url = quote(`${source.adminUrl}/v1/functions/${spec.name}/invoke`);
+    return `curl -sS -X POST ${url}${bearer(source)} -H 'content-type: application/json' --data-raw '{"kind":"scheduled"}'`;
+  }
+  const [route] = spec.routes;
+  if (route === undefined) return null;
+  const path = route.path.replace(/:(\w+)(\{[^}]*\})?\??/g, '$1').replaceAll('*', '');
+  const verb = route.method === null || route.method === 'GET' ? '' : ` -X ${route.method}`;
+  const host = route.host === null ? '' : ` -H ${quote(`host: ${route.host}`)}`;
+  return `curl -sS${verb} ${quote(source.url + path)}${host}${auth}`;
+}
+
 function notCalled(spec: FunctionSpec): string {
-  const [cron] = spec.cron;
-  if (cron !== undefined) return `# ${spec.name}: runs by itself, cron "${cron.schedule}" ${cron.timezone}`;
   return `# ${spec.name}: called by no route, webhook or schedule, only by other functions`;
 }
 
@@ -70,10 +86,14 @@ function webhookLine(webhook: WebhookSpec, source: CurlSource): string {
   );
   const found = all.find(({ example }) => example.webhook?.endpoint === webhook.name && isGood(example.expect.status));
   const example = found?.example.webhook ?? { body: {} };
-  const payload = payloadOf(example, found?.directory ?? '') ?? { send: "--data-raw '{}'", print: "printf %s '{}'" };
+  const payload = payloadOf(example, found?.directory ?? '') ?? {
+    send: "--data-raw '{}'",
+    print: "printf %s '{}'",
+    piped: false,
+  };
   const event = 'event' in example ? example.event : undefined;
   return [
-    'curl -sS -X POST',
+    `${pipe(payload)}curl -sS -X POST`,
     quote(`${source.url}/hooks/${webhook.name}`),
     "-H 'content-type: application/json'",
     ...(webhook.provider === 'github'
@@ -123,11 +143,17 @@ function payloadOf(
 ): Payload | null {
   if (from.bodyFile !== undefined) {
     const file = join(directory, from.bodyFile);
-    return { send: `--data-binary ${quote(`@${file}`)}`, print: `cat ${quote(file)}` };
+    return { send: `--data-binary ${quote(`@${file}`)}`, print: `cat ${quote(file)}`, piped: false };
   }
   if (from.body === undefined) return null;
-  const text = quote(typeof from.body === 'string' ? from.body : JSON.stringify(from.body));
-  return { send: `--data-raw ${text}`, print: `printf %s ${text}` };
+  const text = typeof from.body === 'string' ? from.body : JSON.stringify(from.body);
+  // A substitution would lose line ends at its end.
+  if (CONTROL.test(text)) return { send: '--data-binary @-', print: `printf %b ${escaped(text)}`, piped: true };
+  return { send: `--data-raw ${quote(text)}`, print: `printf %s ${quote(text)}`, piped: false };
+}
+
+function pipe(payload: Payload | null): string {
+  return payload?.piped === true ? `${payload.print} | ` : '';
 }
 
 function withContentType(headers: Readonly<Record<string, string>>, body: unknown): Readonly<Record<string, string>> {
@@ -140,32 +166,46 @@ function headerWords(headers: Readonly<Record<string, string>>): readonly string
 }
 
 function token(spec: FunctionSpec, source: CurlSource): string {
-  return spec.auth === 'token' ? ` -H "authorization: Bearer $(cat ${quote(source.adminTokenFile)})"` : '';
+  return spec.auth === 'token' ? bearer(source) : '';
 }
 
-/** Binary answers go into a file: curl would refuse to write them to a terminal. */
+function bearer(source: CurlSource): string {
+  return ` -H "authorization: Bearer $(cat ${quote(source.adminTokenFile)})"`;
+}
+
+/** Binary answers go into a file, which is named: curl would refuse to write them to a terminal. */
 function output(name: string, example: Example): readonly string[] {
-  if (expects(example, /application\/pdf/)) return [`-o "\${TMPDIR:-/tmp}/isolane-${name}.pdf"`];
-  if (expects(example, /image\/(png|jpeg|gif|webp)/)) return [`-o "\${TMPDIR:-/tmp}/isolane-${name}.image"`];
-  return [];
+  const type = [/application\/(pdf)/, /image\/(png|jpeg|gif|webp)/].find((pattern) => expects(example, pattern));
+  if (type === undefined) return [];
+  const file = `"\${TMPDIR:-/tmp}/isolane-${name}.${type.exec(contentType(example))?.[1]}"`;
+  return [`-o ${file} -w '%{size_download} bytes in %{filename_effective}\\n'`];
 }
 
 function expects(example: Example, type: RegExp): boolean {
+  return type.test(contentType(example));
+}
+
+function contentType(example: Example): string {
   const header = Object.entries(example.expect.headers ?? {}).find(([name]) => name.toLowerCase() === 'content-type');
-  return type.test((header?.[1] ?? '').replaceAll('\\', ''));
+  return (header?.[1] ?? '').replaceAll('\\', '');
 }
 
 function isGood(status: number | undefined): boolean {
   return status === undefined || (status >= 200 && status < 300);
 }
 
-/** One shell word on one line, whatever is in it; bash's `$'…'` only where a control character needs it. */
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** One shell word on one line, whatever is in it. */
 function quote(text: string): string {
-  if (!/[\u0000-\u001f\u007f]/.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
-  const escaped = text.replace(/[\\'\u0000-\u001f\u007f]/g, (character) => {
-    if (character === '\n') return '\\n';
-    if (character === '\\' || character === "'") return `\\${character}`;
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  if (!CONTROL.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  return `"$(printf %b ${escaped(text)})"`;
+}
+
+/** One shell word that `printf %b` prints as the text. */
+function escaped(text: string): string {
+  const codes = text.replace(/[\\\u0000-\u001f\u007f]/g, (character) => {
+    return character === '\\' ? '\\\\' : `\\0${character.charCodeAt(0).toString(8).padStart(3, '0')}`;
   });
-  return `$'${escaped}'`;
+  return `'${codes.replaceAll("'", "'\\''")}'`;
 }

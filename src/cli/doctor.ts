@@ -67,7 +67,8 @@ function configuration(
       env: terminal.env,
       workingDirectory: terminal.workingDirectory,
     });
-    const detail = [`${config.file}, ${config.functions.length} functions`, ...warnings].join('\n    ');
+    const { length } = config.functions;
+    const detail = [`${config.file}, ${length} ${length === 1 ? 'function' : 'functions'}`, ...warnings].join('\n    ');
     return { finding: { check, ok: true, detail }, server: config.server };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
@@ -84,7 +85,7 @@ export function nodeVersion(version: string): Finding {
 /** In a child process: a binary that does not fit can take its process down. */
 async function engine(): Promise<Finding> {
   const check = 'engine';
-  const fix = 'reinstall isolane on this machine ("npm rebuild" does not help: the binary is prebuilt)';
+  const fix = 'install isolane again on this machine with this Node (npm leaves the engine out where it does not fit)';
   let file: string;
   try {
     file = import.meta.resolve('isolated-vm');

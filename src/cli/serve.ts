@@ -75,7 +75,7 @@ export function announce(
   }
   terminal.out(`isolane ready: functions on ${url}, admin plane on ${adminUrl} (token in ${adminTokenFile})`);
   const lines = input.flag('curl')
-    ? curlLines(config, { url, adminTokenFile, examples: readExamples(config) })
+    ? curlLines(config, { url, adminUrl, adminTokenFile, examples: readExamples(config) })
     : addresses(config, url);
   for (const line of lines) terminal.out(line);
 }

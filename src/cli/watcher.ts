@@ -13,6 +13,8 @@ export interface WatcherOptions {
   readonly root: string;
   /** Absolute path of a directory the host itself writes to. */
   readonly dataDir: string;
+  /** Whether a change of this absolute path matters. A log that the shell writes here, say, does not. */
+  readonly concerns: (path: string) => boolean;
   /** Paths relative to `root`. Not called again before its promise settles; changes meanwhile follow in one call. */
   readonly changed: (files: readonly string[]) => Promise<void>;
 }
@@ -73,8 +75,10 @@ export class Watcher {
   }
 
   #note(directory: string, name: string | null): void {
-    if (this.#closed || name === null || this.#isIgnored(join(directory, name))) return;
-    this.#files.add(relative(this.#options.root, join(directory, name)));
+    if (this.#closed || name === null) return;
+    const path = join(directory, name);
+    if (this.#isIgnored(path) || !this.#options.concerns(path)) return;
+    this.#files.add(relative(this.#options.root, path));
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#flush(), SETTLE_MS);
   }

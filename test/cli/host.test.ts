@@ -49,6 +49,12 @@ async function start(command: string): Promise<{ url: string; adminUrl: string; 
   return JSON.parse(stdout.split('\n')[0] ?? '');
 }
 
+async function running(adminUrl: string, tokenFile: string): Promise<number> {
+  const headers = { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` };
+  const { running } = (await (await fetch(`${adminUrl}/v1/stats`, { headers })).json()) as { running: number };
+  return running;
+}
+
 const answer = async (url: string) => (await fetch(`${url}/fn/a/`)).text();
 
 it('serves, prints one ready line, keeps the token private and exits 0 on SIGTERM', async () => {
@@ -75,4 +81,45 @@ it('reloads a save in dev, and serves the old code when the new one does not bun
   expect(await answer(url)).toBe('two');
   child.kill('SIGINT');
   expect(await ended).toEqual({ code: 0, signal: null });
+});
+
+it('tells in dev of requests, console output, errors with their place, and limits nearly used up', async () => {
+  const code = `export default { fetch(request: Request): Response {
+  console.warn('asked', new URL(request.url).search);
+  if (request.url.endsWith('boom')) throw new TypeError('boom');
+  return new Response('x');
+} };\n`;
+  writeFileSync(join(directory, 'a.ts'), code);
+  const config = { functions: { a: { entry: 'a.ts', url: true, limits: { logBytes: 12 } } } };
+  writeFileSync(join(directory, 'isolane.json'), JSON.stringify(config));
+  const { url } = await start('dev');
+  await fetch(`${url}/fn/a/?q=1`);
+  await fetch(`${url}/fn/a/boom`);
+  await vi.waitUntil(() => stdout.includes('"error"'), { timeout: 10_000 });
+  const events = stdout
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => JSON.parse(line));
+  expect(events.slice(0, 3)).toMatchObject([
+    { event: 'console', function: 'a', level: 'warn', text: 'asked ?q=1' },
+    { event: 'request', function: 'a', what: 'GET /fn/a/?q=1', status: 200, outcome: 'ok', cold: true },
+    { event: 'warning', function: 'a', limit: 'logBytes' },
+  ]);
+  expect(events.slice(-2)).toMatchObject([
+    { event: 'request', what: 'GET /fn/a/boom', status: 500, outcome: 'function_error', cold: false },
+    { event: 'error', problem: { name: 'TypeError', stack: expect.stringContaining('a.ts:3:') } },
+  ]);
+});
+
+it('finishes in dev what runs on the code it began with', async () => {
+  const code = (answer: string, ms: number) =>
+    `export default { async fetch() { await new Promise((done) => setTimeout(done, ${ms})); return new Response('${answer}'); } };\n`;
+  writeFileSync(join(directory, 'a.ts'), code('old', 1500));
+  const { url, adminUrl, adminTokenFile } = await start('dev');
+  const old = answer(url);
+  await vi.waitUntil(async () => (await running(adminUrl, adminTokenFile)) === 1);
+  writeFileSync(join(directory, 'a.ts'), code('new', 0));
+  await vi.waitUntil(() => stdout.includes('"reloaded"'), { timeout: 10_000 });
+  expect(await answer(url)).toBe('new');
+  expect(await old).toBe('old');
 });

@@ -52,6 +52,8 @@ const { config } = project.load(
       c: { entry: 'c/f.ts', cron: [{ schedule: '1 2 * * *' }] },
       d: { entry: 'd/f.ts', url: true, auth: 'token' },
       e: { entry: 'c/f.ts' },
+      f: { entry: 'c/f.ts', routes: ['PATCH api.test/x/:id/*'] },
+      g: { entry: 'c/f.ts' },
     },
     webhooks: {
       hub: { provider: 'github', secrets: [SECRET], function: 'a' },
@@ -64,16 +66,17 @@ const { config } = project.load(
 );
 const source: CurlSource = {
   url: 'http://127.0.0.1:1',
+  adminUrl: 'http://127.0.0.1:2',
   adminTokenFile: '/d/admin-token',
   examples: readExamples(config),
 };
 const lines = curlLines(config, source);
 const line = (part: string) => lines.find((text) => text.includes(part)) ?? '';
 
-/** What curl is called with when bash runs the line. */
-function bash(text: string): string[] {
-  const script = `curl() { printf '%s\\0' "$@"; }\n${text}\n`;
-  const stdout = execFileSync('bash', ['-euo', 'pipefail', '-c', script], {
+/** What curl is called with when a shell runs the line; what it reads from a pipe comes last. */
+function run(shell: string, text: string): string[] {
+  const script = `curl() { printf '%s\\0' "$@"; case " $* " in *' @- '*) cat; printf '\\0';; esac; }\n${text}\n`;
+  const stdout = execFileSync(shell, ['-eu', '-c', script], {
     env: { ...process.env, HUB_SECRET: SECRET, STD_SECRET: WHSEC },
   });
   return stdout.toString('utf8').split('\0').slice(0, -1);
@@ -85,67 +88,73 @@ function headers(args: readonly string[]): Record<string, string> {
 }
 
 it('prints one line for each', () => {
-  expect(lines).toHaveLength(8);
-  for (const text of lines) expect(text).toMatch(/^(curl -sS .*|# .*)$/);
-  expect(lines.slice(1, 4)).toEqual([
+  expect(lines).toHaveLength(10);
+  for (const text of lines) expect(text).toMatch(/^((printf .* \| )?curl -sS .*|# .*)$/);
+  expect(lines.slice(1, 6)).toEqual([
     '# b: arrives later.',
-    '# c: runs by itself, cron "1 2 * * *" UTC',
+    `curl -sS -X POST 'http://127.0.0.1:2/v1/functions/c/invoke' -H "authorization: Bearer $(cat '/d/admin-token')" -H 'content-type: application/json' --data-raw '{"kind":"scheduled"}'`,
     `curl -sS 'http://127.0.0.1:1/fn/d/' -H "authorization: Bearer $(cat '/d/admin-token')"`,
+    `curl -sS -X PATCH 'http://127.0.0.1:1/x/id/' -H 'host: api.test'`,
+    '# g: called by no route, webhook or schedule, only by other functions',
   ]);
 });
 
-it('takes the first example that succeeds, and survives any quoting', () => {
-  expect(bash(lines[0] ?? '')).toEqual([
-    '-sS',
-    '-g',
-    '-X',
-    'PUT',
-    "http://127.0.0.1:1/a/it's[1]?x=1&y=2",
-    '-H',
-    'content-type: application/json',
-    '-H',
-    'x-a: b',
-    '--data-raw',
-    JSON.stringify(BODY),
-  ]);
-});
+describe.each(['bash', 'sh'])('in %s', (shell) => {
+  const bash = (text: string) => run(shell, text);
 
-describe('webhook lines sign what they send, in bash', () => {
-  it('github with a body in the line', () => {
-    const args = bash(line('/hooks/hub'));
-    const body = args[args.indexOf('--data-raw') + 1] ?? '';
-    expect(body).toBe(JSON.stringify(BODY));
-    expect(headers(args)).toMatchObject({
-      'x-github-event': 'issues',
-      'x-github-delivery': expect.stringMatching(/^[0-9a-f]{32}$/),
-      'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`,
+  it('takes the first example that succeeds, and survives any quoting', () => {
+    expect(bash(lines[0] ?? '')).toEqual([
+      '-sS',
+      '-g',
+      '-X',
+      'PUT',
+      "http://127.0.0.1:1/a/it's[1]?x=1&y=2",
+      '-H',
+      'content-type: application/json',
+      '-H',
+      'x-a: b',
+      '--data-raw',
+      JSON.stringify(BODY),
+    ]);
+  });
+
+  describe('webhook lines sign what they send', () => {
+    it('github with a body in the line', () => {
+      const args = bash(line('/hooks/hub'));
+      const body = args[args.indexOf('--data-raw') + 1] ?? '';
+      expect(body).toBe(JSON.stringify(BODY));
+      expect(headers(args)).toMatchObject({
+        'x-github-event': 'issues',
+        'x-github-delivery': expect.stringMatching(/^[0-9a-f]{32}$/),
+        'x-hub-signature-256': `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`,
+      });
     });
-  });
 
-  it('github with a file and a secret from the environment, which is not shown', () => {
-    expect(line('/hooks/file')).not.toContain('ss "w"');
-    const args = bash(line('/hooks/file'));
-    const file = args[args.indexOf('--data-binary') + 1]?.slice(1) ?? '';
-    const signature = createHmac('sha256', SECRET).update(readFileSync(file)).digest('hex');
-    expect(headers(args)['x-hub-signature-256']).toBe(`sha256=${signature}`);
-  });
+    it('github with a file and a secret from the environment, which is not shown', () => {
+      expect(line('/hooks/file')).not.toContain('ss "w"');
+      const args = bash(line('/hooks/file'));
+      const file = args[args.indexOf('--data-binary') + 1]?.slice(1) ?? '';
+      const signature = createHmac('sha256', SECRET).update(readFileSync(file)).digest('hex');
+      expect(headers(args)['x-hub-signature-256']).toBe(`sha256=${signature}`);
+    });
 
-  it.each(['std', 'stdenv'])('standard: %s', (name) => {
-    const args = bash(line(`/hooks/${name}'`));
-    const body = args[args.indexOf('--data-raw') + 1] ?? '';
-    if (name === 'std') expect(body).toBe('two\nlines\n');
-    else expect(line(`/hooks/${name}'`)).not.toContain(WHSEC.slice(6));
-    const sent = headers(args);
-    const id = sent['webhook-id'] ?? '';
-    const timestamp = sent['webhook-timestamp'] ?? '';
-    expect(id).toMatch(/^msg_[0-9a-f]{24}$/);
-    expect(Math.abs(Number(timestamp) - Date.now() / 1000)).toBeLessThan(30);
-    const signature = createHmac('sha256', KEY).update(`${id}.${timestamp}.${body}`).digest('base64');
-    expect(sent['webhook-signature']).toBe(`v1,${signature}`);
-  });
+    it.each(['std', 'stdenv'])('standard: %s', (name) => {
+      const args = bash(line(`/hooks/${name}'`));
+      const body = name === 'std' ? (args.at(-1) ?? '') : (args[args.indexOf('--data-raw') + 1] ?? '');
+      if (name === 'std') expect(body).toBe('two\nlines\n');
+      else expect(line(`/hooks/${name}'`)).not.toContain(WHSEC.slice(6));
+      const sent = headers(args);
+      const id = sent['webhook-id'] ?? '';
+      const timestamp = sent['webhook-timestamp'] ?? '';
+      expect(id).toMatch(/^msg_[0-9a-f]{24}$/);
+      expect(Math.abs(Number(timestamp) - Date.now() / 1000)).toBeLessThan(30);
+      const signature = createHmac('sha256', KEY).update(`${id}.${timestamp}.${body}`).digest('base64');
+      expect(sent['webhook-signature']).toBe(`v1,${signature}`);
+    });
 
-  it('makes another delivery each time', () => {
-    const once = () => headers(bash(line("/hooks/std'")))['webhook-id'];
-    expect(once()).not.toBe(once());
+    it('makes another delivery each time', () => {
+      const once = () => headers(bash(line("/hooks/std'")))['webhook-id'];
+      expect(once()).not.toBe(once());
+    });
   });
 });

@@ -20,7 +20,8 @@ beforeEach(async () => {
   project.write('node_modules/x/index.js', '');
   mkdirSync(join(project.directory, 'data'));
   terminal = new FakeTerminal(project.directory);
-  terminal.inputs = [join(project.directory, 'a.ts'), join(elsewhere.directory, 'lib.ts')];
+  const own = ['a.ts', 'b.ts'].map((name) => join(project.directory, name));
+  terminal.inputs = [...own, join(elsewhere.directory, 'lib.ts')];
   exit = runCli(['dev', '--json', '--data-dir', 'data'], terminal);
   await vi.waitUntil(() => terminal.stdout.length > 0);
 });
@@ -43,7 +44,9 @@ it('reloads what was saved, once per burst', async () => {
   expect(terminal.reloads).toHaveLength(1);
 });
 
-it('follows imported files outside the project, and nothing the host or npm writes', async () => {
+it('follows imported files outside the project, and nothing the host, npm or a shell writes', async () => {
+  project.write('dev.log', 'x');
+  project.write('a.test.ts', 'x');
   project.write('data/ledger.sqlite', 'x');
   project.write('node_modules/x/index.js', 'x');
   project.write('.git/index', 'x');
@@ -70,6 +73,19 @@ it('reports what cannot be loaded and goes on watching', async () => {
   project.write('a.ts', '3');
   await vi.waitUntil(() => events().length === 3);
   expect(events()[2]).toMatchObject({ event: 'reloaded' });
+});
+
+it('tells a problem once, and takes any code for its remedy', async () => {
+  // What is printed may lie in the project: it must not be read as a change that prints it again.
+  terminal.onReload = () => Promise.reject(new HostError('BUNDLE_FAILED', 'Could not resolve "./new.ts".'));
+  project.write('a.ts', '1');
+  await vi.waitUntil(() => terminal.reloads.length === 1);
+  project.write('a.ts', '2');
+  await vi.waitUntil(() => terminal.reloads.length === 2);
+  terminal.onReload = async () => undefined;
+  project.write('new.ts', '3');
+  await vi.waitUntil(() => events().length === 2);
+  expect(events()).toMatchObject([{ event: 'problem' }, { event: 'reloaded', files: ['new.ts'] }]);
 });
 
 it('lets a save during a reload follow in one of its own', async () => {

@@ -1,0 +1,107 @@
+/**
+ * What `isolane dev` tells of each invocation: the request and how it went, what it wrote to the console, errors with
+ * their place in the source, limits that are nearly used up. An observer: it sees what is over and changes nothing.
+ */
+import type { GuestProblem, LogLine } from '../contract/engine-port.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import type { Invocation } from '../contract/invocation.ts';
+import { LIMIT_RULES, type Limits } from '../contract/limits.ts';
+import type { InvocationStory, Observer } from '../contract/observer.ts';
+import { OUTCOMES, type Shed } from '../contract/outcome.ts';
+import { MIB } from '../contract/units.ts';
+
+/** One event: its fields for `--json`, its text for people. */
+export type Say = (event: string, fields: Readonly<Record<string, unknown>>, text: string) => void;
+
+const NS_PER_MS = 1e6;
+
+export class DevLog implements Observer {
+  readonly #say: Say;
+
+  constructor(say: Say) {
+    this.#say = say;
+  }
+
+  settled(story: InvocationStory): void {
+    const { invocation, record, logs, problem } = story;
+    const { function: name, invocationId, outcome, status, cold, trigger } = record;
+    for (const line of logs) this.#console(invocation.version, line, invocationId);
+    const ms = round((story.endedNs - invocation.acceptedNs) / NS_PER_MS);
+    const cpuMs = round(record.cpuNs / NS_PER_MS);
+    const what = title(invocation);
+    const end = outcome === 'ok' ? String(status) : `${status} ${outcome}`;
+    const fields = { function: name, invocationId, trigger, what, status, outcome, ms, cpuMs, cold };
+    this.#say('request', fields, `${name}  ${what} → ${end} in ${ms} ms (CPU ${cpuMs} ms${cold ? ', cold' : ''})`);
+    if (outcome !== 'ok') this.#failure(story, problem);
+    for (const limit of story.warnings) {
+      const text = used(limit as keyof Limits, story);
+      this.#say('warning', { function: name, invocationId, limit }, `${name}  warning: ${text}`);
+    }
+  }
+
+  shed(version: FunctionVersion, reason: Shed): void {
+    const { name } = version.spec;
+    this.#say('refused', { function: name, reason }, `${name}  refused: ${reason}`);
+  }
+
+  stray(version: FunctionVersion, line: LogLine): void {
+    this.#console(version, line, null);
+  }
+
+  #console({ spec }: FunctionVersion, { level, text }: LogLine, invocationId: string | null): void {
+    const shown = indented(`${spec.name}  ${level}: `, text);
+    this.#say('console', { function: spec.name, level, text, invocationId }, shown);
+  }
+
+  #failure({ record }: InvocationStory, problem: GuestProblem | null): void {
+    const { function: name, invocationId, outcome } = record;
+    const message = OUTCOMES[outcome].message;
+    if (problem === null && message === '') return;
+    const told = problem === null ? message : problem.stack || `${problem.name}: ${problem.message}`;
+    this.#say('error', { function: name, invocationId, outcome, problem }, indented(`${name}  failed: `, told));
+  }
+}
+
+/** What was called, as its caller would write it. */
+function title({ http, trigger, source, depth }: Invocation): string {
+  if (http !== null) return printable(`${http.method} ${http.path}${http.query === '' ? '' : `?${http.query}`}`);
+  return printable(depth > 0 ? `called by ${source}` : `${trigger} ${source}`);
+}
+
+function used(limit: keyof Limits, { record, logs, invocation }: InvocationStory): string {
+  const allowed = invocation.version.spec.limits[limit];
+  const amounts: Partial<Record<keyof Limits, number>> = {
+    cpuMs: record.cpuNs / NS_PER_MS,
+    wallMs: record.runNs / NS_PER_MS,
+    initMs: record.initNs / NS_PER_MS,
+    memoryMiB: record.isolateMemoryPeakBytes / MIB,
+    subrequests: record.subrequests,
+    logBytes: logs.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
+  };
+  const amount = amounts[limit];
+  const most = limit in LIMIT_RULES ? LIMIT_RULES[limit].max : allowed;
+  const remedy = allowed < most ? `; raise limits.${limit} (up to ${most}) or use less` : '';
+  return `${amount === undefined ? 'most' : round(amount)} of limits.${limit} ${allowed} is used${remedy}`;
+}
+
+function round(ms: number): number {
+  return ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms);
+}
+
+/** Lines after the first stand under it. */
+function indented(head: string, text: string): string {
+  return (
+    head +
+    text
+      .split('\n')
+      .map(printable)
+      .join(`\n${' '.repeat(9)}`)
+  );
+}
+
+/** Nothing a function prints steers the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
