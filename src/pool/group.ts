@@ -9,10 +9,8 @@ import type { Ticket } from './ticket.ts';
 
 /** Expected wait behind others on a busy isolate up to which queueing there beats loading another. */
 const PATIENCE_NS = NS_PER_MS;
-/** Expected wait up to which a busy isolate is preferred to an idle one whose lane sleeps. */
-const QUEUE_NS = 0.4 * NS_PER_MS;
 /** Invocations handed to one isolate ahead of time. */
-const DEPTH = 32;
+const DEPTH = 64;
 /** Busy isolates looked at for one placement. */
 const LOOK = 16;
 /** Loads under way at once for a function whose invocations wait. */
@@ -85,7 +83,7 @@ export class Group {
   /** The isolate the next invocation goes to, or `null`: it waits. */
   pick(stuck: (lane: number) => boolean): PooledIsolate | null {
     // A lane at work needs no waking: a short queue on it is quicker, and cheaper, than rousing another.
-    const awake = this.quick && !this.awaits ? this.#leastBusy(QUEUE_NS, stuck) : null;
+    const awake = this.quick && !this.awaits ? this.#leastBusy(stuck) : null;
     if (awake !== null) return awake;
     for (let i = this.idle.length - 1; i >= 0; i--) {
       const isolate = this.idle[i]!;
@@ -94,16 +92,16 @@ export class Group {
       isolate.isIdle = false;
       return isolate;
     }
-    return this.#leastBusy(PATIENCE_NS, stuck);
+    return this.#leastBusy(stuck);
   }
 
   /** Of the isolates at work that may take one more, the one with the fewest. */
-  #leastBusy(patienceNs: number, stuck: (lane: number) => boolean): PooledIsolate | null {
+  #leastBusy(stuck: (lane: number) => boolean): PooledIsolate | null {
     let best: PooledIsolate | null = null;
     let looked = 0;
     for (const isolate of this.isolates) {
       if (++looked > LOOK && this.concurrency === 1) break;
-      if (isolate.isIdle || !this.#takes(isolate, patienceNs)) continue;
+      if (isolate.isIdle || !this.#takes(isolate)) continue;
       if (best !== null && best.tickets.length <= isolate.tickets.length) continue;
       if (!stuck(isolate.lane)) best = isolate;
     }
@@ -116,12 +114,12 @@ export class Group {
     return count;
   }
 
-  #takes(isolate: PooledIsolate, patienceNs: number): boolean {
+  #takes(isolate: PooledIsolate): boolean {
     if (isolate.state !== 'ready') return false;
     const held = isolate.tickets.length;
     if (held < this.concurrency) return true;
     if (isolate.slow || !this.quick || this.awaits || held >= DEPTH) return false;
-    return (held * this.expectedNs!) / this.concurrency < patienceNs;
+    return (held * this.expectedNs!) / this.concurrency < PATIENCE_NS;
   }
 
   /** How many loads are worth starting now, room permitting. */
