@@ -82,8 +82,11 @@ const freezeFormatters = (): void => {
 };
 freezeFormatters();
 
-/** Temporal.Now would be a clock of its own (Node 26): its readings are made from the frozen moment. */
-const freezeTemporal = (): void => {
+/**
+ * Temporal.Now would be a clock of its own (Node 26): its readings are made from the frozen moment. Boot calls this: V8
+ * gives every context a Temporal of its own, also one that starts from a snapshot.
+ */
+export const freezeTemporal = (): void => {
   const temporal = (globalThis as { Temporal?: Record<string, unknown> }).Temporal;
   if (temporal === undefined) return;
   interface Zoned {
@@ -114,7 +117,6 @@ const freezeTemporal = (): void => {
     defineProperty(clock, name, { value: readings[name], writable: true, configurable: true });
   }
 };
-freezeTemporal();
 
 class Performance {
   constructor(token?: unknown) {

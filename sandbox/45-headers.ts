@@ -11,6 +11,7 @@ import {
   List,
   NativeTypeError,
   reflectApply,
+  SafeMap,
   SYM_ITERATOR,
   slice,
   toLowerCase,
@@ -49,6 +50,8 @@ const checkValue = (name: string, value: unknown): string => {
 export class HeaderState {
   raw: string;
   list: List<string> | null;
+  /** What iteration shows of `list`; `null` after every change. A client chooses how many there are to sort. */
+  sorted: List<[string, string]> | null = null;
   immutable = false;
 
   constructor(raw: string) {
@@ -58,6 +61,7 @@ export class HeaderState {
 }
 Object.setPrototypeOf(HeaderState.prototype, null);
 
+/** To be read only; who changes it takes `openList`. */
 export const listOf = (state: HeaderState): List<string> => {
   if (state.list !== null) return state.list;
   const list = new List<string>();
@@ -74,6 +78,12 @@ export const listOf = (state: HeaderState): List<string> => {
     at = end + 1;
   }
   state.list = list;
+  return list;
+};
+
+const openList = (state: HeaderState): List<string> => {
+  const list = listOf(state);
+  state.sorted = null;
   return list;
 };
 
@@ -109,12 +119,13 @@ const removeHeader = (state: HeaderState, name: string): void => {
     if (list[i] !== name) kept.push(list[i] as string, list[i + 1] as string);
   }
   state.list = kept;
+  state.sorted = null;
 };
 
 /** Adds a header of our own making (name lower case, value valid) unless there is one. */
 export const defaultHeader = (state: HeaderState, name: string, value: string): void => {
   if (state.list === null && state.raw === '') state.raw = `${name}\n${value}`;
-  else if (!hasHeader(state, name)) listOf(state).push(name, value);
+  else if (!hasHeader(state, name)) openList(state).push(name, value);
 };
 
 export const copyState = (from: HeaderState): HeaderState => {
@@ -129,20 +140,24 @@ export const copyState = (from: HeaderState): HeaderState => {
 
 /** Sorted and combined, Set-Cookie kept apart: what iteration shows. */
 const sortedPairs = (state: HeaderState): List<[string, string]> => {
+  if (state.sorted !== null) return state.sorted;
   const list = listOf(state);
+  const values = new SafeMap<string, string>();
   const names = new List<string>();
   for (let i = 0; i < list.length; i += 2) {
-    let known = false;
-    for (let j = 0; j < names.length && !known; j++) known = names[j] === list[i];
-    if (!known) names.push(list[i] as string);
+    const name = list[i] as string;
+    const before = values.get(name);
+    if (before === undefined) names.push(name);
+    values.set(name, before === undefined ? (list[i + 1] as string) : `${before}, ${list[i + 1] as string}`);
   }
   names.sort();
   const pairs = new List<[string, string]>();
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
-    if (name !== 'set-cookie') pairs.push([name, getHeader(state, name) as string]);
+    if (name !== 'set-cookie') pairs.push([name, values.get(name) as string]);
     else for (let j = 0; j < list.length; j += 2) if (list[j] === name) pairs.push([name, list[j + 1] as string]);
   }
+  state.sorted = pairs;
   return pairs;
 };
 
@@ -177,7 +192,7 @@ export class Headers {
   append(name: unknown, value: unknown): void {
     const key = checkName(name);
     const text = checkValue(key, value);
-    listOf(this.#open()).push(key, text);
+    openList(this.#open()).push(key, text);
   }
   delete(name: unknown): void {
     const key = checkName(name);
@@ -203,7 +218,7 @@ export class Headers {
     const key = checkName(name);
     const text = checkValue(key, value);
     const state = this.#open();
-    const list = listOf(state);
+    const list = openList(state);
     let at = -1;
     let more = false;
     for (let i = 0; i < list.length; i += 2) {
@@ -215,7 +230,7 @@ export class Headers {
     else if (!more) list[at + 1] = text;
     else {
       removeHeader(state, key);
-      listOf(state).push(key, text);
+      openList(state).push(key, text);
     }
   }
   forEach(callback: unknown, self?: unknown): void {
@@ -268,11 +283,11 @@ export const fillHeaders = (state: HeaderState, init: unknown): void => {
     throw new NativeTypeError('Headers: the init must be a Headers object, a list of pairs or a record');
   if (hasState(init)) {
     const from = listOf(stateOf(init as Headers));
-    const to = listOf(state);
+    const to = openList(state);
     for (let i = 0; i < from.length; i++) to.push(from[i] as string);
     return;
   }
-  const to = listOf(state);
+  const to = openList(state);
   readPairs(init, 'Headers', (name, value) => {
     const key = checkName(name);
     to.push(key, checkValue(key, value));

@@ -8,7 +8,7 @@ import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from '
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { describe } from './08-errors.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
-import { setNow, setOrigin } from './12-clock.ts';
+import { freezeTemporal, setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
@@ -141,6 +141,7 @@ const boot = (
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
   setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
   removeGlobals();
+  freezeTemporal();
   installConsole();
   return { load, turn };
 };
