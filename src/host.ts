@@ -13,6 +13,7 @@ import { SourceMaps } from './catalog/source-maps.ts';
 import type { Config } from './contract/config.ts';
 import type { FunctionVersion } from './contract/function.ts';
 import { newInvocationId } from './contract/ids.ts';
+import { isStream } from './contract/invocation.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
 import type { Observer } from './contract/observer.ts';
 import { MIB } from './contract/units.ts';
@@ -51,6 +52,8 @@ export interface RunningHost {
   readonly adminTokenFile: string;
   /** Every source file that went into a bundle. */
   readonly inputs: readonly string[];
+  /** A function has wedged a thread: `process.exit` may never return. */
+  readonly wedged: boolean;
   /** Serves another configuration from the next request on; in-flight requests finish on the old code. */
   reload(config: Config): Promise<void>;
   /** Stops accepting, finishes what runs within `graceMs`, flushes, closes. */
@@ -108,6 +111,10 @@ class Host implements RunningHost, Parts {
 
   get adminTokenFile(): string {
     return join(this.config.server.dataDir, 'admin-token');
+  }
+
+  get wedged(): boolean {
+    return this.engine?.wedged === true;
   }
 
   get baseUrl(): string {
@@ -187,10 +194,13 @@ class Host implements RunningHost, Parts {
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
-      service: async (caller, target, request, spanId) => {
+      service: async ({ caller, target, request, spanId, signal }) => {
         const called = this.callers.service(caller, target, { kind: 'fetch', ...request }, spanId);
         if (called === null) throw new Error(`service ${target} is not deployed`);
+        const gone = (): void => this.dispatch.clientClosed(called.invocationId);
+        signal.addEventListener('abort', gone, { once: true });
         const { status, headers, body } = await called.answer;
+        if (!isStream(body)) signal.removeEventListener('abort', gone);
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
       },
       log: this.#options.log,

@@ -9,6 +9,7 @@ import type { Signal, Terminal } from './cli/command.ts';
 import { nodeProblem } from './cli/node-version.ts';
 import { HostError } from './contract/errors.ts';
 import { missingFlags } from './host/process-flags.ts';
+import type { RunningHost } from './host.ts';
 import { VERSION } from './version.ts';
 
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM'];
@@ -27,7 +28,11 @@ if (problem !== null) {
 } else {
   enableCompileCache(COMPILE_CACHE);
   const { runCli } = await import('./cli/cli.ts');
-  process.exit(await runCli(args, terminal()));
+  const hosts: RunningHost[] = [];
+  leave(
+    await runCli(args, terminal(hosts)),
+    hosts.some((host) => host.wedged),
+  );
 }
 
 function runsIsolates(words: readonly string[]): boolean {
@@ -57,7 +62,13 @@ function startAgainWithFlags(): void {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0)));
 }
 
-function terminal(): Terminal {
+/** Ends the process. A thread that a function has wedged would keep `process.exit` waiting: then another takes its place. */
+function leave(code: number, wedged: boolean): void {
+  if (wedged) process.execve?.(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
+  process.exit(code);
+}
+
+function terminal(hosts: RunningHost[]): Terminal {
   // A reader that went away (`isolane list | head`) is no fault.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return {
@@ -76,6 +87,7 @@ function terminal(): Terminal {
     startHost: async (options) => {
       const { startHost } = await import('./host.ts').catch(explain);
       const host = await startHost(options);
+      hosts.push(host);
       flushCompileCache();
       return host;
     },

@@ -13,6 +13,8 @@ export interface LaneView {
   readonly isolates: number;
   /** Invocations handed over and not yet claimed. */
   readonly unclaimed: number;
+  /** It takes nothing more until something it holds has settled. */
+  readonly full?: boolean;
   /** Monotonic ns since which the present turn runs; 0 when none does. */
   readonly runningSinceNs: number;
   /** The isolate whose turn (or load) runs now; 0 when none does. */

@@ -28,6 +28,8 @@ export interface Call {
   readonly depth?: number;
 }
 
+/** Most service calls that one event from a door may lead to, however they branch: 50 calls each, 16 deep, would never end. */
+const MAX_CALLS = 1000;
 /** Most service calls in a row, as AWS Lambda's recursion limit. */
 const MAX_DEPTH = 16;
 
@@ -39,18 +41,20 @@ export interface Called {
 
 export class Callers {
   readonly #ports: CallersPorts;
+  /** Service calls so far of the event an invocation belongs to; one count for all its descendants. */
+  readonly #trees: WeakMap<Invocation, { calls: number }> = new WeakMap();
 
   constructor(ports: CallersPorts) {
     this.#ports = ports;
   }
 
   /** `null`: no such function. */
-  call(name: string, call: Call): Called | null {
+  call(name: string, call: Call, tree: { calls: number } | null = null): Called | null {
     const version = this.#ports.find(name);
     if (version === undefined) return null;
     const id = newInvocationId(this.#ports.clock.epochMs());
     const answer = new Answer(id);
-    this.#ports.invoke({
+    const invocation: Invocation = {
       id,
       requestId: call.requestId ?? id,
       attempt: call.attempt ?? 1,
@@ -67,7 +71,9 @@ export class Callers {
       start: null,
       depth: call.depth ?? 0,
       reply: answer,
-    });
+    };
+    if (tree !== null) this.#trees.set(invocation, tree);
+    this.#ports.invoke(invocation);
     return { invocationId: id, answer: answer.done };
   }
 
@@ -76,8 +82,14 @@ export class Callers {
     const depth = caller.depth + 1;
     if (depth > MAX_DEPTH)
       throw new Error(`service calls are nested more than ${MAX_DEPTH} deep: do functions call in a circle?`);
+    const tree = this.#trees.get(caller) ?? { calls: 0 };
+    this.#trees.set(caller, tree);
+    if (tree.calls >= MAX_CALLS)
+      throw new Error(`one event may lead to ${MAX_CALLS} service calls; these functions call each other more often`);
+    tree.calls += 1;
     const { traceId, sampled } = caller.trace;
     const trace: TraceSeed = { traceId, spanId: newSpanId(), parentSpanId: clientSpanId, sampled, link: null };
-    return this.call(target, { event, trigger: 'api', source: `service:${caller.version.spec.name}`, trace, depth });
+    const source = `service:${caller.version.spec.name}`;
+    return this.call(target, { event, trigger: 'api', source, trace, depth }, tree);
   }
 }

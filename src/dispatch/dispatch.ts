@@ -4,7 +4,6 @@
  * before its row is durable.
  */
 import type { Clock } from '../contract/clock.ts';
-import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Observer } from '../contract/observer.ts';
 import type { Shed } from '../contract/outcome.ts';
@@ -62,7 +61,7 @@ export class Dispatch {
 
   /** Takes an invocation in. Its reply gets exactly one answer, now or later. */
   invoke(invocation: Invocation): void {
-    const refusal = this.#refusal(invocation.version);
+    const refusal = this.#refusal(invocation);
     if (refusal !== null) {
       this.#shed(invocation, refusal);
       return;
@@ -101,8 +100,9 @@ export class Dispatch {
     this.#deadlines.close();
   }
 
-  #refusal(version: FunctionVersion): Shed | null {
-    if (this.#draining || this.#queued >= this.#options.queueDepth) return 'overloaded';
+  #refusal({ version, depth }: Invocation): Shed | null {
+    // What runs is allowed to finish, and so to call what it needs.
+    if ((this.#draining && depth === 0) || this.#queued >= this.#options.queueDepth) return 'overloaded';
     const { rate, name, tenant } = version.spec;
     if (rate === null) return null;
     const now = this.#options.clock.nowNs();

@@ -158,6 +158,8 @@ export class Life {
   clientClosed(): void {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
+    // Nobody waits for what has not started.
+    else if (this.#ports.withdraw(this)) this.#shed('overloaded');
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */

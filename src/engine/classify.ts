@@ -5,7 +5,8 @@
 import type { Outcome } from '../contract/outcome.ts';
 
 export interface Ending {
-  readonly why: 'killed' | 'memory' | 'fault';
+  /** `cpu`: the lane ended it after a turn; `killed`: the reaper did, within one. */
+  readonly why: 'killed' | 'cpu' | 'memory' | 'fault';
   /** Why the host ordered the kill; `null`: it ordered none (the reaper's own wall deadline). */
   readonly ordered: 'cpu_exceeded' | 'wall_timeout' | 'aborted' | null;
   readonly cpuNs: number;
@@ -16,6 +17,8 @@ export function classify(ending: Ending): Outcome {
   switch (ending.why) {
     case 'memory':
       return 'memory_exceeded';
+    case 'cpu':
+      return 'cpu_exceeded';
     case 'fault':
       return 'aborted';
     case 'killed':

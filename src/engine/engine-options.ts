@@ -15,6 +15,17 @@ export interface EngineOptions {
   /** Maps a guest stack to the user's source. */
   mapStack(stack: string, hash: string): string;
   /** A guest's call through a service binding. */
-  service(caller: Invocation, target: string, request: OutgoingRequest, spanId: string): Promise<IncomingResponse>;
+  service(call: ServiceCall): Promise<IncomingResponse>;
   log(line: string): void;
+}
+
+export interface ServiceCall {
+  readonly caller: Invocation;
+  /** Name of the function that is called. */
+  readonly target: string;
+  readonly request: OutgoingRequest;
+  /** Of the caller's CLIENT span. */
+  readonly spanId: string;
+  /** The caller gave up, or is over. */
+  readonly signal: AbortSignal;
 }

@@ -56,6 +56,7 @@ export class Engine implements EnginePort {
   #sequence = 0;
   #streams = 0;
   #loading = 0;
+  #wedgedLanes = 0;
   #closing = false;
   #up: (() => void) | null = null;
 
@@ -155,7 +156,7 @@ export class Engine implements EnginePort {
     const entry = this.#jobs.get(invocationId);
     if (entry === undefined || entry.job.settled) return;
     const { job, record } = entry;
-    job.ordered = outcome;
+    job.order(outcome, nowNs());
     const turn = record.lane.slots.running();
     if (turn?.isolate === record.number) {
       record.lane.slots.kill(turn.isolate, turn.turn);
@@ -182,6 +183,11 @@ export class Engine implements EnginePort {
     this.#isolates.delete(isolate);
     record.lane.isolates -= 1;
     record.lane.post({ k: 'drop', isolate });
+  }
+
+  /** A thread was given up: leaving by `process.exit` may wait for it for ever. */
+  get wedged(): boolean {
+    return this.#wedgedLanes > 0;
   }
 
   async close(): Promise<void> {
@@ -278,10 +284,14 @@ export class Engine implements EnginePort {
       return;
     }
     this.#listener.size(record.number, report.heapBytes);
+    // A kill that came as its turn ended hit nothing: the order stands.
+    const { ordered } = entry?.job ?? { ordered: null };
+    if (entry !== undefined && ordered !== null && ordered !== 'cpu_exceeded')
+      this.abort(entry.job.invocation.id, ordered);
   }
 
   #started(entry: Entry, startedNs: number): void {
-    entry.job.started = true;
+    entry.job.began(startedNs);
     entry.record.lane.unclaimed -= 1;
     entry.job.listener.started(startedNs);
   }
@@ -407,10 +417,13 @@ export class Engine implements EnginePort {
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
     const ordered = (record?.bridge.jobs.values() ?? []).find((job) => job.ordered !== null);
     if (tookNs > turn.cpuBudgetNs && threadCpuNs(lane.slots.threadId) - turn.cpuBaseNs >= turn.cpuBudgetNs) {
-      for (const job of record?.bridge.jobs.values() ?? []) job.ordered ??= 'cpu_exceeded';
+      for (const job of record?.bridge.jobs.values() ?? []) job.order('cpu_exceeded', nowNs());
       lane.slots.kill(turn.isolate, turn.turn);
       if (tookNs > turn.cpuBudgetNs * 2 + WEDGED_NS) this.#wedged(lane, turn);
-    } else if (ordered !== undefined) lane.slots.kill(turn.isolate, turn.turn);
+    } else if (ordered !== undefined) {
+      lane.slots.kill(turn.isolate, turn.turn);
+      if (Math.min(tookNs, nowNs() - ordered.orderedNs) > WEDGED_NS) this.#wedged(lane, turn);
+    }
   }
 
   /** A first turn that takes long has no report yet: its START row must not wait for one. */
@@ -442,6 +455,7 @@ export class Engine implements EnginePort {
   #condemn(lane: Lane, culprit: number = lane.slots.running()?.isolate ?? 0): void {
     if (lane.sick) return;
     lane.abandon();
+    this.#wedgedLanes += 1;
     this.#census();
     for (const record of [...this.#isolates.values()]) {
       if (record.lane !== lane) continue;
@@ -471,10 +485,10 @@ export class Engine implements EnginePort {
         const policy = { tenant: spec.tenant, allow: spec.egressAllow, privateHosts: spec.privateHosts };
         return exchange(request, policy, this.#agents, signal);
       },
-      service: (job, service, request, spanId) => {
+      service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));
-        return this.#options.service(job.invocation, target, request, spanId);
+        return this.#options.service({ caller: job.invocation, target, request, spanId, signal });
       },
       settle: (job) => {
         const entry = this.#jobs.get(job.invocation.id);

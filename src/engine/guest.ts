@@ -135,6 +135,10 @@ export class Guest implements ShellSink {
 
   dispose(): void {
     this.disarm();
-    this.shell.dispose();
+    try {
+      this.shell.dispose();
+    } catch {
+      // The reaper was quicker.
+    }
   }
 }

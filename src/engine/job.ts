@@ -15,6 +15,8 @@ export class Job {
   settled = false;
   /** A kill the host has ordered. */
   ordered: 'cpu_exceeded' | 'wall_timeout' | 'aborted' | null = null;
+  /** When the first kill was ordered, monotonic ns. */
+  orderedNs = 0;
   /** The outcome a limit has decided, whatever the guest makes of it. */
   verdict: Outcome | null = null;
   /** The failure that was reported while waitUntil still ran. */
@@ -37,6 +39,13 @@ export class Job {
     this.cpuLimitNs = invocation.version.spec.limits.cpuMs * NS_PER_MS;
   }
 
+  /** Notes the kill the host orders; the first reason stands. */
+  order(reason: NonNullable<Job['ordered']>, nowNs: number): void {
+    if (this.ordered !== null) return;
+    this.ordered = reason;
+    this.orderedNs = nowNs;
+  }
+
   /** Takes over the lane's cumulative figures. */
   measure(report: {
     readonly startedNs: number;
@@ -52,6 +61,12 @@ export class Job {
     this.#hostNs = report.hostNs;
     this.#estimated = report.estimated;
     if (report.heapBytes > this.#peakBytes) this.#peakBytes = report.heapBytes;
+  }
+
+  /** It has begun. Its first report may be a long time coming, or never come. */
+  began(startedNs: number): void {
+    this.started = true;
+    if (this.#startedNs === 0) this.#startedNs = startedNs;
   }
 
   get cpuNs(): number {

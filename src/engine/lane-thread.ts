@@ -85,17 +85,18 @@ export class LaneThread {
     const startedNs = nowNs();
     const cpuBefore = this.#cpuNs();
     let guest: Guest | null = null;
-    let turn = 0;
+    let killed = false;
     try {
       const code = this.#code(order);
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       guest = new Guest(order, shell, (message) => this.#sick(message));
       this.#reaper.add(order.isolate, shell.isolate);
       const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
-      turn = this.#slots.begin(order.isolate, cpu, nowNs(), Date.now() + order.initMs);
+      this.#slots.begin(order.isolate, cpu, nowNs(), Date.now() + order.initMs);
       shell.evaluate(order.facts, code, order.bundleUrl);
       const box = shell.turn(Date.now(), '[]', null);
-      this.#slots.end();
+      killed = this.#slots.end();
+      if (killed) throw new Error('ended as it was done');
       const problem = readiness(box);
       if (problem !== null) throw Object.assign(new Error(problem), { name: 'InitError', stack: '' });
       guest.heapBytes = shell.heapBytes();
@@ -109,9 +110,9 @@ export class LaneThread {
         logs: guest.takeLogs(),
       });
     } catch (error) {
-      this.#slots.end();
+      killed = this.#slots.end() || killed;
       const disposed = guest?.shell.isolate.isDisposed === true;
-      const why = !disposed ? 'error' : this.#slots.wasKilled(turn) ? 'killed' : 'memory';
+      const why = killed ? 'killed' : disposed ? 'memory' : 'error';
       const logs = guest?.takeLogs() ?? null;
       guest?.dispose();
       this.#reaper.remove(order.isolate);
@@ -155,7 +156,8 @@ export class LaneThread {
 
   #event(order: EventOrder): void {
     const guest = this.#guests.get(order.isolate);
-    if (guest === undefined) return;
+    // Late for an invocation that is over: nobody waits for it, and nobody's budget could bound the turn.
+    if (guest === undefined || !guest.live.has(order.inv)) return;
     this.#turn(guest, order.inv, order.json, order.chunks);
   }
 
@@ -172,7 +174,7 @@ export class LaneThread {
     const budgetNs = guest.cpuBudgetNs(inv);
     const startNs = nowNs();
     const baseNs = this.#cpuNs();
-    const turn = this.#slots.begin(guest.number, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    this.#slots.begin(guest.number, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
     let box: TurnBox | null = null;
     let failure: unknown = null;
     try {
@@ -181,11 +183,17 @@ export class LaneThread {
       failure = error;
       if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
     }
-    this.#slots.end();
+    const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
     const endedNs = nowNs();
-    if (box === null || guest.shell.isolate.isDisposed) {
-      this.#gone(guest, inv, endedNs, { failure, killed: this.#slots.wasKilled(turn) });
+    if (killed || box === null || guest.shell.isolate.isDisposed) {
+      const why = killed ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';
+      this.#gone(guest, inv, endedNs, { failure, why });
+      return;
+    }
+    // The watch sees turns that are long; what adds up over many short ones ends here.
+    if (guest.cpuBudgetNs(inv) <= 0 && endings(guest, inv, box.out).length === 0) {
+      this.#gone(guest, inv, endedNs, { failure, why: 'cpu' });
       return;
     }
     guest.ran(endedNs - startNs);
@@ -213,14 +221,13 @@ export class LaneThread {
     for (const done of ended) guest.live.delete(done);
   }
 
-  #gone(guest: Guest, inv: number, endedNs: number, how: { failure: unknown; killed: boolean }): void {
-    const disposed = guest.shell.isolate.isDisposed;
+  #gone(guest: Guest, inv: number, endedNs: number, how: { failure: unknown; why: GoneReport['why'] }): void {
     const owner = inv !== 0 || guest.live.size !== 1 ? inv : first(guest.live);
     const report: GoneReport = {
       k: 'gone',
       isolate: guest.number,
       inv: owner,
-      why: how.killed ? 'killed' : disposed ? 'memory' : 'fault',
+      why: how.why,
       message: said(how.failure).message,
       endedNs,
       ...usageOf(guest, owner),

@@ -87,7 +87,7 @@ export interface GoneReport {
   readonly k: 'gone';
   readonly isolate: number;
   readonly inv: number;
-  readonly why: 'killed' | 'memory' | 'fault';
+  readonly why: 'killed' | 'cpu' | 'memory' | 'fault';
   readonly message: string;
   readonly startedNs: number;
   readonly endedNs: number;

@@ -59,6 +59,10 @@ export class Lane implements LaneView {
     return slot;
   }
 
+  get full(): boolean {
+    return this.#freeSlots.length === 0 && this.#nextSlot >= CLAIM_SLOTS;
+  }
+
   freeSlot(slot: number): void {
     this.slots.release(slot);
     this.#freeSlots.push(slot);
@@ -80,6 +84,8 @@ export class Lane implements LaneView {
   /** For a lane that does not answer: the thread is given up. */
   abandon(): void {
     this.sick = true;
+    // Should its thread ever come back, it ends, and its place is free for another lane.
+    this.post({ k: 'close' });
     this.#worker.unref();
   }
 

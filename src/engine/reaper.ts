@@ -19,9 +19,10 @@ const SOURCE = `(() => {
   const isolates = new Map();
   const reap = (isolate, turn) => {
     const handle = isolates.get(isolate);
-    if (handle === undefined || Atomics.load(words, at.turn) !== turn || Atomics.load(words, at.running) !== isolate) return;
+    if (handle === undefined || Atomics.load(words, at.turn) !== turn) return;
+    // Who changes this word first decides: the turn that ends, or its end.
+    if (Atomics.compareExchange(words, at.running, isolate, -isolate) !== isolate) return;
     isolates.delete(isolate);
-    Atomics.store(words, at.killedTurn, turn);
     try { handle.dispose(); } catch {}
   };
   globalThis.change = (added, handle, removed) => {
@@ -36,7 +37,7 @@ const SOURCE = `(() => {
       if (Atomics.wait(words, at.bell, bell, ${LOOK_MS}) !== 'timed-out') continue;
       const turn = Atomics.load(words, at.turn);
       const isolate = Atomics.load(words, at.running);
-      if (isolate !== 0 && Date.now() > floats[at.hardDeadline]) reap(isolate, turn);
+      if (isolate > 0 && Date.now() > floats[at.hardDeadline]) reap(isolate, turn);
     }
   };
 })()`;

@@ -20,7 +20,6 @@ const KILL_ISOLATE = 3;
 const KILL_TURN = 4;
 const TURN = 5;
 const RUNNING = 6;
-const KILLED_TURN = 7;
 const THREAD_ID = 8;
 
 const SINCE_NS = 0;
@@ -61,16 +60,17 @@ export class LaneSlots {
     return turn;
   }
 
-  /** Thread: the turn is over. */
-  end(): void {
+  /** Thread: the turn is over. True: the reaper was quicker, and its isolate is being disposed. */
+  end(): boolean {
     this.#floats[SINCE_NS] = 0;
-    Atomics.store(this.#words, RUNNING, 0);
+    return Atomics.exchange(this.#words, RUNNING, 0) < 0;
   }
 
   /** Main: the turn that runs now, or `null`. */
   running(): RunningTurn | null {
     const turn = Atomics.load(this.#words, TURN);
-    const isolate = Atomics.load(this.#words, RUNNING);
+    // Negative: the reaper has disposed it, and it has not come back yet.
+    const isolate = Math.abs(Atomics.load(this.#words, RUNNING));
     if (isolate === 0) return null;
     const running = {
       turn,
@@ -93,11 +93,6 @@ export class LaneSlots {
     this.#words[KILL_TURN] = turn;
     Atomics.store(this.#words, KILL_WANTED, 1);
     this.#ring();
-  }
-
-  /** Thread: was the turn just run ended by the reaper? */
-  wasKilled(turn: number): boolean {
-    return Atomics.load(this.#words, KILLED_TURN) === turn;
   }
 
   /**
@@ -157,7 +152,6 @@ export const REAPER_LAYOUT: Readonly<Record<string, number>> = {
   killTurn: KILL_TURN,
   turn: TURN,
   running: RUNNING,
-  killedTurn: KILLED_TURN,
   words: WORDS,
   hardDeadline: HARD_DEADLINE_MS,
   floats: FLOATS,

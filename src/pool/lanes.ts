@@ -21,7 +21,7 @@ export class Lanes {
 
   isStuck(id: number): boolean {
     const lane = this.#find(id);
-    if (lane === undefined) return true;
+    if (lane === undefined || lane.full === true) return true;
     return lane.runningSinceNs > 0 && this.#nowNs() - lane.runningSinceNs > STUCK_NS;
   }
 

@@ -136,8 +136,10 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') isolate.state = 'ready';
     isolate.init = isolate.awaited ? report : null;
     this.size(number, report.heapBytes);
-    this.#settleDown(isolate);
+    // Its own work first: resting, it would be room for another group, which would evict it unused.
+    if (group.waiting.length > 0 && isolate.state === 'ready' && isolate.tickets.length === 0) this.#warm.rest(isolate);
     this.#pump(group);
+    this.#settleDown(isolate);
   }
 
   retired(number: number): void {

@@ -207,12 +207,44 @@ describe('the client goes away', () => {
       "let aborted = false; request.signal.addEventListener('abort', () => { aborted = true }); await new Promise((f) => setTimeout(f, 80)); console.log('aborted', aborted); return new Response('x')",
     );
     await path.request(path.handler("return new Response('')"));
+    const before = path.dispatch.running;
     const sent = path.send(one);
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await expect.poll(() => path.dispatch.running).toBe(before + 1);
     path.dispatch.clientClosed(sent.id);
     const story = await (await sent.reply).story;
     expect(story.record).toMatchObject({ outcome: 'client_closed', status: 499 });
     expect(story.logs.map((line) => line.text)).toEqual(['aborted true']);
+  });
+});
+
+describe('nobody waits any more', () => {
+  it('drops what has not started, with no record', async () => {
+    const busy = path.handler("await new Promise((f) => setTimeout(f, 300)); return new Response('x')", {
+      instances: 1,
+    });
+    const before = path.dispatch.running;
+    const first = path.run(busy);
+    await expect.poll(() => path.dispatch.running).toBe(before + 1);
+    const left = path.send(busy);
+    path.dispatch.clientClosed(left.id);
+    expect((await left.reply).outcome).toBe('overloaded');
+    expect((await first).reply.text).toBe('x');
+    expect(path.stories.some((story) => story.invocation.id === left.id)).toBe(false);
+  });
+
+  it('a caller that ends takes its call of another function with it', async () => {
+    const slow =
+      "request.signal.addEventListener('abort', () => console.log('told')); await new Promise((f) => setTimeout(f, 150)); return new Response('late')";
+    path.handler(slow, {}, { name: 'slow-callee' });
+    const caller = path.handler(
+      "env.SLOW.fetch('http://slow/'); await new Promise((f) => setTimeout(f, 80)); return new Response('gone')",
+      {},
+      { services: { SLOW: 'slow-callee' } },
+    );
+    expect((await path.run(caller)).reply.text).toBe('gone');
+    await expect
+      .poll(() => path.stories.find((one) => one.record.function === 'slow-callee')?.record.outcome)
+      .toBe('client_closed');
   });
 });
 

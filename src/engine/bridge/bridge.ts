@@ -23,7 +23,13 @@ export interface BridgePorts {
   /** A request to the network, under the function's policy. */
   fetch(job: Job, request: OutgoingRequest, signal: AbortSignal): Promise<IncomingResponse>;
   /** A request to another function. `service` is the binding's name. */
-  service(job: Job, service: string, request: OutgoingRequest, spanId: string): Promise<IncomingResponse>;
+  service(
+    job: Job,
+    service: string,
+    request: OutgoingRequest,
+    spanId: string,
+    signal: AbortSignal,
+  ): Promise<IncomingResponse>;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -37,7 +43,7 @@ export class Bridge {
   /** Streams the host produces and the guest reads, by stream id. */
   readonly #inbound: Map<number, { job: Job; source: ByteStream }> = new Map();
   /** Streams the guest produces and the host reads. */
-  readonly #outbound: Map<number, { job: Job; stream: GuestStream }> = new Map();
+  readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
 
   constructor(ports: BridgePorts) {
@@ -127,8 +133,7 @@ export class Bridge {
         this.#outbound.delete(command.sid);
         return;
       case 'broken':
-        this.#outbound.get(command.sid)?.stream.break(new BodyError('broken', 'the function broke the stream off'));
-        this.#outbound.delete(command.sid);
+        this.#broken(command);
         return;
       case 'done': {
         const job = this.jobs.get(command.inv);
@@ -218,6 +223,17 @@ export class Bridge {
     this.#outbound.delete(command.sid);
   }
 
+  /** A response body that breaks off is a failure of the function: its client was cut off. */
+  #broken(command: Command<'broken'>): void {
+    const entry = this.#outbound.get(command.sid);
+    if (entry === undefined) return;
+    this.#outbound.delete(command.sid);
+    entry.stream.break(new BodyError('broken', 'the function broke the stream off'));
+    if (!entry.answers) return;
+    entry.job.failure ??= 'function_error';
+    entry.job.problem ??= { name: 'Error', message: command.message, stack: '' };
+  }
+
   #fetch(command: Command<'fetch'>, chunks: readonly Uint8Array[]): void {
     const { id } = command;
     const job = this.jobs.get(command.inv);
@@ -247,7 +263,7 @@ export class Bridge {
     const answer =
       command.service === undefined
         ? this.#ports.fetch(job, request, abort.signal)
-        : this.#ports.service(job, command.service, request, spanId);
+        : this.#ports.service(job, command.service, request, spanId, abort.signal);
     const facts = { spanId, method: command.method, url: command.url, service: command.service ?? null, startedNs };
     answer
       .then((response) => this.#answer(job, id, response, facts))
@@ -341,7 +357,7 @@ export class Bridge {
         },
       },
     );
-    this.#outbound.set(sid, { job, stream });
+    this.#outbound.set(sid, { job, stream, answers: counts });
     return stream;
   }
 }

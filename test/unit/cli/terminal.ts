@@ -57,6 +57,7 @@ export class FakeTerminal implements Terminal {
       url: 'http://127.0.0.1:1',
       adminUrl: 'http://127.0.0.1:2',
       adminTokenFile: '/data/admin-token',
+      wedged: false,
       inputs: this.inputs,
       reload: (config) => {
         this.reloads.push(config);

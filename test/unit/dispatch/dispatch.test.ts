@@ -183,9 +183,11 @@ describe('dispatch', () => {
   it('a client that went away is an outcome only when nothing else was', () => {
     const first = invoke();
     load();
+    engine.begin(first.of.id);
     dispatch.clientClosed(first.of.id);
     engine.settle(first.of.id);
     const second = invoke();
+    engine.begin(second.of.id);
     dispatch.clientClosed(second.of.id);
     engine.settle(second.of.id, 'function_error');
     expect(stories.map(({ record }) => [record.outcome, record.status])).toEqual([

@@ -41,7 +41,7 @@ describe('the running turn', () => {
     const first = slots.begin(1, { baseNs: 0, budgetNs: 1 }, 1, 1);
     const second = slots.begin(1, { baseNs: 0, budgetNs: 1 }, 1, 1);
     expect(second).not.toBe(first);
-    expect(slots.wasKilled(first)).toBe(false);
+    expect(slots.end()).toBe(false);
   });
 });
 
