@@ -18,6 +18,8 @@ import { threadCpuClock } from './thread-cpu.ts';
 
 /** Reports wait at most this long for the rest of their batch. */
 const FLUSH_NS = 500_000;
+/** Reports that leave without waiting for more: the main thread answers while the lane goes on. */
+const BATCH = 4;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
@@ -304,6 +306,7 @@ export class LaneThread {
 
   #report(report: LaneReport): void {
     this.#reports.push(report);
+    if (this.#reports.length >= BATCH) this.#flush();
   }
 
   #flush(): void {

@@ -7,6 +7,9 @@ import type { LaneView } from '../contract/engine-port.ts';
 import type { LaneInit, LaneOrder, LaneReport } from './lane-wire.ts';
 import { CLAIM_SLOTS, LaneSlots } from './slots.ts';
 
+/** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
+const BATCH = 4;
+
 export interface LaneEvents {
   reports(lane: Lane, reports: readonly LaneReport[]): void;
   died(lane: Lane, error: Error | null): void;
@@ -70,6 +73,7 @@ export class Lane implements LaneView {
 
   post(order: LaneOrder): void {
     this.#orders.push(order);
+    if (this.#orders.length >= BATCH) this.#send();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#send());
