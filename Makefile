@@ -32,8 +32,9 @@ test: $(INSTALLED) ## the whole test suite
 	@$(VITEST) $(if $(JSON),--reporter=default --reporter=json --outputFile=$(JSON))
 
 test-all: export ISOLANE_TEST_ALL = 1
-test-all: check ## check, test, and the slow tests at small size
+test-all: check ## check, test, and the slow tests and the bench at small size
 	@$(VITEST)
+	@node bench/run.ts --small
 
 bench: $(INSTALLED) ## measure against the baselines in one run
 	@node bench/run.ts $(ARGS)
