@@ -13,7 +13,6 @@ import { SourceMaps } from './catalog/source-maps.ts';
 import type { Config } from './contract/config.ts';
 import type { FunctionVersion } from './contract/function.ts';
 import { newInvocationId } from './contract/ids.ts';
-import { isStream } from './contract/invocation.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
 import type { Observer } from './contract/observer.ts';
 import { MIB } from './contract/units.ts';
@@ -194,13 +193,8 @@ class Host implements RunningHost, Parts {
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
-      service: async ({ caller, target, request, spanId, signal }) => {
-        const called = this.callers.service(caller, target, { kind: 'fetch', ...request }, spanId);
-        if (called === null) throw new Error(`service ${target} is not deployed`);
-        const gone = (): void => this.dispatch.clientClosed(called.invocationId);
-        signal.addEventListener('abort', gone, { once: true });
-        const { status, headers, body } = await called.answer;
-        if (!isStream(body)) signal.removeEventListener('abort', gone);
+      service: async ({ request, ...call }) => {
+        const { status, headers, body } = await this.callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
       },
       log: this.#options.log,
@@ -249,6 +243,7 @@ class Host implements RunningHost, Parts {
     this.callers = new Callers({
       find: (name) => this.live.get(name),
       invoke: (invocation) => this.dispatch.invoke(invocation),
+      clientClosed: (id) => this.dispatch.clientClosed(id),
       clock,
     });
   }

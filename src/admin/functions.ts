@@ -7,9 +7,9 @@ import { Hono } from 'hono';
 import { HostError } from '../contract/errors.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { HeaderList } from '../contract/invocation.ts';
+import { nearest } from '../contract/nearest.ts';
 import type { AdminEnv } from './guard.ts';
 import { needs } from './guard.ts';
-import { nearest } from './nearest.ts';
 import type { AdminPorts, FunctionView, InvokeAnswer } from './ports.ts';
 import { readQuery } from './query.ts';
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { HostError } from '../contract/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../contract/nearest.ts';
 
 /** Absent parameters reach it as `undefined`. */
 export type Field<T> = z.ZodType<T, string | undefined>;

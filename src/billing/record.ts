@@ -2,12 +2,10 @@
  * Builds the two ledger rows of an invocation from what dispatch knows when it starts and when it settles. Pure: no
  * clock, no store. Whatever was measured becomes whole, non-negative numbers here, so the ledger never sees a fraction.
  */
-import type { EngineUsage } from '../contract/engine-port.ts';
 import type { Invocation } from '../contract/invocation.ts';
-import type { Limits } from '../contract/limits.ts';
-import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
+import { OUTCOMES } from '../contract/outcome.ts';
 import { NS_PER_MS } from '../contract/units.ts';
-import type { UsageRecord, UsageStart } from '../contract/usage.ts';
+import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import { billedMs } from './round.ts';
 
 /** Where and how an invocation started. */
@@ -20,19 +18,6 @@ export interface StartFacts {
   readonly isolateId: string;
   readonly engineId: string;
   readonly hostId: string;
-}
-
-/** How it ended. */
-export interface EndFacts {
-  readonly outcome: Outcome;
-  /** As sent; 0 where the trigger has none. */
-  readonly status: number;
-  /** Loading paid by this invocation; 0 when warm. */
-  readonly initNs: number;
-  /** `null`: nothing was measured, the engine is gone. */
-  readonly usage: EngineUsage | null;
-  readonly requestBytes: number;
-  readonly limits: Limits;
 }
 
 export function startRow(invocation: Invocation, facts: StartFacts): UsageStart {

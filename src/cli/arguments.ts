@@ -1,7 +1,7 @@
 /** Words after a command's name → Input. Refuses unknown options (with the nearest known one), values and words too many or too few. */
 import { parseArgs } from 'node:util';
-import { didYouMean } from '../config/nearest.ts';
 import { HostError } from '../contract/errors.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import { COMMON_OPTIONS, type Command, type Input, type OptionRule } from './command.ts';
 
 /** Throws USAGE. */

@@ -2,8 +2,9 @@
  * One command line from words to exit code: 0 ok, 1 failed, 2 wrong usage. Errors are one sentence with a code on
  * stderr. Commands that do not exist yet are not listed.
  */
-import { didYouMean } from '../config/nearest.ts';
+
 import { ERRORS, HostError } from '../contract/errors.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import { parseInput } from './arguments.ts';
 import type { Command, Terminal } from './command.ts';
 import { dev } from './dev.ts';

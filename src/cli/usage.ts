@@ -1,7 +1,7 @@
 /** `isolane usage`: sums over the ledger of a running host. Integers as they are recorded; nothing is rounded twice. */
 import { z } from 'zod';
-import { didYouMean } from '../config/nearest.ts';
 import { HostError } from '../contract/errors.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import type { UsageDimension, UsageGroup } from '../contract/store.ts';
 import { ADMIN_OPTIONS, adminClient } from './admin-client.ts';
 import { columns, csv } from './columns.ts';

@@ -5,7 +5,7 @@
  */
 import { domainToASCII } from 'node:url';
 import type { FunctionSpec, Route } from '../contract/function.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../contract/nearest.ts';
 import type { Problems } from './problems.ts';
 
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { ServerSpec } from '../contract/config.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import { type Problems, shown } from './problems.ts';
 import type { RawServer } from './raw.ts';
 import { SERVER_KEYS } from './schema.ts';

@@ -3,7 +3,7 @@
  * others are not, so that one run reports problems of shape and of meaning together.
  */
 import type { z } from 'zod';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import { type KeyPath, kindOf, type Problems, pathText, shown } from './problems.ts';
 import type { RawConfig } from './raw.ts';
 import { configSchema } from './schema.ts';

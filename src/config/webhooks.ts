@@ -1,6 +1,6 @@
 /** One entry of `webhooks` → WebhookSpec. Checks the form of secrets without ever showing one. */
 import type { WebhookSpec } from '../contract/config.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../contract/nearest.ts';
 import { type Problems, shown } from './problems.ts';
 import type { RawValue, RawWebhook } from './raw.ts';
 import { type Environment, resolveValue } from './values.ts';

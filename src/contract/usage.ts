@@ -1,4 +1,6 @@
 /** The billing record of one invocation (CONTRACT §8). Integers only; nanoseconds, bytes, milliseconds. */
+import type { EngineUsage } from './engine-port.ts';
+import type { Limits } from './limits.ts';
 import type { Outcome } from './outcome.ts';
 
 export type Trigger = 'http' | 'webhook' | 'cron' | 'async' | 'file' | 'api' | 'websocket' | 'bench';
@@ -49,4 +51,17 @@ export interface UsageRecord extends UsageStart {
   readonly responseBytes: number;
   readonly subrequests: number;
   readonly closedBy: 'normal' | 'recovery';
+}
+
+/** What dispatch knows when an invocation ends; billing makes the record of it. */
+export interface EndFacts {
+  readonly outcome: Outcome;
+  /** As sent; 0 where the trigger has none. */
+  readonly status: number;
+  /** Loading paid by this invocation; 0 when warm. */
+  readonly initNs: number;
+  /** `null`: nothing was measured, the engine is gone. */
+  readonly usage: EngineUsage | null;
+  readonly requestBytes: number;
+  readonly limits: Limits;
 }

@@ -5,13 +5,20 @@
 import type { Clock } from '../contract/clock.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import { newInvocationId, newSpanId } from '../contract/ids.ts';
-import type { GuestEvent, Invocation, TraceSeed, WebhookContext } from '../contract/invocation.ts';
+import {
+  type GuestEvent,
+  type Invocation,
+  isStream,
+  type TraceSeed,
+  type WebhookContext,
+} from '../contract/invocation.ts';
 import type { Trigger } from '../contract/usage.ts';
 import { Answer, type Answered } from './answer.ts';
 
 export interface CallersPorts {
   find(name: string): FunctionVersion | undefined;
   invoke(invocation: Invocation): void;
+  clientClosed(invocationId: string): void;
   readonly clock: Clock;
 }
 
@@ -32,6 +39,24 @@ export interface Call {
 const MAX_CALLS = 1000;
 /** Most service calls in a row, as AWS Lambda's recursion limit. */
 const MAX_DEPTH = 16;
+
+/** What `Callers.service` needs to know. */
+export interface ServiceCall {
+  readonly caller: Invocation;
+  /** Name of the function that is called. */
+  readonly target: string;
+  readonly event: GuestEvent;
+  /** Of the caller's CLIENT span. */
+  readonly spanId: string;
+  /** The caller gave up, or is over. */
+  readonly signal: Signal;
+}
+
+/** The part of AbortSignal that is needed; dispatch has no typings of the platform's. */
+interface Signal {
+  addEventListener(type: 'abort', listener: () => void, options: { once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
 
 /** A call under way. */
 export interface Called {
@@ -77,8 +102,23 @@ export class Callers {
     return { invocationId: id, answer: answer.done };
   }
 
-  /** A call of one function by another: a child of the caller's CLIENT span. Throws when functions call in a circle. */
-  service(caller: Invocation, target: string, event: GuestEvent, clientSpanId: string): Called | null {
+  /**
+   * A call of one function by another, answered as its `fetch` sees it: a child of the caller's CLIENT span, given up with
+   * the caller. Rejects when there is no such function or functions call in a circle.
+   */
+  async service(call: ServiceCall): Promise<Answered> {
+    const { target, signal } = call;
+    const called = this.#begin(call);
+    if (called === null) throw new Error(`service ${target} is not deployed`);
+    const gone = (): void => this.#ports.clientClosed(called.invocationId);
+    signal.addEventListener('abort', gone, { once: true });
+    const answer = await called.answer;
+    // What has been answered whole is nobody's to give up.
+    if (!isStream(answer.body)) signal.removeEventListener('abort', gone);
+    return answer;
+  }
+
+  #begin({ caller, target, event, spanId }: ServiceCall): Called | null {
     const depth = caller.depth + 1;
     if (depth > MAX_DEPTH)
       throw new Error(`service calls are nested more than ${MAX_DEPTH} deep: do functions call in a circle?`);
@@ -88,7 +128,7 @@ export class Callers {
       throw new Error(`one event may lead to ${MAX_CALLS} service calls; these functions call each other more often`);
     tree.calls += 1;
     const { traceId, sampled } = caller.trace;
-    const trace: TraceSeed = { traceId, spanId: newSpanId(), parentSpanId: clientSpanId, sampled, link: null };
+    const trace: TraceSeed = { traceId, spanId: newSpanId(), parentSpanId: spanId, sampled, link: null };
     const source = `service:${caller.version.spec.name}`;
     return this.call(target, { event, trigger: 'api', source, trace, depth }, tree);
   }

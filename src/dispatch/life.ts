@@ -17,7 +17,7 @@ import type { Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import type { Ledger } from '../contract/store.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
-import type { UsageRecord, UsageStart } from '../contract/usage.ts';
+import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 
 /** Share of a limit from which on a warning is due. */
@@ -33,15 +33,6 @@ export interface Placed {
   readonly isolate: number;
   readonly lane: number;
   readonly init: LoadReport | null;
-}
-
-export interface EndFacts {
-  readonly outcome: Outcome;
-  readonly status: number;
-  readonly initNs: number;
-  readonly usage: EngineUsage | null;
-  readonly requestBytes: number;
-  readonly limits: Limits;
 }
 
 export interface LifePorts {

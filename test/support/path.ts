@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { endRecord, startRow } from '../../src/billing/record.ts';
 import type { FunctionSpec, FunctionVersion } from '../../src/contract/function.ts';
 import { newInvocationId } from '../../src/contract/ids.ts';
-import { type GuestEvent, type Invocation, isStream, type TraceSeed } from '../../src/contract/invocation.ts';
+import type { GuestEvent, Invocation, TraceSeed } from '../../src/contract/invocation.ts';
 import type { Limits } from '../../src/contract/limits.ts';
 import type { InvocationStory } from '../../src/contract/observer.ts';
 import type { Ledger } from '../../src/contract/store.ts';
@@ -87,13 +87,8 @@ export class Path {
       spareMemoryMiB: 128,
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,
-      service: async ({ caller, target, request, spanId, signal }) => {
-        const called = callers.service(caller, target, { kind: 'fetch', ...request }, spanId);
-        if (called === null) throw new Error(`service ${target} is not deployed`);
-        const gone = (): void => this.dispatch.clientClosed(called.invocationId);
-        signal.addEventListener('abort', gone, { once: true });
-        const { status, headers, body } = await called.answer;
-        if (!isStream(body)) signal.removeEventListener('abort', gone);
+      service: async ({ request, ...call }) => {
+        const { status, headers, body } = await callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
       },
       log: (line) => this.lines.push(line),
@@ -142,6 +137,7 @@ export class Path {
     callers = new Callers({
       find: (name) => this.#live.get(name),
       invoke: (invocation) => this.dispatch.invoke(invocation),
+      clientClosed: (id) => this.dispatch.clientClosed(id),
       clock: this.clock,
     });
   }

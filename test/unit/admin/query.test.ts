@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nearest } from '../../../src/admin/nearest.ts';
 import { cursorField, limitField, nameField, oneOf, readQuery, someOf, timeField } from '../../../src/admin/query.ts';
+import { nearest } from '../../../src/contract/nearest.ts';
 
 const SHAPE = {
   function: nameField,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type EndFacts, endRecord, startRow } from '../../../src/billing/record.ts';
+import { endRecord, startRow } from '../../../src/billing/record.ts';
 import type { EngineUsage } from '../../../src/contract/engine-port.ts';
 import type { Invocation } from '../../../src/contract/invocation.ts';
 import { LIMIT_RULES, type Limits } from '../../../src/contract/limits.ts';
-import type { UsageStart } from '../../../src/contract/usage.ts';
+import type { EndFacts, UsageStart } from '../../../src/contract/usage.ts';
 
 const limits = Object.fromEntries(
   Object.entries(LIMIT_RULES).map(([name, rule]) => [name, rule.default]),
