@@ -208,6 +208,7 @@ class Host implements RunningHost, Parts {
       stray: (version, line) => {
         for (const observer of this.#observers()) observer.stray(version, line);
       },
+      felled: () => undefined,
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);

@@ -7,9 +7,19 @@ import type { Body, Invocation, ResponseHead } from './invocation.ts';
 import type { Outcome } from './outcome.ts';
 import type { LogLevel } from './turn.ts';
 
+/**
+ * Whose guests share an operating-system process: `''` the host's own, any other text an engine process for that text
+ * alone (a tenant's cordon, or one function).
+ */
+export type Realm = string;
+
+/** How a function brought down what ran it: a turn that ignores its end, a process that died or outgrew its memory. */
+export type Fall = 'wedged' | 'crashed' | 'outgrown';
+
 /** A lane runs turns one after another; an isolate lives on one lane for life. */
 export interface LaneView {
   readonly id: number;
+  readonly realm: Realm;
   readonly isolates: number;
   /** Invocations handed over and not yet claimed. */
   readonly unclaimed: number;
@@ -103,19 +113,25 @@ export interface IsolateListener {
   stuck(lane: number): void;
   /** A line or an error outside any invocation: while loading, or stray. */
   stray(version: FunctionVersion, line: LogLine): void;
+  /** `version` brought its lane or engine process down; what ran there has been settled or returned. */
+  felled(version: FunctionVersion, how: Fall): void;
   /** Sampled size, bytes. */
   size(isolate: number, bytes: number): void;
 }
 
 export interface EnginePort {
-  lanes(): readonly LaneView[];
-  /** Starts one more lane if the bound allows; true if one is on its way. */
-  grow(): boolean;
+  /** Healthy lanes of one realm; of all when none is named. */
+  lanes(realm?: Realm): readonly LaneView[];
+  /** Starts one more lane of a realm if the bound allows; true if one is on its way. */
+  grow(realm: Realm): boolean;
   /** Creates an isolate and loads `version`; `IsolateListener.loaded` follows. */
   load(version: FunctionVersion, lane: number): number;
   /** Hands an invocation over. It may be handed over before the isolate has loaded; it then starts right after. */
   start(isolate: number, invocation: Invocation, listener: JobListener): void;
-  /** Atomically takes an unclaimed invocation back; false: it has started (or ended). `returned` is not called. */
+  /**
+   * Takes an unclaimed invocation back. True: it is back, `returned` is not called. False: it has started or ended, or
+   * its lane is in another process and was asked: then `returned` follows should it not have started.
+   */
   takeBack(invocationId: string): boolean;
   /** Ends an invocation with `outcome`; a running turn is killed. `settled` follows. */
   abort(invocationId: string, outcome: 'wall_timeout' | 'aborted'): void;

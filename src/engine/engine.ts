@@ -2,7 +2,7 @@
  * The main thread's half of the engine: lanes, isolates, and the invocations in them. It hands over, listens, kills
  * what passes its limits, and tells pool and dispatch; it never decides who runs where.
  */
-import type { EnginePort, IsolateListener, JobListener } from '../contract/engine-port.ts';
+import type { EnginePort, IsolateListener, JobListener, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
@@ -84,8 +84,8 @@ export class Engine implements EnginePort {
     return this.#healthy;
   }
 
-  grow(): boolean {
-    if (this.#lanes.size >= this.#options.maxLanes || this.#closing) return false;
+  grow(realm: Realm): boolean {
+    if (realm !== '' || this.#lanes.size >= this.#options.maxLanes || this.#closing) return false;
     this.#addLane();
     return true;
   }
@@ -438,8 +438,10 @@ export class Engine implements EnginePort {
   #wedged(lane: Lane, turn: RunningTurn): void {
     if (lane.sick) return;
     const name = this.#isolates.get(turn.isolate)?.version.spec.name ?? 'unknown';
+    const version = this.#isolates.get(turn.isolate)?.version;
     this.#options.log(`engine lane ${lane.id} is wedged by function ${name}: it ignores its end`);
     this.#condemn(lane, turn.isolate);
+    if (version !== undefined) this.#listener.felled(version, 'wedged');
   }
 
   #died(lane: Lane, error: Error | null): void {
@@ -463,7 +465,7 @@ export class Engine implements EnginePort {
       if (!record.loaded) this.#loading -= 1;
       for (const job of record.bridge.jobs.values()) this.#orphan(lane, job, record.number === culprit);
     }
-    if (this.lanes().length < this.#options.lanes) this.grow();
+    if (this.lanes().length < this.#options.lanes) this.grow('');
   }
 
   #orphan(lane: Lane, job: Job, guilty: boolean): void {

@@ -17,6 +17,7 @@ export interface LaneEvents {
 
 export class Lane implements LaneView {
   readonly id: number;
+  readonly realm = '';
   readonly slots: LaneSlots = new LaneSlots();
   isolates = 0;
   unclaimed = 0;

@@ -35,13 +35,13 @@ export class Lanes {
       if (!this.isStuck(isolate.lane)) return false;
       if (isolate.state === 'loading' && this.#find(isolate.lane)?.running === isolate.number) return false;
     }
-    return this.#engine.lanes().some((lane) => !this.isStuck(lane.id)) || this.#engine.grow();
+    return this.#engine.lanes().some((lane) => !this.isStuck(lane.id)) || this.#engine.grow('');
   }
 
   /** Where to load one more isolate of `group`; `null`: there is no lane at all. */
   choose(group: Group): number | null {
     let free = this.#free();
-    if (free.length === 0 && this.#engine.grow()) free = this.#free();
+    if (free.length === 0 && this.#engine.grow('')) free = this.#free();
     const own = new Map<number, number>();
     for (const isolate of group.isolates) own.set(isolate.lane, (own.get(isolate.lane) ?? 0) + 1);
     let best: LaneView | null = null;

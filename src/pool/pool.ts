@@ -3,7 +3,7 @@
  * idle one, loads no more than the waiting work is worth, takes work back from lanes that are stuck in a long turn.
  * No clock, no timers, no Node: a simulator runs it against a fake engine.
  */
-import type { EnginePort, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
+import type { EnginePort, Fall, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 
 import { NS_PER_MS } from '../contract/units.ts';
@@ -20,6 +20,8 @@ export interface PoolOptions extends Budget {
   readonly engine: EnginePort;
   nowNs(): number;
   stray(version: FunctionVersion, line: LogLine): void;
+  /** A function brought its lane or engine process down. */
+  felled(version: FunctionVersion, how: Fall): void;
 }
 
 export interface PoolStats {
@@ -185,6 +187,10 @@ export class Pool implements IsolateListener {
 
   stray(version: FunctionVersion, line: LogLine): void {
     this.#options.stray(version, line);
+  }
+
+  felled(version: FunctionVersion, how: Fall): void {
+    this.#options.felled(version, how);
   }
 
   /** A lane has ended a turn: who waited for one looks again. */

@@ -2,7 +2,14 @@
  * An engine without isolates: tests say when loads finish, turns begin and invocations settle. It keeps the port's
  * promises (one end per job, claims) and complains when pool or dispatch break theirs.
  */
-import type { EnginePort, IsolateListener, JobListener, LaneView, LoadReport } from '../../src/contract/engine-port.ts';
+import type {
+  EnginePort,
+  IsolateListener,
+  JobListener,
+  LaneView,
+  LoadReport,
+  Realm,
+} from '../../src/contract/engine-port.ts';
 import type { FunctionVersion } from '../../src/contract/function.ts';
 import type { Invocation } from '../../src/contract/invocation.ts';
 import type { Outcome } from '../../src/contract/outcome.ts';
@@ -22,12 +29,22 @@ export const FAILED: LoadReport = {
   problem: { name: 'Error', message: 'no', stack: '' },
 };
 
+interface FakeLane {
+  id: number;
+  realm: Realm;
+  isolates: number;
+  unclaimed: number;
+  runningSinceNs: number;
+  running: number;
+}
+
+function fakeLane(id: number, realm: Realm): FakeLane {
+  return { id, realm, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 };
+}
+
 export class FakeEngine implements EnginePort {
   listener!: IsolateListener;
-  readonly laneList: { id: number; isolates: number; unclaimed: number; runningSinceNs: number; running: number }[] = [
-    { id: 1, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 },
-    { id: 2, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 },
-  ];
+  readonly laneList: FakeLane[] = [fakeLane(1, ''), fakeLane(2, '')];
   readonly isolates: Map<number, { readonly version: FunctionVersion; readonly lane: number; loaded: boolean }> =
     new Map();
   readonly jobs: Map<string, FakeJob> = new Map();
@@ -37,13 +54,13 @@ export class FakeEngine implements EnginePort {
   nowNs = 0;
   #next = 100;
 
-  lanes(): readonly LaneView[] {
-    return this.laneList;
+  lanes(realm?: Realm): readonly LaneView[] {
+    return realm === undefined ? this.laneList : this.laneList.filter((lane) => lane.realm === realm);
   }
 
-  grow(): boolean {
+  grow(realm: Realm): boolean {
     if (this.laneList.length >= this.maxLanes) return false;
-    this.laneList.push({ id: this.laneList.length + 1, isolates: 0, unclaimed: 0, runningSinceNs: 0, running: 0 });
+    this.laneList.push(fakeLane(this.laneList.length + 1, realm));
     return true;
   }
 

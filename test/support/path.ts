@@ -99,6 +99,7 @@ export class Path {
       memoryBytes: 2000 * MIB,
       nowNs: () => this.clock.nowNs(),
       stray: (_, line) => this.strays.push(line.text),
+      felled: () => undefined,
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
       start: () => undefined,

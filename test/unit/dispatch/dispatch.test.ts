@@ -60,6 +60,7 @@ beforeEach(() => {
     memoryBytes: 500 * MIB,
     nowNs: () => clock.nowNs(),
     stray: () => undefined,
+    felled: () => undefined,
   });
   engine.listener = pool;
   dispatch = new Dispatch({

@@ -42,6 +42,7 @@ function world(options: { maxIsolates?: number; memoryBytes?: number; maxLanes?:
     memoryBytes: options.memoryBytes ?? 1000 * MIB,
     nowNs: () => engine.nowNs,
     stray: () => undefined,
+    felled: () => undefined,
   });
   engine.listener = pool;
   const enter = (of = version('hello'), more: Partial<Invocation> = {}) => {
