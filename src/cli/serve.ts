@@ -5,6 +5,7 @@
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../contract/config.ts';
 import { HostError } from '../contract/errors.ts';
+import { WORKERS } from '../contract/host-wire.ts';
 import { CONFIG_OPTION, type Command, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
 import { curlLines } from './curl-lines.ts';
 import { readExamples } from './examples.ts';
@@ -33,17 +34,17 @@ interface Running {
 export const serve: Command = {
   name: 'serve',
   usage: '[--config FILE] [--port N] [--workers N]',
-  about: 'run the host: under a supervisor, with a spare that takes over when it dies',
+  about: 'run the host, with a spare that takes over when it dies',
   words: { min: 0, max: 0 },
   options: {
     ...HOST_OPTIONS,
     workers: {
       kind: 'count',
       value: 'N',
-      range: { min: 1, max: 64 },
-      about: 'host processes that serve on one port, each with limits and pools of its own (default 1)',
+      range: WORKERS,
+      about: 'hosts on one port, each with limits of its own (default 1)',
     },
-    single: { kind: 'flag', about: 'run all in this one process: no supervisor, no spare' },
+    single: { kind: 'flag', about: 'run in this one process: no supervisor, no spare' },
   },
   run: async (input, terminal) => {
     const workers = input.number('workers');

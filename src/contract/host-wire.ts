@@ -13,6 +13,9 @@ export type RestartCause = 'crashed' | 'stopped' | 'looping' | 'silent' | 'sick'
 
 export const RESTART_CAUSES: readonly RestartCause[] = ['crashed', 'stopped', 'looping', 'silent', 'sick', 'memory'];
 
+/** How many hosts may serve at once. */
+export const WORKERS = { min: 1, max: 64 } as const;
+
 /** File descriptors of a supervised host; 0 to 2 are the usual ones. */
 export const HOST_FDS = { ipc: 3, data: 4, admin: 5, beat: 6 } as const;
 
@@ -23,6 +26,8 @@ export interface Standing {
   readonly worker: number | null;
   /** How many serve at once. */
   readonly workers: number;
+  /** Booted and waiting. */
+  readonly spares: number;
   /** Counts of hosts replaced since the supervisor started. */
   readonly restarts: Readonly<Record<RestartCause, number>>;
 }
@@ -34,6 +39,7 @@ export const SINGLE: Standing = {
   role: 'single',
   worker: 0,
   workers: 1,
+  spares: 0,
   restarts: { crashed: 0, stopped: 0, looping: 0, silent: 0, sick: 0, memory: 0 },
 };
 
@@ -168,13 +174,14 @@ function isStrike({ functionName, how }: Record<string, unknown>): boolean {
 
 function isStanding(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value['restarts'])) return false;
-  const { role, worker, workers, restarts } = value;
+  const { role, worker, workers, spares, restarts } = value;
   const counted = RESTART_CAUSES.every((cause) => isNumber((restarts as Record<string, unknown>)[cause]));
   return (
     typeof role === 'string' &&
     ROLES.includes(role) &&
     (worker === null || isNumber(worker)) &&
     isNumber(workers) &&
+    isNumber(spares) &&
     counted
   );
 }

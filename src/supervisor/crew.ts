@@ -3,42 +3,22 @@
  * place, and the next spare is booted. Knows hosts only by what they say and how they end; processes, clock and
  * /proc come in as ports, so that tests can let any of them fail.
  */
-import type { Clock, Timer } from '../contract/clock.ts';
-import type { Config } from '../contract/config.ts';
+import type { Timer } from '../contract/clock.ts';
 import { HostError } from '../contract/errors.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-import type { Beat, Problem, Report, RestartCause } from '../contract/host-wire.ts';
+import type { Beat, HostRole, Problem, Report, RestartCause, Standing } from '../contract/host-wire.ts';
 import { Backoff } from './backoff.ts';
-import type { HostEvents, HostHandle } from './host-process.ts';
+import { CREW_RULES, type CrewAddress, type CrewOptions, type CrewRules } from './crew-options.ts';
 import { Lead } from './lead.ts';
-import { asError, CREW_RULES, type CrewRules, type Member, newMember } from './member.ts';
+import { asError, type Member, newMember, type State } from './member.ts';
 import { Pulse } from './pulse.ts';
 import { Rounds } from './rounds.ts';
 import { Tally } from './tally.ts';
-import type { Vitals } from './vitals.ts';
-
-export interface CrewOptions {
-  readonly config: Config;
-  readonly workers: number;
-  /** Resident memory above which a host is replaced, MiB. */
-  readonly maxRssMiB: number;
-  readonly clock: Clock;
-  readonly log: (line: string) => void;
-  readonly start: (events: HostEvents) => HostHandle;
-  readonly vitals: (pid: number) => Vitals | null;
-  readonly rules?: Partial<CrewRules>;
-}
 
 /** Hosts that boot at once: each takes a processor for a moment. */
 const BOOTING = 2;
 /** Beyond its grace a host gets this long to say that it is done. */
 const FLUSH_MS = 10_000;
-
-export interface CrewAddress {
-  readonly url: string;
-  readonly adminUrl: string;
-  readonly adminTokenFile: string;
-}
 
 export class Crew {
   readonly #options: CrewOptions;
@@ -98,17 +78,25 @@ export class Crew {
     return this.#options.clock.nowNs() / 1e6;
   }
 
+  #standing(role: HostRole, worker: number | null): Standing {
+    return this.#tally.standing(role, worker, this.#in('spare').length);
+  }
+
+  #in(state: State): readonly Member[] {
+    return [...this.#members].filter((member) => member.state === state);
+  }
+
   /** Gives every place that needs one a host, as far as there are spares, and sees to further ones. */
   #fill(): void {
     if (this.#ended !== null) return;
     for (const [post, holder] of this.#posts.entries()) {
       if (holder !== null && (holder.sick === null || this.#isRelieved(holder))) continue;
-      const spare = [...this.#members].find(({ state }) => state === 'spare');
+      const [spare] = this.#in('spare');
       if (spare !== undefined) this.#enter(spare, post, holder);
     }
     const open = this.#posts.filter((holder) => holder === null || (holder.sick !== null && !this.#isRelieved(holder)));
-    const booting = [...this.#members].filter(({ state }) => state === 'booting').length;
-    const coming = booting + [...this.#members].filter(({ state }) => state === 'spare').length;
+    const booting = this.#in('booting').length;
+    const coming = booting + this.#in('spare').length;
     // Until the first has published, one at a time: the others serve what it has bundled.
     const wanted = this.#versions === null ? 1 : open.length + (this.#ready ? 1 : 0);
     if (coming < wanted && booting < BOOTING) this.#bootLater(open.length > coming ? 0 : this.#rules.spareDelayMs);
@@ -146,7 +134,7 @@ export class Crew {
     member = newMember(handle, new Pulse(this.#rules.pulse, () => this.#options.vitals(handle.pid), nowMs), nowMs);
     this.#members.add(member);
     const { config } = this.#options;
-    handle.order({ k: 'boot', config, versions: this.#versions, standing: this.#tally.standing('spare', null) });
+    handle.order({ k: 'boot', config, versions: this.#versions, standing: this.#standing('spare', null) });
   }
 
   #enter(spare: Member, post: number, holder: Member | null): void {
@@ -155,7 +143,7 @@ export class Crew {
     spare.relieves = holder;
     spare.orderedMs = this.#nowMs();
     if (holder === null) this.#posts[post] = spare;
-    spare.handle.order({ k: 'activate', standing: this.#tally.standing('active', post) });
+    spare.handle.order({ k: 'activate', standing: this.#standing('active', post) });
   }
 
   #hear(member: Member, report: Report): void {
@@ -197,6 +185,7 @@ export class Crew {
     member.state = 'spare';
     member.pulse.beat(this.#nowMs());
     this.#fill();
+    this.#tell();
   }
 
   #refused(member: Member, problem: Problem): void {
@@ -253,8 +242,9 @@ export class Crew {
     const { retireMs } = this.#rules;
     member.state = 'retiring';
     member.post = null;
-    this.#count(member.sick ?? 'sick');
-    member.handle.order({ k: 'standing', standing: this.#tally.standing('retiring', null) });
+    this.#tally.count(member.sick ?? 'sick');
+    this.#tell();
+    member.handle.order({ k: 'standing', standing: this.#standing('retiring', null) });
     member.handle.order({ k: 'retire', graceMs: retireMs });
     member.timer = this.#options.clock.after(retireMs + FLUSH_MS, () => this.#end(member));
   }
@@ -319,7 +309,7 @@ export class Crew {
     member.handle.kill();
     if (this.#ended !== null) return;
     this.#backoff.death(this.#nowMs());
-    if (served) this.#count(member.sick ?? cause);
+    if (served) this.#tally.count(member.sick ?? cause);
     if (!this.#ready && ++this.#failures >= this.#rules.attempts) {
       const message = `The host process ended ${this.#failures} times before it was ready (the last one ${what}); see "isolane doctor".`;
       this.#fail(new HostError('ENGINE_FAILED', message));
@@ -327,6 +317,7 @@ export class Crew {
     }
     this.#appoint();
     this.#fill();
+    this.#tell();
     if (what === null) return;
     const waitMs = this.#spawn === null ? 0 : Math.round(this.#spawn.atMs - this.#nowMs());
     this.#options.log(`${name} ${what}${waitMs > 0 ? `; the next host boots in ${waitMs} ms` : ''}`);
@@ -366,11 +357,9 @@ export class Crew {
     this.#settle();
   }
 
-  #count(cause: RestartCause): void {
-    this.#tally.count(cause);
-    for (const member of this.#members) {
-      if (member.state !== 'active') continue;
-      member.handle.order({ k: 'standing', standing: this.#tally.standing('active', member.post) });
+  #tell(): void {
+    for (const member of this.#in('active')) {
+      member.handle.order({ k: 'standing', standing: this.#standing('active', member.post) });
     }
   }
 

@@ -8,8 +8,8 @@ import type { Clock } from '../contract/clock.ts';
 import type { Config } from '../contract/config.ts';
 import { MIB } from '../contract/units.ts';
 import { Crew } from './crew.ts';
+import type { CrewRules } from './crew-options.ts';
 import { type HostCommand, startHostProcess } from './host-process.ts';
-import type { CrewRules } from './member.ts';
 import { bindSockets } from './sockets.ts';
 import { readVitals } from './vitals.ts';
 
@@ -34,8 +34,6 @@ export interface RunningSupervisor {
   /** Stops accepting everywhere, lets hosts finish within `graceMs` and flush, and is done when they are gone. */
   close(graceMs: number): Promise<void>;
 }
-
-export const WORKERS = { min: 1, max: 64 } as const;
 
 /** Of the machine's memory, for all hosts and the spare together. */
 const MEMORY_SHARE = 0.85;

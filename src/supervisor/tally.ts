@@ -14,7 +14,7 @@ export class Tally {
     this.#restarts[cause] += 1;
   }
 
-  standing(role: HostRole, worker: number | null): Standing {
-    return { role, worker, workers: this.#workers, restarts: { ...this.#restarts } };
+  standing(role: HostRole, worker: number | null, spares: number): Standing {
+    return { role, worker, workers: this.#workers, spares, restarts: { ...this.#restarts } };
   }
 }

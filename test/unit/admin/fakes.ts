@@ -1,6 +1,7 @@
 /** Ports of the admin plane with a little in each, and a client that speaks as a token of every scope. */
 
 import { type AdminPorts, createAdminApp, SCOPES, type Scope } from '../../../src/admin/admin.ts';
+import { SINGLE } from '../../../src/contract/host-wire.ts';
 import type { DeliveryRow, RecordQuery, StoredRecord, UsageQuery } from '../../../src/contract/store.ts';
 import { aRecord, aVersion, TRACE_ID } from '../telemetry/story.ts';
 
@@ -44,6 +45,7 @@ export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: 
   const stored: StoredRecord = { ...aRecord(), seq: 1 };
   const ports: AdminPorts = {
     adminHost: '127.0.0.1',
+    standing: () => SINGLE,
     functions: () => [{ version: aVersion('hello', 3), isolates: 2, running: 1 }],
     invoke: async (name, body, headers) => {
       asked.invoked.push({ name, body: new TextDecoder().decode(body), headers });
