@@ -34,14 +34,18 @@ export class ChannelEnd<Out extends Message, In extends Message> {
     this.#rouse = rouse;
   }
 
-  /** False: the ring is full; `flush` sends it when there is room. */
+  /** The other side sees it when it looks; `wake` makes it look. False: the ring is full, `flush` sends it later. */
   send(message: Out): boolean {
     if (this.#unsent.length > 0 || !this.#write(message)) {
       this.#unsent.push(message);
       return false;
     }
-    if (this.#out.rouse()) this.#rouse();
     return true;
+  }
+
+  /** Wakes the other side if it sleeps. */
+  wake(): void {
+    if (this.#out.rouse()) this.#rouse();
   }
 
   /** Sends what found no room; false when some of it still finds none. */
@@ -50,7 +54,7 @@ export class ChannelEnd<Out extends Message, In extends Message> {
     while (sent < this.#unsent.length && this.#write(this.#unsent[sent]!)) sent += 1;
     if (sent > 0) {
       this.#unsent = this.#unsent.slice(sent);
-      if (this.#out.rouse()) this.#rouse();
+      this.wake();
     }
     return this.#unsent.length === 0;
   }

@@ -312,7 +312,10 @@ export class LaneThread {
 
   /** A full ring is waited for: the main thread never waits for a lane, so it will empty it. */
   #report(report: LaneReport): void {
-    if (this.#channel.send(report)) return;
+    if (this.#channel.send(report)) {
+      this.#channel.wake();
+      return;
+    }
     while (!this.#channel.flush()) Atomics.wait(this.#nothing, 0, 0, FULL_MS);
   }
 }

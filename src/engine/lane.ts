@@ -11,6 +11,8 @@ import { CLAIM_SLOTS, LaneSlots } from './slots.ts';
 
 /** The main thread looks by itself for so long after the last word in either direction: a wake-up costs as much. */
 const LOOK_MS = 0.06;
+/** Orders after which a sleeping lane is woken before the round is over: it works while the main thread reads on. */
+const BATCH = 4;
 /** How long a full ring is waited on before trying again. */
 const FULL_MS = 1;
 /** Reports heard in one round of the event loop: sockets get their turn. */
@@ -38,6 +40,8 @@ export class Lane implements LaneView {
   readonly #events: LaneEvents;
   #looking = false;
   #heardMs = 0;
+  /** Orders sent since the lane was last woken. */
+  #unsaid = 0;
 
   constructor(id: number, init: Pick<LaneInit, 'image' | 'spares' | 'spareMemoryMiB'>, events: LaneEvents) {
     this.id = id;
@@ -94,6 +98,8 @@ export class Lane implements LaneView {
 
   post(order: LaneOrder): void {
     this.#channel.send(order);
+    this.#unsaid += 1;
+    if (this.#unsaid >= BATCH) this.#wake();
     this.#look();
   }
 
@@ -110,6 +116,11 @@ export class Lane implements LaneView {
     this.#worker.unref();
   }
 
+  #wake(): void {
+    this.#unsaid = 0;
+    this.#channel.wake();
+  }
+
   #look(): void {
     this.#heardMs = performance.now();
     if (this.#looking) return;
@@ -119,6 +130,7 @@ export class Lane implements LaneView {
   }
 
   readonly #round = (): void => {
+    if (this.#unsaid > 0) this.#wake();
     const heard = this.#hear(MOST_REPORTS);
     const sent = this.#channel.flush();
     const nowMs = performance.now();
