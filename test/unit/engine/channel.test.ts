@@ -169,6 +169,20 @@ describe('a ring', () => {
     expect(writer.rouse()).toBe(false);
   });
 
+  it('never writes over what has not been read, at its end least of all', () => {
+    const memory = Ring.memory(4096);
+    const [writer, reader] = [new Ring(memory), new Ring(memory)];
+    for (let i = 0; i < 4; i++) {
+      expect(writer.reserve(1008)).toBe(i * 1008);
+      writer.commit(1008);
+    }
+    expect(reader.next()).toBe(0);
+    reader.release();
+    // 1072 bytes are free, but 64 of them are behind the last frame.
+    expect(writer.reserve(1016)).toBe(-1);
+    expect(writer.reserve(1008)).toBe(0);
+  });
+
   it('wakes a thread that waits in it', async () => {
     const memory = Ring.memory(4096);
     const source = `
