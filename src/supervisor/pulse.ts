@@ -8,7 +8,7 @@ import type { Vitals } from './vitals.ts';
 export interface PulseRules {
   /** A thread that the system holds still (SIGSTOP) is given up after so much silence. */
   readonly stoppedMs: number;
-  /** One that computed all the time: longer than a garbage collection takes. */
+  /** One that computes: so much CPU it may use, more than a garbage collection takes. */
   readonly loopingMs: number;
   /** One that waits for something, or of which nothing is known. */
   readonly silentMs: number;
@@ -20,7 +20,6 @@ export const PULSE_RULES: PulseRules = { stoppedMs: 400, loopingMs: 1000, silent
 
 /** From so much silence on the system is asked, so that there is a first reading to compare with. */
 const NOTICE_MS = 150;
-const COMPUTES = 0.8;
 const STARVES = 0.5;
 
 export class Pulse {
@@ -58,8 +57,8 @@ export class Pulse {
     if (now === null || then === null) return silenceMs >= silentMs ? 'silent' : null;
     if (now.state === 'T') return silenceMs >= stoppedMs ? 'stopped' : null;
     const elapsedMs = Math.max(1, nowMs - atMs);
+    if (now.cpuMs - then.cpuMs >= loopingMs - NOTICE_MS) return 'looping';
     if (now.queuedMs - then.queuedMs >= STARVES * elapsedMs) return silenceMs >= starvedMs ? 'silent' : null;
-    if (now.cpuMs - then.cpuMs >= COMPUTES * elapsedMs) return silenceMs >= loopingMs ? 'looping' : null;
     return silenceMs >= silentMs ? 'silent' : null;
   }
 }

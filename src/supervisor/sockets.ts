@@ -9,6 +9,7 @@ import { type Door, type ListenFailure, listenError } from '../contract/listen-e
 
 export interface Sockets {
   readonly fds: { readonly data: number; readonly admin: number };
+  /** Nobody but the hosts keeps them open then. Safe to call again. */
   close(): void;
 }
 
@@ -24,9 +25,10 @@ export async function bindSockets(
   const data = await bind('data', server.host, server.port);
   try {
     const admin = await bind('admin', server.adminHost.replace(/^\[|\]$/g, ''), server.adminPort);
+    let open = true;
     const close = (): void => {
-      data.close();
-      admin.close();
+      if (open) for (const socket of [data, admin]) socket.close();
+      open = false;
     };
     return { fds: { data: data.fd(), admin: admin.fd() }, close };
   } catch (error) {

@@ -68,7 +68,12 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Runnin
       await crew.close(0);
       throw error;
     });
-    return { ...address, close: (graceMs) => crew.close(graceMs).finally(release) };
+    const close = (graceMs: number): Promise<void> => {
+      // With the hosts' own ends closed nobody listens: who comes is refused, not left to wait.
+      sockets.close();
+      return crew.close(graceMs).finally(release);
+    };
+    return { ...address, close };
   } catch (error) {
     release();
     throw error;
