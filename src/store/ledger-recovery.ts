@@ -34,18 +34,17 @@ const FORMER = 'former';
 /** How many records it wrote for invocations that never ended. */
 export function recoverLedger(options: RecoveryOptions): number {
   const { dataDir, hostId, db } = options;
+  const take = (owner: string): number => ifDead(dataDir, owner, { forget: true }, () => takeOver(options, owner)) ?? 0;
+  // What its rows name is known when they are in the tables.
+  let records = take(FORMER);
   const started = db.prepare('SELECT DISTINCT host_id FROM starts').all();
   const owners = new Set([
-    FORMER,
     ...started.map((row) => String(row['host_id'])),
     ...journals(dataDir),
     ...lockedHosts(dataDir),
   ]);
   owners.delete(hostId);
-  let records = 0;
-  for (const owner of owners) {
-    records += ifDead(dataDir, owner, { forget: true }, () => takeOver(options, owner)) ?? 0;
-  }
+  for (const owner of owners) records += take(owner);
   return records;
 }
 
