@@ -43,7 +43,7 @@ export function openDataDirLock(dataDir: string): Lock {
       remove(dataDir, file);
       former.close();
     }
-    return held;
+    return kept(() => held.close());
   } catch (error) {
     held.close();
     throw error;
@@ -61,12 +61,10 @@ export function openHostLock(dataDir: string, hostId: string): Lock {
     // Somebody sweeps up after hosts that died while they were here.
     if (held === null) pause(TRY_MS);
     else if (rename(dataDir, unborn, born)) {
-      return {
-        close: () => {
-          remove(dataDir, born);
-          held.close();
-        },
-      };
+      return kept(() => {
+        remove(dataDir, born);
+        held.close();
+      });
     } else held.close();
   }
   throw new Error(`the host ${hostId} is there already`);
@@ -105,6 +103,17 @@ export function ifDead<T>(dataDir: string, hostId: string, { forget }: { forget:
   } finally {
     held.close();
   }
+}
+
+/** The process itself holds on to it: a lock that nobody else refers to is not garbage. */
+function kept(release: () => void): Lock {
+  process.once('exit', release);
+  return {
+    close: () => {
+      process.off('exit', release);
+      release();
+    },
+  };
 }
 
 /** `null`: somebody holds it. */
