@@ -28,7 +28,14 @@ import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
-import { openInbox, openLedger, type SqliteInbox, type SqliteLedger } from './store/store.ts';
+import {
+  openDataDirLock,
+  openHostLock,
+  openInbox,
+  openLedger,
+  type SqliteInbox,
+  type SqliteLedger,
+} from './store/store.ts';
 import { SystemClock } from './system-clock.ts';
 import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 import { VERSION } from './version.ts';
@@ -157,6 +164,10 @@ class Host implements RunningHost, Parts {
   async #openStores(): Promise<void> {
     const { dataDir } = this.config.server;
     const { hostId } = this;
+    const directory = openDataDirLock(dataDir);
+    this.#closers.push(async () => directory.close());
+    const own = openHostLock(dataDir, hostId);
+    this.#closers.push(async () => own.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -165,6 +176,9 @@ class Host implements RunningHost, Parts {
     ledger.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
     this.ledger = await ledger;
     this.inbox = await inbox;
+    // One after the other: the inbox asks who is dead, and so does the ledger.
+    await this.ledger.recover();
+    await this.inbox.recover();
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
     this.#closers.push(async () => this.#catalog.close());
