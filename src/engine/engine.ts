@@ -80,8 +80,8 @@ export class Engine implements EnginePort {
     await up;
   }
 
-  lanes(): readonly Lane[] {
-    return this.#healthy;
+  lanes(realm: Realm = ''): readonly Lane[] {
+    return realm === '' ? this.#healthy : [];
   }
 
   grow(realm: Realm): boolean {
@@ -253,6 +253,7 @@ export class Engine implements EnginePort {
         return;
       case 'up':
         this.#up?.();
+        this.#listener.lanesChanged();
         return;
       default: {
         const never: never = report;
@@ -437,9 +438,10 @@ export class Engine implements EnginePort {
 
   #wedged(lane: Lane, turn: RunningTurn): void {
     if (lane.sick) return;
-    const name = this.#isolates.get(turn.isolate)?.version.spec.name ?? 'unknown';
     const version = this.#isolates.get(turn.isolate)?.version;
-    this.#options.log(`engine lane ${lane.id} is wedged by function ${name}: it ignores its end`);
+    this.#options.log(
+      `engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: it ignores its end`,
+    );
     this.#condemn(lane, turn.isolate);
     if (version !== undefined) this.#listener.felled(version, 'wedged');
   }
