@@ -24,6 +24,7 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { Parts } from './host/parts.ts';
@@ -289,11 +290,10 @@ class Host implements RunningHost, Parts {
     });
     this.#cron = new Cron({
       clock,
-      invoke: (name, { schedule }, scheduledEpochMs) => {
-        const event = { kind: 'scheduled', cron: schedule, scheduledEpochMs } as const;
-        const trace = this.telemetry.seed({ traceparent: null, trusted: false });
-        this.callers.call(name, { event, trigger: 'cron', source: schedule, trace });
-      },
+      invoke: (name, entry, atMs) =>
+        void runTick(this, name, entry, atMs).then((afterMs) => {
+          if (afterMs !== null) this.#cron.again(name, entry, atMs, afterMs);
+        }),
     });
     this.#cron.set(this.config.functions);
   }

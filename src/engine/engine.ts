@@ -438,10 +438,9 @@ export class Engine implements EnginePort {
 
   #wedged(lane: Lane, turn: RunningTurn): void {
     if (lane.sick) return;
+    const name = this.#isolates.get(turn.isolate)?.version.spec.name ?? 'unknown';
     const version = this.#isolates.get(turn.isolate)?.version;
-    this.#options.log(
-      `engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: it ignores its end`,
-    );
+    this.#options.log(`engine lane ${lane.id} is wedged by function ${name}: it ignores its end`);
     this.#condemn(lane, turn.isolate);
     if (version !== undefined) this.#listener.felled(version, 'wedged');
   }

@@ -217,7 +217,6 @@ export class Pool implements IsolateListener {
     this.#warm.wake(isolate);
     isolate.tickets.push(ticket);
     ticket.isolate = isolate.number;
-    ticket.recalled = false;
     this.#engine.start(isolate.number, ticket.invocation, new Handover(this, isolate, ticket));
   }
 
@@ -252,6 +251,7 @@ export class Pool implements IsolateListener {
 
   /** It is back, and waits again. In line before its isolate goes: a group that waits for nothing may be forgotten. */
   #back(isolate: PooledIsolate, ticket: Ticket): void {
+    ticket.recalled = false;
     if (!ticket.over && ticket.listener.returned()) isolate.group.requeue(ticket);
     this.#unassign(isolate, ticket);
   }
@@ -267,10 +267,9 @@ export class Pool implements IsolateListener {
   /** A function has become known for long turns, or is not any more: its isolates go where their kind is. */
   #sort(group: Group): void {
     for (const isolate of [...group.isolates]) {
-      if (group.isLong && !isolate.apart && this.#lanes.isAlone(group, isolate.lane)) {
-        isolate.apart = true;
-        this.#lanes.settle(isolate, 1);
-      } else if (group.isLong !== isolate.apart) this.#leave([isolate]);
+      if (isolate.apart === group.isLong) continue;
+      if (!this.#lanes.isAlone(group, isolate.lane)) this.#leave([isolate]);
+      else this.#lanes.settle(isolate, (isolate.apart = group.isLong) ? 1 : -1);
     }
   }
 
