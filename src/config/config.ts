@@ -44,6 +44,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
       names,
       webhookBytes: webhookBytes(raw),
       poolMiB: server.memoryMiB,
+      serverIsolation: server.isolation,
       problems,
     }),
   );
