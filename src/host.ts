@@ -191,6 +191,7 @@ class Host implements RunningHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      closedPorts: () => [this.config.server.adminPort, Number(URL.parse(this.adminUrl)?.port || 80)],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       service: async ({ request, ...call }) => {
