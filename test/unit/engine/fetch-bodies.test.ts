@@ -52,10 +52,10 @@ describe('case 95: bodies', () => {
     ['deflate', deflateSync],
     ['br', (bytes: Buffer) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 3 } })],
     ['zstd', zstdCompressSync],
-  ])('a bomb of %s ends at the limit, counted unpacked, and its connection closes', async (coding, pack) => {
+  ])('a bomb of %s ends at the limit, counted unpacked', async (coding, pack) => {
     const bomb = pack(ZEROS);
     expect(bomb.length).toBeLessThan(LIMIT / 10);
-    const { get, closed } = await serve((response) => response.setHeader('content-encoding', coding).end(bomb));
+    const { get } = await serve((response) => response.setHeader('content-encoding', coding).end(bomb));
     const { body } = await get();
     let size = 0;
     await expect(
@@ -65,7 +65,6 @@ describe('case 95: bodies', () => {
       })(),
     ).rejects.toThrow(/larger than 1000000 bytes \(limits\.streamedResponseBytes\)/);
     expect(size).toBeLessThanOrEqual(LIMIT);
-    await eventually(() => closed() === 1);
   });
 
   it.each(['gzip, gzip', 'br,gzip', Array<string>(100).fill('gzip').join(', ')])(
