@@ -66,6 +66,7 @@ function summary({ version, isolates, running }: FunctionView): object {
     url: spec.url ? `/fn/${spec.name}/` : null,
     auth: spec.auth,
     cron: spec.cron,
+    limits: spec.limits,
     isolates,
     running,
   };
@@ -79,7 +80,6 @@ function detail(view: FunctionView): object {
     bundleBytes: version.bundleBytes,
     envNames: Object.keys(spec.env),
     services: spec.services,
-    limits: spec.limits,
     rate: spec.rate,
     egressAllow: spec.egressAllow,
     privateHosts: spec.privateHosts,
