@@ -43,19 +43,31 @@ export function isPublic(address: string): boolean {
   return global6.check(address, 'ipv6') && !refused.check(address, 'ipv6');
 }
 
-/** Whether a connection to `address` ends on this machine: loopback, unspecified, or one of its own addresses. */
-export function isOwn(address: string): boolean {
-  const family = isIP(address);
-  if (family === 0) return true;
-  const own = new BlockList();
-  own.addSubnet('127.0.0.0', 8, 'ipv4');
-  own.addAddress('0.0.0.0', 'ipv4');
-  own.addAddress('::', 'ipv6');
-  own.addAddress('::1', 'ipv6');
+/** The machine the host runs on, as it is at one moment: what of it no fetch may reach. */
+export class Machine {
+  /** Closed even where the operator lifted the address: the admin plane's. */
+  readonly closedPorts: readonly number[];
+  #own: BlockList | null = null;
+
+  constructor(closedPorts: readonly number[] = []) {
+    this.closedPorts = closedPorts;
+  }
+
+  /** Whether a connection to `address` ends here: loopback, unspecified, or an address of its own, public ones too. */
+  isOwn(address: string): boolean {
+    const family = isIP(address);
+    if (family === 0) return true;
+    this.#own ??= ownAddresses();
+    // Mapped addresses are caught by the rules of the address inside.
+    return this.#own.check(address.split('%', 1)[0]!, family === 4 ? 'ipv4' : 'ipv6');
+  }
+}
+
+function ownAddresses(): BlockList {
+  const own = listOf(['127.0.0.0/8', '0.0.0.0/32', '::/128', '::1/128']);
   for (const entries of Object.values(networkInterfaces()))
     for (const entry of entries ?? []) own.addAddress(entry.address, entry.family === 'IPv6' ? 'ipv6' : 'ipv4');
-  // Mapped addresses are caught by the rules of the address inside.
-  return own.check(address.split('%', 1)[0]!, family === 4 ? 'ipv4' : 'ipv6');
+  return own;
 }
 
 /** Names that never mean a public machine. Refused before anybody asks a resolver about them. */

@@ -7,6 +7,7 @@ import { type LookupAddress, lookup, promises } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector } from 'undici';
+import { Machine } from './addresses.ts';
 import { checkAddress, type Destination, destination, EgressError, type EgressPolicy, isLifted } from './egress.ts';
 
 export interface AgentOptions {
@@ -23,8 +24,10 @@ const DNS = { timeout: 2000, tries: 2 } as const;
 const TRIED = 8;
 /** Sockets of one policy to one origin. */
 const SOCKETS_PER_ORIGIN = 64;
-/** Responses of one tenant whose head or body is still to come: each holds a socket of the host. */
-const OPEN_PER_TENANT = 1000;
+/** All sockets of one tenant, idle ones too: each is a file descriptor of the host. */
+const SOCKETS_PER_TENANT = 1000;
+/** An idle one waits this long for its next request, and at most so long if the server offers more. */
+const IDLE_MS = { usual: 4000, most: 10_000 } as const;
 /** Without a byte. A wall limit above this is for work, not for servers that have gone silent. */
 const SILENCE_MS = 300_000;
 const HEAD_BYTES = 64 * 1024;
@@ -32,7 +35,7 @@ const HEAD_BYTES = 64 * 1024;
 export class Agents {
   readonly #closedPorts: () => readonly number[];
   readonly #resolver: promises.Resolver = new promises.Resolver(DNS);
-  readonly #open: Map<string, number> = new Map();
+  readonly #sockets: Map<string, number> = new Map();
   readonly #agents: LRUCache<string, Agent> = new LRUCache({
     max: 500,
     dispose: (agent) => {
@@ -45,8 +48,8 @@ export class Agents {
     if (options.dnsServers !== undefined) this.#resolver.setServers(options.dnsServers);
   }
 
-  get closedPorts(): readonly number[] {
-    return this.#closedPorts();
+  machine(): Machine {
+    return new Machine(this.#closedPorts());
   }
 
   agent(policy: EgressPolicy): Agent {
@@ -59,31 +62,14 @@ export class Agents {
       allowH2: false,
       pipelining: 1,
       connections: SOCKETS_PER_ORIGIN,
+      keepAliveTimeout: IDLE_MS.usual,
+      keepAliveMaxTimeout: IDLE_MS.most,
       bodyTimeout: SILENCE_MS,
       headersTimeout: SILENCE_MS,
       maxHeaderSize: HEAD_BYTES,
     });
     this.#agents.set(key, agent);
     return agent;
-  }
-
-  /** Takes one of the tenant's places for a response; the returned function gives it back, once. */
-  enter(tenant: string): () => void {
-    const open = this.#open.get(tenant) ?? 0;
-    if (open >= OPEN_PER_TENANT) {
-      throw new EgressError(
-        `fetch is refused: ${OPEN_PER_TENANT} responses of this tenant are still open; read or cancel their bodies`,
-      );
-    }
-    this.#open.set(tenant, open + 1);
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      const now = this.#open.get(tenant)! - 1;
-      if (now === 0) this.#open.delete(tenant);
-      else this.#open.set(tenant, now);
-    };
   }
 
   async close(): Promise<void> {
@@ -93,14 +79,17 @@ export class Agents {
 
   #connect(options: buildConnector.Options, policy: EgressPolicy, callback: buildConnector.Callback): void {
     const to = destination(options.hostname, options.port, options.protocol);
+    const machine = this.machine();
+    const { tenant } = policy;
     try {
-      if (isIP(to.host) !== 0) checkAddress(to.host, to, policy, this.closedPorts);
+      if (isIP(to.host) !== 0) checkAddress(to.host, to, policy, machine);
+      this.#take(tenant);
     } catch (error) {
       callback(error as Error, null);
       return;
     }
     const judged: LookupFunction = (_name, how, done) => {
-      this.#judge(to, policy).then(
+      this.#judge(to, policy, machine).then(
         (addresses) => {
           if (how.all === true) done(null, addresses);
           else done(null, addresses[0]!.address, addresses[0]!.family);
@@ -111,11 +100,13 @@ export class Agents {
     const connect = buildConnector({ timeout: CONNECT_MS, allowH2: false, lookup: judged });
     connect(options, (...[error, socket]) => {
       if (error !== null) {
+        this.#give(tenant);
         callback(error, null);
         return;
       }
+      socket.once('close', () => this.#give(tenant));
       try {
-        checkAddress(socket.remoteAddress ?? '', to, policy, this.closedPorts);
+        checkAddress(socket.remoteAddress ?? '', to, policy, machine);
       } catch (refusal) {
         socket.destroy();
         callback(refusal as Error, null);
@@ -125,10 +116,26 @@ export class Agents {
     });
   }
 
+  #take(tenant: string): void {
+    const sockets = this.#sockets.get(tenant) ?? 0;
+    if (sockets >= SOCKETS_PER_TENANT) {
+      throw new EgressError(
+        `fetch is refused: ${SOCKETS_PER_TENANT} connections of this tenant are open; read or cancel response bodies`,
+      );
+    }
+    this.#sockets.set(tenant, sockets + 1);
+  }
+
+  #give(tenant: string): void {
+    const sockets = this.#sockets.get(tenant)! - 1;
+    if (sockets === 0) this.#sockets.delete(tenant);
+    else this.#sockets.set(tenant, sockets);
+  }
+
   /** Addresses of a name, every one of them judged. */
-  async #judge(to: Destination, policy: EgressPolicy): Promise<LookupAddress[]> {
+  async #judge(to: Destination, policy: EgressPolicy, machine: Machine): Promise<LookupAddress[]> {
     const found = isLifted(to, policy) ? await systemLookup(to.host) : await this.#resolve(to.host);
-    for (const { address } of found) checkAddress(address, to, policy, this.closedPorts);
+    for (const { address } of found) checkAddress(address, to, policy, machine);
     return [4, 6].flatMap((family) => found.filter((entry) => entry.family === family).slice(0, TRIED));
   }
 

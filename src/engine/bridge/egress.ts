@@ -4,7 +4,7 @@
  * `agents.ts`. An allow list never lifts the private-address check; only the operator does, by name and port.
  */
 import { isIP } from 'node:net';
-import { isLocalName, isOwn, isPublic, isRefusedPort } from './addresses.ts';
+import { isLocalName, isPublic, isRefusedPort, Machine } from './addresses.ts';
 
 export interface EgressPolicy {
   readonly tenant: string;
@@ -31,11 +31,8 @@ export interface Destination {
 
 const URL_CHARS = 64 * 1024;
 
-/**
- * Throws `EgressError` when the URL itself is out of bounds. `closedPorts`: of this machine, whatever the operator lifted
- * (the admin plane's).
- */
-export function checkUrl(url: URL, policy: EgressPolicy, closedPorts: readonly number[] = []): void {
+/** Throws `EgressError` when the URL itself is out of bounds. */
+export function checkUrl(url: URL, policy: EgressPolicy, machine: Machine = new Machine()): void {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new EgressError(`fetch of ${url.protocol} is refused: only http: and https: are supported`);
   }
@@ -47,23 +44,19 @@ export function checkUrl(url: URL, policy: EgressPolicy, closedPorts: readonly n
   if (policy.allow !== null && !policy.allow.some((pattern) => matches(pattern, host))) {
     throw new EgressError(`fetch to ${host} is refused: it is not in the function's egress.allow list`);
   }
-  if (isIP(host) !== 0) checkAddress(host, { host, port }, policy, closedPorts);
+  if (isIP(host) !== 0) checkAddress(host, { host, port }, policy, machine);
   if (isLifted({ host, port }, policy)) return;
   if (isRefusedPort(port)) throw new EgressError(`fetch to port ${port} is refused`);
   if (isLocalName(host)) throw privateError(host);
 }
 
 /** Throws `EgressError` when a connection to `to` must not end at `address`. */
-export function checkAddress(
-  address: string,
-  to: Destination,
-  policy: EgressPolicy,
-  closedPorts: readonly number[],
-): void {
-  if (closedPorts.includes(to.port) && isOwn(address)) {
+export function checkAddress(address: string, to: Destination, policy: EgressPolicy, machine: Machine): void {
+  if (machine.closedPorts.includes(to.port) && machine.isOwn(address)) {
     throw new EgressError(`fetch to ${to.host}:${to.port} is refused: the admin plane is out of reach of functions`);
   }
-  if (!isPublic(address) && !isLifted(to, policy)) throw privateError(to.host);
+  if (isLifted(to, policy)) return;
+  if (!isPublic(address) || machine.isOwn(address)) throw privateError(to.host);
 }
 
 export function isLifted({ host, port }: Destination, policy: EgressPolicy): boolean {

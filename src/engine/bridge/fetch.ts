@@ -57,12 +57,10 @@ export async function exchange(
 ): Promise<IncomingResponse> {
   checkMethod(request.method);
   const headers = outgoingHeaders(request.headers, terms.depth);
-  const leave = agents.enter(terms.policy.tenant);
   try {
     const { response, url, hops, method } = await follow({ ...request, headers }, terms.policy, agents, signal);
-    return incoming(response, { url, redirected: hops > 0, method, limit: terms.responseBytes }, leave);
+    return incoming(response, { url, redirected: hops > 0, method, limit: terms.responseBytes });
   } catch (error) {
-    leave();
     if (isStream(request.body)) request.body.cancel();
     throw error;
   }
@@ -86,7 +84,7 @@ async function follow(
   let body =
     isStream(request.body) && smallEnough(request.body) ? await readAll(request.body, REPLAYABLE_BYTES) : request.body;
   for (let hops = 0; ; hops++) {
-    checkUrl(url, policy, agents.closedPorts);
+    checkUrl(url, policy, agents.machine());
     const response = await send({ url, method, headers, body }, policy, agents, signal);
     const target = redirectTarget(response, url);
     if (target === null || request.redirect === 'manual') return { response, url, hops, method };
@@ -129,7 +127,6 @@ async function send(
 function incoming(
   response: UndiciResponse,
   to: { readonly url: URL; readonly redirected: boolean; readonly method: string; readonly limit: number },
-  leave: () => void,
 ): IncomingResponse {
   const whole = response.body === null || to.method === 'HEAD';
   const codings = codingsOf(response);
@@ -146,14 +143,13 @@ function incoming(
     if (unpacked && (name === 'content-encoding' || name === 'content-length')) continue;
     headers.push(name, value.replace(/[\r\n\0]/g, ' '));
   }
-  if (whole) leave();
   return {
     status: response.status,
     statusText: response.statusText.replace(/[^\t\x20-\x7e]/g, ''),
     headers,
     url: to.url.href,
     redirected: to.redirected,
-    body: whole ? null : new WebBody(response, { host: to.url.host, limit: to.limit, unpacked, leave }),
+    body: whole ? null : new WebBody(response, { host: to.url.host, limit: to.limit, unpacked }),
   };
 }
 
@@ -171,12 +167,11 @@ class WebBody implements ByteStream {
   readonly #reader: { read(): Promise<{ done: boolean; value?: unknown }>; cancel(): Promise<void> };
   readonly #host: string;
   readonly #limit: number;
-  readonly #leave: () => void;
   #left: number;
 
   constructor(
     response: UndiciResponse,
-    facts: { readonly host: string; readonly limit: number; readonly unpacked: boolean; leave(): void },
+    facts: { readonly host: string; readonly limit: number; readonly unpacked: boolean },
   ) {
     const length = Number(response.headers.get('content-length') ?? Number.NaN);
     this.length = Number.isSafeInteger(length) && !facts.unpacked ? length : null;
@@ -184,16 +179,12 @@ class WebBody implements ByteStream {
     this.#host = facts.host;
     this.#limit = facts.limit;
     this.#left = facts.limit;
-    this.#leave = () => facts.leave();
   }
 
   async read(): Promise<Uint8Array | null> {
     for (;;) {
       const { done, value } = await this.#next();
-      if (done) {
-        this.#leave();
-        return null;
-      }
+      if (done) return null;
       const chunk = value as Uint8Array;
       this.#left -= chunk.byteLength;
       if (this.#left < 0) {
@@ -207,7 +198,6 @@ class WebBody implements ByteStream {
   }
 
   cancel(): void {
-    this.#leave();
     this.#reader.cancel().catch(() => undefined);
   }
 
@@ -215,7 +205,6 @@ class WebBody implements ByteStream {
     try {
       return await this.#reader.read();
     } catch {
-      this.#leave();
       throw new EgressError(`the response of ${this.#host} broke off`);
     }
   }

@@ -11,10 +11,16 @@ import { readAll } from '../../../src/engine/bridge/bodies.ts';
 import { exchange, type OutgoingRequest, type Terms } from '../../../src/engine/bridge/fetch.ts';
 import { type Answers, startDns } from '../../support/dns-server.ts';
 
-vi.mock('../../../src/engine/bridge/addresses.ts', async (original) => ({
-  ...(await original<object>()),
-  isPublic: (address: string) => address === '127.0.0.2' || address === '127.0.0.3',
-}));
+vi.mock('../../../src/engine/bridge/addresses.ts', async (original) => {
+  const real = await original<typeof import('../../../src/engine/bridge/addresses.ts')>();
+  const isInternet = (address: string): boolean => address === '127.0.0.2' || address === '127.0.0.3';
+  class Machine extends real.Machine {
+    override isOwn(address: string): boolean {
+      return !isInternet(address) && super.isOwn(address);
+    }
+  }
+  return { ...real, isPublic: isInternet, Machine };
+});
 
 const open: Agents[] = [];
 afterEach(async () => {

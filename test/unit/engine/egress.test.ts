@@ -1,7 +1,7 @@
 /** Where a guest's fetch may go: addresses in every spelling a URL parser folds, names, ports, schemes. */
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { isOwn, isPublic } from '../../../src/engine/bridge/addresses.ts';
+import { isPublic, Machine } from '../../../src/engine/bridge/addresses.ts';
 import { checkUrl, EgressError, type EgressPolicy } from '../../../src/engine/bridge/egress.ts';
 
 const OPEN: EgressPolicy = { tenant: 'default', allow: null, privateHosts: [] };
@@ -128,11 +128,12 @@ describe('egress', () => {
   ])('case 93: the admin port is never lifted: %s', (text) => {
     const url = new URL(text);
     const policy = { ...OPEN, privateHosts: [url.host] };
-    expect(() => checkUrl(url, policy, [8788])).toThrow(/admin plane/);
-    expect(() => checkUrl(url, policy, [9999])).not.toThrow();
+    expect(() => checkUrl(url, policy, new Machine([8788]))).toThrow(/admin plane/);
+    expect(() => checkUrl(url, policy, new Machine([9999]))).not.toThrow();
   });
 
   it('knows its own machine, in doubt also what is none', () => {
+    const isOwn = (address: string): boolean => new Machine().isOwn(address);
     expect(['127.0.0.1', '127.9.9.9', '0.0.0.0', '::', '::1', '::ffff:7f00:1', ''].every(isOwn)).toBe(true);
     expect(['1.1.1.1', '10.255.255.254', '2606:4700::1111'].some(isOwn)).toBe(false);
   });
