@@ -116,6 +116,7 @@ class Host implements RunningHost, Parts {
   ready = false;
   url = '';
   adminUrl = '';
+  #adminPort = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions) {
@@ -227,6 +228,7 @@ class Host implements RunningHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       service: async ({ request, ...call }) => {
@@ -346,6 +348,7 @@ class Host implements RunningHost, Parts {
     const admin = await openAdmin(adminPorts(this), server.adminPort);
     this.#closers.push(() => admin.close());
     this.adminUrl = admin.url;
+    this.#adminPort = Number(new URL(admin.url).port || 80);
   }
 
   /** Bundles what the configuration declares; nothing changes when a bundle is refused. */
