@@ -25,12 +25,15 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
+import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
+import type { Quarantine } from './quarantine/quarantine.ts';
 import {
   openDataDirLock,
   openHostLock,
@@ -85,6 +88,7 @@ class Host implements StandbyHost, Parts {
   pool!: Pool;
   dispatch!: Dispatch;
   callers!: Callers;
+  #falls!: Falls;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -92,6 +96,7 @@ class Host implements StandbyHost, Parts {
   ready = false;
   url = '';
   adminUrl = '';
+  #adminPort = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions & Partial<StandbyOptions>) {
@@ -107,6 +112,10 @@ class Host implements StandbyHost, Parts {
 
   get wedged(): boolean {
     return this.engine?.wedged === true;
+  }
+
+  get quarantine(): Quarantine {
+    return this.#falls.quarantine;
   }
 
   get baseUrl(): string {
@@ -139,9 +148,10 @@ class Host implements StandbyHost, Parts {
     makeDataDir(this.config.server.dataDir);
     await this.#openStores();
     await this.#openTelemetry();
+    this.#falls = new Falls(this, () => this.#options.onFalls?.());
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
-    this.pool.retain(this.versions);
+    this.#retain();
     this.#openPath();
     this.#openEvents();
     this.#openDoors();
@@ -154,6 +164,9 @@ class Host implements StandbyHost, Parts {
     const admin = await openAdmin(adminPorts(this), this.config.server.adminPort, sockets?.admin);
     this.#closers.push(() => admin.close());
     this.adminUrl = admin.url;
+    this.#adminPort = Number(new URL(admin.url).port || 80);
+    // What a spare read as it booted may be old by now.
+    this.refreshQuarantine();
     this.webhooks.start();
     this.ready = true;
   }
@@ -174,10 +187,6 @@ class Host implements StandbyHost, Parts {
     this.webhooks.wake();
   }
 
-  struck(functionName: string, how: Fall): void {
-    this.log(`function ${functionName} has ${how} an engine of another host`);
-  }
-
   async retire(graceMs: number): Promise<void> {
     this.unlead();
     const startedNs = this.clock.nowNs();
@@ -187,9 +196,17 @@ class Host implements StandbyHost, Parts {
 
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
-    this.pool.retain(this.versions);
+    this.#retain();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
+  }
+
+  strike(functionName: string, how: Fall): void {
+    this.#falls.strike(functionName, how);
+  }
+
+  refreshQuarantine(): void {
+    this.#falls.refresh();
   }
 
   async close(graceMs: number): Promise<void> {
@@ -203,8 +220,8 @@ class Host implements StandbyHost, Parts {
     const { dataDir } = this.config.server;
     const { hostId } = this;
     // A supervisor holds it for all of its hosts.
-    const shared = this.#options.sockets === undefined ? openDataDirLock(dataDir) : null;
-    this.#closers.push(async () => shared?.close());
+    const directory = this.#options.sockets === undefined ? openDataDirLock(dataDir) : null;
+    this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
@@ -241,6 +258,7 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       service: async ({ request, ...call }) => {
@@ -258,17 +276,16 @@ class Host implements StandbyHost, Parts {
       stray: (version, line) => {
         for (const observer of this.#observers()) observer.stray(version, line);
       },
-      felled: (version, how) => this.#felled(version.spec.name, how),
+      realmOf: (version) => this.quarantine.realmOf(version),
+      felled: (version, how) => this.#falls.felled(version, how),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
   }
 
-  #felled(functionName: string, how: Fall): void {
-    const { onFelled, onSick } = this.#options;
-    onFelled?.(functionName, how);
-    // A thread of this very process was given up and burns on; those of engine processes go with their process.
-    if (this.wedged) onSick?.(`function ${functionName} ignores its end`, functionName);
+  #retain(): void {
+    this.quarantine.retain(this.versions);
+    this.pool.retain(this.versions);
   }
 
   #observers(): readonly Observer[] {
@@ -280,6 +297,7 @@ class Host implements StandbyHost, Parts {
     const { hostId, clock } = this;
     this.dispatch = new Dispatch({
       pool: this.pool,
+      gate: this.quarantine,
       engine: this.engine,
       book: {
         start: (invocation, placed, { queueNs }) =>
@@ -317,11 +335,10 @@ class Host implements StandbyHost, Parts {
     });
     this.#cron = new Cron({
       clock,
-      invoke: (name, { schedule }, scheduledEpochMs) => {
-        const event = { kind: 'scheduled', cron: schedule, scheduledEpochMs } as const;
-        const trace = this.telemetry.seed({ traceparent: null, trusted: false });
-        this.callers.call(name, { event, trigger: 'cron', source: schedule, trace });
-      },
+      invoke: (name, entry, atMs) =>
+        void runTick(this, name, entry, atMs).then((afterMs) => {
+          if (afterMs !== null) this.#cron.again(name, entry, atMs, afterMs);
+        }),
     });
     this.#cron.set(this.config.functions);
   }

@@ -16,6 +16,7 @@ import {
 import { startHeart } from './host/beat.ts';
 import { type StandbyHost, startStandby } from './host.ts';
 
+const WATCH_MS = 100;
 /** What runs may go on for this long once the supervisor is gone, ms. */
 const ORPHAN_GRACE_MS = 2000;
 /** And so long may the rest take. */
@@ -37,7 +38,7 @@ process.on('message', (message) => {
 });
 process.once('disconnect', orphaned);
 // Whoever ends this one process by hand gets another in its place, and loses nothing.
-process.on('SIGTERM', () => report({ k: 'sick', reason: 'it was asked to end (SIGTERM)', functionName: null }));
+process.on('SIGTERM', () => report({ k: 'sick', reason: 'it was asked to end (SIGTERM)' }));
 
 async function obey(order: Exclude<Order, { k: 'standing' | 'retire' | 'stop' }>): Promise<void> {
   switch (order.k) {
@@ -53,8 +54,8 @@ async function obey(order: Exclude<Order, { k: 'standing' | 'retire' | 'stop' }>
     case 'recover':
       recover();
       return;
-    case 'struck':
-      host?.struck(order.functionName, order.how);
+    case 'quarantine':
+      host?.refreshQuarantine();
       return;
     default:
       order satisfies never;
@@ -70,16 +71,25 @@ async function boot(order: Extract<Order, { k: 'boot' }>): Promise<void> {
       sockets: { data: HOST_FDS.data, admin: HOST_FDS.admin },
       log,
       standing: () => standing,
-      onSick: (reason, functionName) => report({ k: 'sick', reason, functionName }),
-      onFelled: (functionName, how) => report({ k: 'struck', functionName, how }),
+      onFalls: () => report({ k: 'quarantine' }),
     });
     startHeart();
+    watch(host);
     const { hostId, adminTokenFile, versions } = host;
     report({ k: 'booted', hostId, adminTokenFile, versions });
     flushCompileCache();
   } catch (error) {
     report({ k: 'refused', problem: problemOf(error) });
   }
+}
+
+/** A thread that was given up burns on, and cannot be ended without the process. */
+function watch(watched: StandbyHost): void {
+  const timer = setInterval(() => {
+    if (!watched.wedged) return;
+    clearInterval(timer);
+    report({ k: 'sick', reason: 'an engine thread was given up and burns on' });
+  }, WATCH_MS).unref();
 }
 
 async function activate(as: Standing): Promise<void> {

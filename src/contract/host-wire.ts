@@ -4,7 +4,6 @@
  * host runs code of strangers, so nothing it says can make the supervisor do more than replace that host.
  */
 import type { Config } from './config.ts';
-import type { Fall } from './engine-port.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import type { FunctionVersion } from './function.ts';
 
@@ -59,8 +58,8 @@ export type Order =
   | { readonly k: 'lead'; readonly sinceEpochMs: number }
   /** A host died: take over what it left behind. */
   | { readonly k: 'recover' }
-  /** A function felled an engine in another host. */
-  | { readonly k: 'struck'; readonly functionName: string; readonly how: Fall }
+  /** What another host knows of functions that fall has changed: read it. */
+  | { readonly k: 'quarantine' }
   /** Another one listens: accept nothing more, answer what comes on open connections and close them, finish, flush. */
   | { readonly k: 'retire'; readonly graceMs: number }
   /** The end of all: accept nothing more, finish what runs, flush. */
@@ -85,14 +84,14 @@ export type Report =
   | { readonly k: 'refused'; readonly problem: Problem }
   | { readonly k: 'serving'; readonly url: string; readonly adminUrl: string }
   /** It serves on, but should be replaced. */
-  | { readonly k: 'sick'; readonly reason: string; readonly functionName: string | null }
-  | { readonly k: 'struck'; readonly functionName: string; readonly how: Fall }
+  | { readonly k: 'sick'; readonly reason: string }
+  /** What it knows of functions that fall has changed, and is on disk. */
+  | { readonly k: 'quarantine' }
   /** It runs no schedule any more, since that time. */
   | { readonly k: 'unled'; readonly atEpochMs: number }
   /** All that ran has ended and is written: it may be killed. */
   | { readonly k: 'done'; readonly problem: Problem | null };
 
-const FALLS: readonly string[] = ['wedged', 'crashed', 'outgrown'] satisfies readonly Fall[];
 const ROLES: readonly string[] = ['single', 'active', 'spare', 'retiring'] satisfies readonly HostRole[];
 const MAX_TEXT = 100_000;
 
@@ -111,9 +110,8 @@ export function readOrder(value: unknown): Order | null {
       case 'lead':
         return isNumber(value['sinceEpochMs']);
       case 'recover':
+      case 'quarantine':
         return true;
-      case 'struck':
-        return isStrike(value);
       case 'retire':
       case 'stop':
         return isNumber(value['graceMs']);
@@ -136,9 +134,9 @@ export function readReport(value: unknown): Report | null {
       case 'serving':
         return isText(value['url']) && isText(value['adminUrl']);
       case 'sick':
-        return isText(value['reason']) && (value['functionName'] === null || isText(value['functionName']));
-      case 'struck':
-        return isStrike(value);
+        return isText(value['reason']);
+      case 'quarantine':
+        return true;
       case 'unled':
         return isNumber(value['atEpochMs']);
       case 'done':
@@ -166,10 +164,6 @@ function isProblem(value: unknown): boolean {
   if (!isRecord(value) || !isText(value['message'])) return false;
   const { code } = value;
   return code === null || (typeof code === 'string' && Object.hasOwn(ERRORS, code));
-}
-
-function isStrike({ functionName, how }: Record<string, unknown>): boolean {
-  return isText(functionName) && typeof how === 'string' && FALLS.includes(how);
 }
 
 function isStanding(value: unknown): boolean {

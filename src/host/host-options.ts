@@ -27,6 +27,10 @@ export interface RunningHost {
   readonly wedged: boolean;
   /** Serves another configuration from the next request on; in-flight requests finish on the old code. */
   reload(config: Config): Promise<void>;
+  /** A host before this one died with `functionName` in a turn: counts as its fall. Unknown names are ignored. */
+  strike(functionName: string, how: Fall): void;
+  /** Takes over what other hosts have learnt of functions that fall; to be called when a standby host takes over. */
+  refreshQuarantine(): void;
   /** Stops accepting, finishes what runs within `graceMs`, flushes, closes. */
   close(graceMs: number): Promise<void>;
 }
@@ -38,10 +42,8 @@ export interface StandbyOptions extends HostOptions {
   /** Bound sockets that belong to the supervisor, as file descriptors. */
   readonly sockets: { readonly data: number; readonly admin: number };
   readonly standing: () => Standing;
-  /** It serves on, but should be replaced. `functionName`: who made it so, where that is known. */
-  readonly onSick: (reason: string, functionName: string | null) => void;
-  /** A function brought down an engine: the other hosts should hear of it. */
-  readonly onFelled: (functionName: string, how: Fall) => void;
+  /** What is known of functions that fall has changed, and is on disk: the other hosts should read it. */
+  readonly onFalls: () => void;
 }
 
 /** Booted, and not yet listening. */
@@ -56,8 +58,6 @@ export interface StandbyHost extends RunningHost {
   unlead(): number;
   /** Takes over what hosts that died have left behind. */
   recover(): Promise<void>;
-  /** A function felled an engine in another host. */
-  struck(functionName: string, how: Fall): void;
   /** `close`, but connections are ended after one more answer, not at once. */
   retire(graceMs: number): Promise<void>;
 }

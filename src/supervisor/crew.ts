@@ -161,10 +161,8 @@ export class Crew {
       case 'sick':
         this.#sick(member, 'sick', report.reason);
         return;
-      case 'struck':
-        for (const other of this.#members) {
-          if (other !== member) other.handle.order({ ...report, k: 'struck' });
-        }
+      case 'quarantine':
+        for (const other of this.#members) if (other !== member) other.handle.order(report);
         return;
       case 'unled':
         this.#lead.leaves(member, report.atEpochMs);

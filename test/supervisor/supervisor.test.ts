@@ -81,7 +81,7 @@ it('replaces a host that a function has wedged, and loses nobody else', async ()
   expect([...kept.statuses.keys(), ...fresh.statuses.keys()]).toEqual([200, 200]);
   expect(new Set(await Promise.all(slow))).toEqual(new Set(['slow']));
   await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000 });
-  expect(host.stderr()).toContain('is sick and will be replaced: function wedge ignores its end');
+  expect(host.stderr()).toContain('is sick and will be replaced: an engine thread was given up');
 }, 60_000);
 
 it('replaces a host that is told to end, after what it runs has ended', async () => {

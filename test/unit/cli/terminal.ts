@@ -64,6 +64,8 @@ export class FakeTerminal implements Terminal {
       ...this.#running(),
       wedged: false,
       inputs: this.inputs,
+      strike: () => undefined,
+      refreshQuarantine: () => undefined,
       reload: (config) => {
         this.reloads.push(config);
         return this.onReload();

@@ -273,7 +273,7 @@ describe('a sick host', () => {
   it('serves on until the spare listens, then retires, leads no more, and is killed when it is done', async () => {
     const { hosts, pass } = await running();
     const [first, second] = hosts;
-    first!.events.report({ k: 'sick', reason: 'wedged', functionName: 'f' });
+    first!.events.report({ k: 'sick', reason: 'wedged' });
     expect(first!.told('retire')).toEqual([]);
     expect(second!.told('activate')).toHaveLength(1);
     second!.serves();
@@ -291,7 +291,7 @@ describe('a sick host', () => {
 
   it('is killed when it does not end', async () => {
     const { hosts, pass } = await running();
-    hosts[0]!.events.report({ k: 'sick', reason: 'wedged', functionName: 'f' });
+    hosts[0]!.events.report({ k: 'sick', reason: 'wedged' });
     hosts[1]!.serves();
     await pass(15_100);
     expect(hosts[0]!.dead).toBe(true);
@@ -301,7 +301,7 @@ describe('a sick host', () => {
     const { hosts, pass } = await running();
     hosts[1]!.dies('code 1');
     await pass(25);
-    hosts[0]!.events.report({ k: 'sick', reason: 'wedged', functionName: 'f' });
+    hosts[0]!.events.report({ k: 'sick', reason: 'wedged' });
     await pass(200);
     expect(hosts[0]!.told('retire')).toEqual([]);
     hosts[2]!.boots();
@@ -312,7 +312,7 @@ describe('a sick host', () => {
 
   it('that dies before its successor listens leaves it the place', async () => {
     const { hosts, pass } = await running();
-    hosts[0]!.events.report({ k: 'sick', reason: 'wedged', functionName: 'f' });
+    hosts[0]!.events.report({ k: 'sick', reason: 'wedged' });
     hosts[0]!.dies('signal SIGABRT');
     await pass(25);
     hosts[1]!.serves();
@@ -332,11 +332,11 @@ describe('a sick host', () => {
   });
 });
 
-it('carries a strike to every other host', async () => {
+it('lets every other host know that what is known of functions that fall has changed', async () => {
   const { hosts } = await running();
-  hosts[0]!.events.report({ k: 'struck', functionName: 'f', how: 'crashed' });
-  expect(hosts[1]!.told('struck')).toEqual([{ k: 'struck', functionName: 'f', how: 'crashed' }]);
-  expect(hosts[0]!.told('struck')).toEqual([]);
+  hosts[0]!.events.report({ k: 'quarantine' });
+  expect(hosts[1]!.told('quarantine')).toHaveLength(1);
+  expect(hosts[0]!.told('quarantine')).toEqual([]);
 });
 
 describe('the end', () => {

@@ -15,8 +15,8 @@ const REPORTS: readonly Report[] = [
   { k: 'booted', hostId: 'h', adminTokenFile: '/f', versions: [aVersion()] },
   { k: 'refused', problem: { code: 'PORT_IN_USE', message: 'm' } },
   { k: 'serving', url: 'http://a', adminUrl: 'http://b' },
-  { k: 'sick', reason: 'r', functionName: null },
-  { k: 'struck', functionName: 'f', how: 'wedged' },
+  { k: 'sick', reason: 'r' },
+  { k: 'quarantine' },
   { k: 'unled', atEpochMs: 1 },
   { k: 'done', problem: null },
 ];
@@ -26,7 +26,7 @@ const ORDERS: readonly Order[] = [
   { k: 'activate', standing: SINGLE },
   { k: 'lead', sinceEpochMs: 1 },
   { k: 'recover' },
-  { k: 'struck', functionName: 'f', how: 'outgrown' },
+  { k: 'quarantine' },
   { k: 'retire', graceMs: 1 },
   { k: 'stop', graceMs: 0 },
 ];
