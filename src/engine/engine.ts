@@ -6,9 +6,9 @@ import type { EnginePort, IsolateListener, JobListener, Realm } from '../contrac
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import { NS_PER_MS } from '../contract/units.ts';
+import { Agents } from './bridge/agents.ts';
 import { Bridge, type BridgePorts } from './bridge/bridge.ts';
-import { Agents } from './bridge/egress.ts';
-import { exchange } from './bridge/fetch.ts';
+import { exchange, termsOf } from './bridge/fetch.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
@@ -32,7 +32,7 @@ export class Engine implements EnginePort {
   readonly #residents: Residents;
   readonly #hearing: Hearing;
   readonly #fleet: Fleet;
-  readonly #agents: Agents = new Agents();
+  readonly #agents: Agents;
   readonly #watch: Watch<Lane>;
   readonly #facts: Facts = new Facts();
   #healthy: readonly Lane[] = [];
@@ -47,6 +47,7 @@ export class Engine implements EnginePort {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#agents = new Agents(options);
     this.#residents = new Residents((stack, hash) => options.mapStack(stack, hash));
     this.#hearing = new Hearing(this.#residents, options, {
       up: () => this.#up?.(),
@@ -308,11 +309,7 @@ export class Engine implements EnginePort {
   #bridgePorts(isolate: number, lane: Lane): BridgePorts {
     return {
       event: (inv, event, chunks) => lane.post({ k: 'event', isolate, inv, json: JSON.stringify(event), chunks }),
-      fetch: (job, request, signal) => {
-        const { spec } = job.invocation.version;
-        const policy = { tenant: spec.tenant, allow: spec.egressAllow, privateHosts: spec.privateHosts };
-        return exchange(request, policy, this.#agents, signal);
-      },
+      fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

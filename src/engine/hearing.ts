@@ -67,6 +67,7 @@ export class Hearing {
         return;
       case 'up':
         this.#ports.up();
+        this.#residents.listener.lanesChanged();
         return;
       default: {
         const never: never = report;

@@ -22,6 +22,7 @@ import type { ProcessOptions } from '../../src/engine/engine-options.ts';
 import { type Image, makeSnapshot } from '../../src/engine/image.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { Pool } from '../../src/pool/pool.ts';
+import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { SystemClock } from '../../src/system-clock.ts';
 import { version } from './versions.ts';
 
@@ -69,6 +70,7 @@ export class Path {
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
   readonly lines: string[] = [];
+  readonly quarantine: Quarantine;
   /** `name how` of functions that brought down what ran them. */
   readonly felled: string[] = [];
   readonly pool: Pool;
@@ -104,13 +106,22 @@ export class Path {
       log: (line) => this.lines.push(line),
       ...(options.processes === undefined ? {} : { processes: options.processes }),
     });
+    this.quarantine = new Quarantine({
+      epochMs: () => Date.now(),
+      changed: () => this.pool.rehome(),
+      say: (_, sentence) => this.lines.push(sentence),
+    });
     this.pool = new Pool({
       engine: within(this.engine, options.realm ?? ''),
       maxIsolates: options.maxIsolates ?? 200,
       memoryBytes: 2000 * MIB,
       nowNs: () => this.clock.nowNs(),
       stray: (_, line) => this.strays.push(line.text),
-      felled: (version, how) => this.felled.push(`${version.spec.name} ${how}`),
+      realmOf: (version) => this.quarantine.realmOf(version),
+      felled: (version, how) => {
+        this.felled.push(`${version.spec.name} ${how}`);
+        this.quarantine.strike(version, how);
+      },
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
       start: () => undefined,
@@ -119,6 +130,7 @@ export class Path {
     };
     this.dispatch = new Dispatch({
       pool: this.pool,
+      gate: this.quarantine,
       engine: this.engine,
       book: {
         start: (invocation, placed, { queueNs }) =>
