@@ -32,7 +32,14 @@ import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
 import type { Quarantine } from './quarantine/quarantine.ts';
-import { openInbox, openLedger, type SqliteInbox, type SqliteLedger } from './store/store.ts';
+import {
+  openDataDirLock,
+  openHostLock,
+  openInbox,
+  openLedger,
+  type SqliteInbox,
+  type SqliteLedger,
+} from './store/store.ts';
 import { SystemClock } from './system-clock.ts';
 import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 import { VERSION } from './version.ts';
@@ -109,6 +116,7 @@ class Host implements RunningHost, Parts {
   ready = false;
   url = '';
   adminUrl = '';
+  #adminPort = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions) {
@@ -179,6 +187,10 @@ class Host implements RunningHost, Parts {
   async #openStores(): Promise<void> {
     const { dataDir } = this.config.server;
     const { hostId } = this;
+    const directory = openDataDirLock(dataDir);
+    this.#closers.push(async () => directory.close());
+    const own = openHostLock(dataDir, hostId);
+    this.#closers.push(async () => own.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -187,6 +199,9 @@ class Host implements RunningHost, Parts {
     ledger.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
     this.ledger = await ledger;
     this.inbox = await inbox;
+    // One after the other: the inbox asks who is dead, and so does the ledger.
+    await this.ledger.recover();
+    await this.inbox.recover();
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
     this.#closers.push(async () => this.#catalog.close());
@@ -213,6 +228,7 @@ class Host implements RunningHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       service: async ({ request, ...call }) => {
@@ -332,6 +348,7 @@ class Host implements RunningHost, Parts {
     const admin = await openAdmin(adminPorts(this), server.adminPort);
     this.#closers.push(() => admin.close());
     this.adminUrl = admin.url;
+    this.#adminPort = Number(new URL(admin.url).port || 80);
   }
 
   /** Bundles what the configuration declares; nothing changes when a bundle is refused. */

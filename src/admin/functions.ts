@@ -75,6 +75,7 @@ function summary({ version, isolates, running, realm, quarantine }: FunctionView
     isolation: realm === '' ? 'shared' : 'process',
     realm,
     quarantine,
+    limits: spec.limits,
     isolates,
     running,
   };
@@ -88,7 +89,6 @@ function detail(view: FunctionView): object {
     bundleBytes: version.bundleBytes,
     envNames: Object.keys(spec.env),
     services: spec.services,
-    limits: spec.limits,
     rate: spec.rate,
     egressAllow: spec.egressAllow,
     privateHosts: spec.privateHosts,

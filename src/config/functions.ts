@@ -7,6 +7,7 @@ import type { CronEntry, FunctionSpec, Handler, Route } from '../contract/functi
 import { didYouMean } from '../contract/nearest.ts';
 import { resolveLimits } from './limits.ts';
 import { type Problems, shown } from './problems.ts';
+import type { ProfileName } from './profiles.ts';
 import type { RawFunction } from './raw.ts';
 import { hostName, isHostName, parseRoute } from './routes.ts';
 import type { TenantGrant, Tenants } from './tenants.ts';
@@ -26,6 +27,7 @@ export interface FunctionContext {
   readonly webhookBytes: ReadonlyMap<string, number>;
   readonly poolMiB: number;
   readonly serverIsolation: 'shared' | 'process';
+  readonly profile: ProfileName | null;
   readonly problems: Problems;
 }
 
@@ -44,6 +46,7 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
       webhookBytes: context.webhookBytes.get(name) ?? null,
       routed: url || routes.length > 0,
       poolMiB: context.poolMiB,
+      profile: context.profile,
     },
     problems,
   );

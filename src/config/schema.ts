@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { LIMIT_RULES, type Limits } from '../contract/limits.ts';
+import { PROFILE_NAMES } from './profiles.ts';
 import type { RawConfig, RawFunction, RawLimits, RawServer, RawTenant, RawValue, RawWebhook } from './raw.ts';
 
 export const NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -140,6 +141,7 @@ const serverShape = {
   maxIsolates: whole(1, 100_000).optional().meta({ default: 4000 }),
   maxConnections: whole(1, 1_000_000).optional().meta({ default: 10_000 }),
   queueDepth: whole(1, 1_000_000).optional().meta({ default: 10_000 }),
+  profile: oneOf(PROFILE_NAMES).optional().describe("A platform's published limits, as defaults and as ceilings."),
 };
 
 /** Keys of `server`, each with the schema an override from the environment or a flag goes through too. */

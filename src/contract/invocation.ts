@@ -113,7 +113,7 @@ export interface Invocation {
   readonly acceptedNs: number;
   /** Benchmark control; `null`: whatever is quickest. */
   readonly start: 'cold' | 'warm' | null;
-  /** How many service calls lead to it; 0 from a door. */
+  /** Calls from function to function that lead to it: over service bindings, or by `fetch` of a door (`contract/loop.ts`). */
   readonly depth: number;
   readonly reply: Reply;
 }

@@ -1,9 +1,11 @@
 /** What the engine is built with; the composition root fills it in. */
 import type { Invocation } from '../contract/invocation.ts';
+import type { AgentOptions } from './bridge/agents.ts';
 import type { IncomingResponse, OutgoingRequest } from './bridge/fetch.ts';
 import type { Image } from './image.ts';
 
-export interface EngineOptions {
+/** `AgentOptions`: what a guest's fetch can reach. */
+export interface EngineOptions extends AgentOptions {
   readonly image: Image;
   /** Lanes to start with, and the most there may be. */
   readonly lanes: number;

@@ -8,9 +8,9 @@ import type { Invocation } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import { Registry } from '../contract/registry.ts';
 import { NS_PER_MS } from '../contract/units.ts';
+import { Agents } from './bridge/agents.ts';
 import { Bridge, type BridgePorts, strayLine } from './bridge/bridge.ts';
-import { Agents } from './bridge/egress.ts';
-import { exchange } from './bridge/fetch.ts';
+import { exchange, termsOf } from './bridge/fetch.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -48,7 +48,7 @@ export class Engine implements EnginePort {
   readonly #isolates: Map<number, IsolateRecord> = new Map();
   readonly #jobs: Registry<string, Entry> = new Registry();
   readonly #byInv: Registry<number, Entry> = new Registry();
-  readonly #agents: Agents = new Agents();
+  readonly #agents: Agents;
   readonly #watch: Watch;
   readonly #facts: Facts = new Facts();
   #healthy: readonly Lane[] = [];
@@ -62,6 +62,7 @@ export class Engine implements EnginePort {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#agents = new Agents(options);
     this.#watch = new Watch({
       lanes: { [Symbol.iterator]: () => this.#lanes.values() },
       busy: () => this.#jobs.size > 0 || this.#loading > 0,
@@ -483,11 +484,7 @@ export class Engine implements EnginePort {
   #bridgePorts(isolate: number, lane: Lane): BridgePorts {
     return {
       event: (inv, event, chunks) => lane.post({ k: 'event', isolate, inv, json: JSON.stringify(event), chunks }),
-      fetch: (job, request, signal) => {
-        const { spec } = job.invocation.version;
-        const policy = { tenant: spec.tenant, allow: spec.egressAllow, privateHosts: spec.privateHosts };
-        return exchange(request, policy, this.#agents, signal);
-      },
+      fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

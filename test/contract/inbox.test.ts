@@ -204,7 +204,7 @@ describe.each(kinds)('Inbox: $name', ({ open }) => {
 });
 
 describe('Inbox on disk', () => {
-  it('returns what a former host was running, and counts the attempt', async () => {
+  it('gives back what a former host was running, and counts the attempt', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'isolane-inbox-'));
     const first = await openInbox({ dataDir, owner: 'host-1' });
     const fresh = delivery();
@@ -213,6 +213,8 @@ describe('Inbox on disk', () => {
     await first.accept(lastTry, { ...OPTIONS, maxAttempts: 1, running: true });
     await first.close();
     const second = await openInbox({ dataDir, owner: 'host-2' });
+    expect(await second.get(fresh.id)).toMatchObject({ state: 'running', attempts: 1 });
+    expect(await second.recover()).toEqual({ deliveries: 2 });
     expect(await second.get(fresh.id)).toMatchObject({ state: 'ready', attempts: 1, lastOutcome: 'interrupted' });
     expect(await second.get(lastTry.id)).toMatchObject({ state: 'dead', attempts: 1, lastOutcome: 'interrupted' });
     expect(await second.claim(T0, 10)).toMatchObject([{ id: fresh.id, attempts: 2 }]);

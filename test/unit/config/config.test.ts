@@ -53,6 +53,7 @@ describe('a configuration that holds', () => {
         maxIsolates: 4000,
         maxConnections: 10_000,
         queueDepth: 10_000,
+        profile: null,
       },
       telemetry: { sampleRatio: 0.05, trustedParents: [] },
       billing: { durability: 'process' },

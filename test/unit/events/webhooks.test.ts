@@ -81,7 +81,8 @@ describe('receiving', () => {
     });
     expect(new TextDecoder().decode(attempts[0]!.delivery.body)).toBe('{"a":1}');
     expect(await states()).toEqual(['succeeded']);
-    expect(clock.pending).toBe(0);
+    // It looks again in a minute: another host may have left work behind.
+    expect(clock.pending).toBe(1);
   });
 
   it('answers a repeated event with the first one’s id and does not run it again', async () => {
