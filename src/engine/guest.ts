@@ -26,6 +26,8 @@ export interface Live {
 
 export class Guest implements ShellSink {
   readonly number: number;
+  /** Of its function. */
+  readonly name: string;
   readonly shell: Shell;
   readonly concurrency: number;
   readonly logBytes: number;
@@ -40,11 +42,12 @@ export class Guest implements ShellSink {
   #turnsSinceSample = SAMPLE_EVERY;
 
   constructor(
-    order: { readonly isolate: number; readonly concurrency: number; readonly logBytes: number },
+    order: { readonly isolate: number; readonly name: string; readonly concurrency: number; readonly logBytes: number },
     shell: Shell,
     onCatastrophe: (message: string) => void,
   ) {
     this.number = order.isolate;
+    this.name = order.name;
     this.concurrency = order.concurrency;
     this.logBytes = order.logBytes;
     this.shell = shell;

@@ -1,75 +1,91 @@
 /**
  * The thread of a lane: owns isolates, runs their turns one after another with `applySync`, keeps booted spares.
- * It decides nothing about invocations: it claims them, runs turns, measures, reports at once. Between orders it sleeps
- * in shared memory, not in its event loop: being woken there costs a fraction.
+ * It decides nothing about invocations: it claims them, runs turns, measures, reports. How orders come and reports
+ * leave, and how the thread sleeps between them, is its link's matter.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
-import { ChannelEnd } from './channel.ts';
+import { Board } from './board.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
-import { Ring } from './ring.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
-import { LaneSlots } from './slots.ts';
+import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
 
-/** A sleeping lane looks up this often: isolated-vm reports catastrophes through its event loop. */
-const SLEEP_MS = 250;
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
-/** How long a full ring is waited on before trying again. */
-const FULL_MS = 1;
+/** What is reported does not wait behind a turn that is expected to take longer. */
+const SHORT_NS = 200_000;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
+/** The lane's end of the line to the engine. */
+export interface LaneLink {
+  /** The next order, or `null`. */
+  receive(): LaneOrder | null;
+  /** Returns when the report is on its way, or waits for `flush`. */
+  send(report: LaneReport): void;
+  flush(): void;
+  close(): void;
+}
+
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
-  readonly #channel: ChannelEnd<LaneReport, LaneOrder>;
-  readonly #orders: Ring;
+  readonly #link: LaneLink;
+  readonly #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
   readonly #codes = new Map<string, Code>();
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
-  readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
   #closed = false;
 
-  constructor(init: LaneInit, rouse: () => void) {
-    this.#orders = new Ring(init.orders);
-    this.#channel = new ChannelEnd({ out: new Ring(init.reports), in: this.#orders }, init.port, rouse);
+  constructor(init: LaneInit, link: LaneLink) {
+    this.#link = link;
+    this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
     this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
     this.#spares = new Spares(sizes, this.#agenda, (memoryMiB) => this.#shell(memoryMiB));
-    this.#report({ k: 'up' });
+    this.#link.send({ k: 'up' });
+    this.#link.flush();
     this.#spares.restock();
   }
 
-  /** Obeys what has come; with nothing to do for a whole round of the event loop it sleeps. */
-  run(idle = false): void {
+  /** Obeys what has come, runs what is due; returns how many orders there were. */
+  work(): number {
     let obeyed = 0;
     while (obeyed < MOST_ORDERS) {
-      const order = this.#channel.receive();
+      const order = this.#link.receive();
       if (order === null) break;
       this.#obey(order);
       obeyed += 1;
     }
-    if (this.#closed) return;
+    if (this.#closed) return obeyed;
     this.#agenda.runDue();
-    if (idle && obeyed === 0) this.#orders.wait(this.#agenda.waitMs(SLEEP_MS));
-    setImmediate(() => this.run(obeyed === 0 && !idle));
+    this.#board?.rest();
+    this.#link.flush();
+    return obeyed;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Ms until something is due, at most `mostMs`. */
+  waitMs(mostMs: number): number {
+    return this.#agenda.waitMs(mostMs);
   }
 
   #obey(order: LaneOrder): void {
@@ -100,26 +116,28 @@ export class LaneThread {
   }
 
   #load(order: LoadOrder): void {
+    this.#link.flush();
     const startedNs = nowNs();
     const cpuBefore = this.#cpuNs();
     let guest: Guest | null = null;
-    let killed = false;
+    let killed: KillCause | null = null;
     try {
       const code = this.#code(order);
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       guest = new Guest(order, shell, (message) => this.#sick(message));
       this.#reaper.add(order.isolate, shell.isolate);
       const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
-      this.#slots.begin(order.isolate, cpu, nowNs(), Date.now() + order.initMs);
+      this.#board?.begin(order.name, order.isolate, 0, startedNs);
+      this.#slots.begin({ isolate: order.isolate, inv: 0 }, cpu, nowNs(), Date.now() + order.initMs);
       shell.evaluate(order.facts, code, order.bundleUrl);
       const box = shell.turn(Date.now(), '[]', null);
       killed = this.#slots.end();
-      if (killed) throw new Error('ended as it was done');
+      if (killed !== null) throw new Error('ended as it was done');
       const problem = readiness(box);
       if (problem !== null) throw Object.assign(new Error(problem), { name: 'InitError', stack: '' });
       guest.heapBytes = shell.heapBytes();
       this.#guests.set(order.isolate, guest);
-      this.#report({
+      this.#link.send({
         k: 'loaded',
         isolate: order.isolate,
         initNs: nowNs() - startedNs,
@@ -128,14 +146,14 @@ export class LaneThread {
         logs: guest.takeLogs(),
       });
     } catch (error) {
-      killed = this.#slots.end() || killed;
+      killed = this.#slots.end() ?? killed;
       const disposed = guest?.shell.isolate.isDisposed === true;
-      const why = killed ? 'killed' : disposed ? 'memory' : 'error';
+      const why = killed !== null ? 'killed' : disposed ? 'memory' : 'error';
       const logs = guest?.takeLogs() ?? null;
       guest?.dispose();
       this.#reaper.remove(order.isolate);
       const initNs = nowNs() - startedNs;
-      this.#report({
+      this.#link.send({
         k: 'load-failed',
         isolate: order.isolate,
         why,
@@ -149,13 +167,14 @@ export class LaneThread {
   }
 
   #start(order: StartOrder): void {
+    this.#board?.order();
     const guest = this.#guests.get(order.isolate);
     if (guest === undefined || guest.busy) {
-      this.#report({ k: this.#slots.claim(order.slot) ? 'returned' : 'skipped', inv: order.inv });
+      this.#link.send({ k: this.#slots.claim(order.slot, order.inv) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
-    if (!this.#slots.claim(order.slot)) {
-      this.#report({ k: 'skipped', inv: order.inv });
+    if (!this.#slots.claim(order.slot, order.inv)) {
+      this.#link.send({ k: 'skipped', inv: order.inv });
       return;
     }
     const live: Live = {
@@ -189,9 +208,11 @@ export class LaneThread {
   /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
   #turn(guest: Guest, inv: number, json: string, chunks: readonly Uint8Array[] | null): void {
     const budgetNs = guest.cpuBudgetNs(inv);
+    if (guest.expectedNs > SHORT_NS) this.#link.flush();
     const startNs = nowNs();
+    this.#board?.begin(guest.name, guest.number, inv, startNs);
     const baseNs = this.#cpuNs();
-    this.#slots.begin(guest.number, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    this.#slots.begin({ isolate: guest.number, inv }, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
     let box: TurnBox | null = null;
     let failure: unknown = null;
     try {
@@ -203,8 +224,9 @@ export class LaneThread {
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
     const endedNs = nowNs();
-    if (killed || box === null || guest.shell.isolate.isDisposed) {
-      const why = killed ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';
+    if (killed !== null || box === null || guest.shell.isolate.isDisposed) {
+      const why =
+        killed === 'cpu' ? 'burned' : killed !== null ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';
       this.#gone(guest, inv, endedNs, { failure, why });
       return;
     }
@@ -222,7 +244,7 @@ export class LaneThread {
     const { box, stray } = yielded;
     const ended = endings(guest, inv, box.out);
     const owner = inv !== 0 ? inv : ended.length === 1 ? ended[0]! : guest.live.size === 1 ? first(guest.live) : inv;
-    this.#report({
+    this.#link.send({
       k: 'turn',
       isolate: guest.number,
       inv: owner,
@@ -251,7 +273,7 @@ export class LaneThread {
       logs: guest.takeLogs(),
     };
     this.#forgetGuest(guest);
-    this.#report(report);
+    this.#link.send(report);
   }
 
   #drop(isolate: number): void {
@@ -285,7 +307,7 @@ export class LaneThread {
     const known = this.#codes.get(order.hash);
     if (known !== undefined) return known;
     if (this.#codes.size >= CODES) this.#codes.delete(this.#codes.keys().next().value!);
-    const code: Code = { source: readFileSync(order.bundlePath, 'utf8'), cachedData: null };
+    const code: Code = { source: order.source ?? readFileSync(order.bundlePath, 'utf8'), cachedData: null };
     this.#codes.set(order.hash, code);
     return code;
   }
@@ -298,7 +320,8 @@ export class LaneThread {
   }
 
   #sick(message: string): void {
-    this.#report({ k: 'sick', message });
+    this.#link.send({ k: 'sick', message });
+    this.#link.flush();
   }
 
   #close(): void {
@@ -306,17 +329,7 @@ export class LaneThread {
     this.#spares.close();
     this.#reaper.close();
     this.#closed = true;
-    this.#channel.close();
-    parentPort?.close();
-  }
-
-  /** A full ring is waited for: the main thread never waits for a lane, so it will empty it. */
-  #report(report: LaneReport): void {
-    if (this.#channel.send(report)) {
-      this.#channel.wake();
-      return;
-    }
-    while (!this.#channel.flush()) Atomics.wait(this.#nothing, 0, 0, FULL_MS);
+    this.#link.close();
   }
 }
 
@@ -382,11 +395,4 @@ function threadId(): number {
   } catch {
     return 0;
   }
-}
-
-if (parentPort !== null) {
-  const port = parentPort;
-  // The thread lives until it is told to close, not until it has nothing to do.
-  port.on('message', () => undefined);
-  new LaneThread(workerData as LaneInit, () => port.postMessage(0)).run();
 }
