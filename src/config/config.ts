@@ -47,6 +47,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
       webhookBytes: webhookBytes(raw, mostBytes),
       poolMiB: server.memoryMiB,
       profile: server.profile,
+      serverIsolation: server.isolation,
       problems,
     }),
   );

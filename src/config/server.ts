@@ -90,9 +90,6 @@ function assertServer(spec: ServerSpec, problems: Problems): void {
       `server.adminHost is ${shown(spec.adminHost)}: the admin plane can be reached from other machines; put TLS in front of it or use "127.0.0.1".`,
     );
   }
-  if (spec.isolation === 'process') {
-    problems.warn('server.isolation is "process", but engine processes arrive later; functions run shared until then.');
-  }
 }
 
 function isLoopback(host: string): boolean {

@@ -80,8 +80,8 @@ export interface Reply {
   respond(head: ResponseHead, body: Body): void;
   /** The invocation started and ended without a head. */
   fail(outcome: Outcome): void;
-  /** The invocation never started. */
-  shed(reason: Shed): void;
+  /** The invocation never started. `retryAfterSeconds`: instead of the reason's own. */
+  shed(reason: Shed, retryAfterSeconds?: number): void;
 }
 
 /** Facts an HTTP door knows, for the SERVER span. */

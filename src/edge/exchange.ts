@@ -112,9 +112,9 @@ export class Exchange implements Reply {
     this.#end(body);
   }
 
-  shed(reason: Shed): void {
+  shed(reason: Shed, retryAfterSeconds?: number): void {
     if (this.#status !== 0) return;
-    refuse(this.#outgoing, this.#head, reason, this.#door);
+    refuse(this.#outgoing, this.#head, reason, this.#door, retryAfterSeconds);
     this.#status = this.#outgoing.statusCode;
     this.#requestStream?.fail('response_sent');
   }

@@ -42,13 +42,14 @@ export function refuse(
   head: RequestHead,
   code: Refusal,
   context: RefusalContext,
+  retryAfterSeconds: number | undefined = REFUSALS[code].retryAfterSeconds,
 ): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const incoming = outgoing.req;
   const rule = REFUSALS[code];
   const body = errorBody(code, rule.message);
   const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))];
-  if (rule.retryAfterSeconds !== undefined) headers.push('retry-after', String(rule.retryAfterSeconds));
+  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   if (code === 'unauthorized') headers.push('www-authenticate', 'Bearer');
   const close = context.closing || code === 'bad_request' || code === 'request_timeout' || muchIsLeft(incoming, head);
   if (close) headers.push('connection', 'close');

@@ -81,8 +81,8 @@ export class Engine implements EnginePort {
     await up;
   }
 
-  lanes(): readonly Lane[] {
-    return this.#healthy;
+  lanes(realm: Realm = ''): readonly Lane[] {
+    return realm === '' ? this.#healthy : [];
   }
 
   grow(realm: Realm): boolean {
@@ -254,6 +254,7 @@ export class Engine implements EnginePort {
         return;
       case 'up':
         this.#up?.();
+        this.#listener.lanesChanged();
         return;
       default: {
         const never: never = report;

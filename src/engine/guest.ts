@@ -32,7 +32,6 @@ export class Guest implements ShellSink {
   readonly live: Map<number, Live> = new Map();
   /** Epoch ms of the armed wake-up, 0 when none is armed. */
   wakeAtMs = 0;
-  wake: NodeJS.Timeout | NodeJS.Immediate | null = null;
   heapBytes = 0;
   /** Longest recent turn, decaying: what the lane expects of the next one. */
   expectedNs: number = Number.POSITIVE_INFINITY;
@@ -124,17 +123,7 @@ export class Guest implements ShellSink {
     }
   }
 
-  disarm(): void {
-    if (this.wake !== null) {
-      clearTimeout(this.wake as NodeJS.Timeout);
-      clearImmediate(this.wake as NodeJS.Immediate);
-    }
-    this.wake = null;
-    this.wakeAtMs = 0;
-  }
-
   dispose(): void {
-    this.disarm();
     try {
       this.shell.dispose();
     } catch {

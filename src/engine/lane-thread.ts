@@ -1,25 +1,30 @@
 /**
  * The thread of a lane: owns isolates, runs their turns one after another with `applySync`, keeps booted spares.
- * It decides nothing about invocations: it claims them, runs turns, measures, reports. Reports travel in batches, but
- * never wait behind a turn that may be long.
+ * It decides nothing about invocations: it claims them, runs turns, measures, reports at once. Between orders it sleeps
+ * in shared memory, not in its event loop: being woken there costs a fraction.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
+import { Agenda } from './agenda.ts';
+import { ChannelEnd } from './channel.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
+import { Ring } from './ring.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
 
-/** Reports wait at most this long for the rest of their batch. */
-const FLUSH_NS = 500_000;
-/** Reports that leave without waiting for more: the main thread answers while the lane goes on. */
-const BATCH = 4;
+/** A sleeping lane looks up this often: isolated-vm reports catastrophes through its event loop. */
+const SLEEP_MS = 250;
+/** Orders obeyed before the agenda and the event loop get a chance. */
+const MOST_ORDERS = 256;
+/** How long a full ring is waited on before trying again. */
+const FULL_MS = 1;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
@@ -29,30 +34,42 @@ export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
-  readonly #post: (reports: LaneReport[]) => void;
+  readonly #channel: ChannelEnd<LaneReport, LaneOrder>;
+  readonly #orders: Ring;
+  readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
   readonly #codes = new Map<string, Code>();
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
-  #reports: LaneReport[] = [];
-  #flushedNs = 0;
+  readonly #nothing = new Int32Array(new SharedArrayBuffer(4));
+  #closed = false;
 
-  constructor(init: LaneInit, post: (reports: LaneReport[]) => void) {
-    this.#post = post;
-    this.#slots = new LaneSlots(init.buffer);
+  constructor(init: LaneInit, rouse: () => void) {
+    this.#orders = new Ring(init.orders);
+    this.#channel = new ChannelEnd({ out: new Ring(init.reports), in: this.#orders }, init.port, rouse);
+    this.#slots = new LaneSlots(init.slots);
     this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
-    this.#spares = new Spares(init.spares, init.spareMemoryMiB, (memoryMiB) => this.#shell(memoryMiB));
+    const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
+    this.#spares = new Spares(sizes, this.#agenda, (memoryMiB) => this.#shell(memoryMiB));
     this.#report({ k: 'up' });
-    this.#flush();
     this.#spares.restock();
   }
 
-  run(orders: readonly LaneOrder[]): void {
-    this.#flushedNs = nowNs();
-    for (const order of orders) this.#obey(order);
-    this.#flush();
+  /** Obeys what has come; with nothing to do for a whole round of the event loop it sleeps. */
+  run(idle = false): void {
+    let obeyed = 0;
+    while (obeyed < MOST_ORDERS) {
+      const order = this.#channel.receive();
+      if (order === null) break;
+      this.#obey(order);
+      obeyed += 1;
+    }
+    if (this.#closed) return;
+    this.#agenda.runDue();
+    if (idle && obeyed === 0) this.#orders.wait(this.#agenda.waitMs(SLEEP_MS));
+    setImmediate(() => this.run(obeyed === 0 && !idle));
   }
 
   #obey(order: LaneOrder): void {
@@ -83,7 +100,6 @@ export class LaneThread {
   }
 
   #load(order: LoadOrder): void {
-    this.#flush();
     const startedNs = nowNs();
     const cpuBefore = this.#cpuNs();
     let guest: Guest | null = null;
@@ -172,7 +188,6 @@ export class LaneThread {
 
   /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
   #turn(guest: Guest, inv: number, json: string, chunks: readonly Uint8Array[] | null): void {
-    if (guest.expectedNs > FLUSH_NS) this.#flush();
     const budgetNs = guest.cpuBudgetNs(inv);
     const startNs = nowNs();
     const baseNs = this.#cpuNs();
@@ -201,7 +216,6 @@ export class LaneThread {
     guest.ran(endedNs - startNs);
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
     this.#wake(guest, box.wake);
-    if (endedNs - this.#flushedNs > FLUSH_NS) this.#flush();
   }
 
   #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: { box: TurnBox; stray: GuestProblem | null }): void {
@@ -238,7 +252,6 @@ export class LaneThread {
     };
     this.#forgetGuest(guest);
     this.#report(report);
-    this.#flush();
   }
 
   #drop(isolate: number): void {
@@ -248,31 +261,24 @@ export class LaneThread {
 
   #forgetGuest(guest: Guest): void {
     this.#guests.delete(guest.number);
+    this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
     guest.dispose();
   }
 
-  /** Arms the thread's timer for the guest's next due timer. */
+  /** Notes when the guest's next timer is due. */
   #wake(guest: Guest, wakeAtMs: number): void {
     if (wakeAtMs === guest.wakeAtMs) return;
-    guest.disarm();
-    if (wakeAtMs === 0) return;
     guest.wakeAtMs = wakeAtMs;
-    const waitMs = wakeAtMs - Date.now();
-    guest.wake =
-      waitMs <= 0
-        ? setImmediate(() => this.#tick(guest))
-        : setTimeout(() => this.#tick(guest), Math.min(waitMs, 2 ** 31 - 1));
+    if (wakeAtMs === 0) this.#agenda.cancel(guest);
+    else this.#agenda.at(guest, wakeAtMs, () => this.#tick(guest));
   }
 
   /** One due timer of the guest; the turn says when the next one is due. */
   #tick(guest: Guest): void {
     guest.wakeAtMs = 0;
-    guest.wake = null;
-    if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
-    this.#flushedNs = nowNs();
+    if (guest.live.size === 0) return;
     this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
-    this.#flush();
   }
 
   #code(order: LoadOrder): Code {
@@ -293,28 +299,24 @@ export class LaneThread {
 
   #sick(message: string): void {
     this.#report({ k: 'sick', message });
-    this.#flush();
   }
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
     this.#spares.close();
     this.#reaper.close();
-    this.#flush();
+    this.#closed = true;
+    this.#channel.close();
     parentPort?.close();
   }
 
+  /** A full ring is waited for: the main thread never waits for a lane, so it will empty it. */
   #report(report: LaneReport): void {
-    this.#reports.push(report);
-    if (this.#reports.length >= BATCH) this.#flush();
-  }
-
-  #flush(): void {
-    this.#flushedNs = nowNs();
-    if (this.#reports.length === 0) return;
-    const reports = this.#reports;
-    this.#reports = [];
-    this.#post(reports);
+    if (this.#channel.send(report)) {
+      this.#channel.wake();
+      return;
+    }
+    while (!this.#channel.flush()) Atomics.wait(this.#nothing, 0, 0, FULL_MS);
   }
 }
 
@@ -384,6 +386,7 @@ function threadId(): number {
 
 if (parentPort !== null) {
   const port = parentPort;
-  const thread = new LaneThread(workerData as LaneInit, (reports) => port.postMessage(reports));
-  port.on('message', (orders: readonly LaneOrder[]) => thread.run(orders));
+  // The thread lives until it is told to close, not until it has nothing to do.
+  port.on('message', () => undefined);
+  new LaneThread(workerData as LaneInit, () => port.postMessage(0)).run();
 }

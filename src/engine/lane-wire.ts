@@ -1,11 +1,16 @@
-/** Messages between the main thread and a lane's thread. They travel in batches (arrays) in both directions. */
+/** Messages between the main thread and a lane's thread. How they travel is `channel.ts`'s matter. */
+import type { MessagePort } from 'node:worker_threads';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import type { Image } from './image.ts';
 
 export interface LaneInit {
   readonly lane: number;
-  readonly buffer: SharedArrayBuffer;
+  /** Memory of the slots and of the two rings. */
+  readonly slots: SharedArrayBuffer;
+  readonly orders: SharedArrayBuffer;
+  readonly reports: SharedArrayBuffer;
+  readonly port: MessagePort;
   readonly image: Image;
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;

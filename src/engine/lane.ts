@@ -1,14 +1,22 @@
 /**
- * The main thread's handle of one lane: its worker, the shared slots, the outgoing batch. Orders gathered in one round
- * of the event loop leave in one message.
+ * The main thread's handle of one lane: its worker, the shared slots, the channel. While something is likely to come back
+ * soon the main thread looks into the channel once in every round of its event loop; later it lets the lane wake it.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { LaneView } from '../contract/engine-port.ts';
+import { ChannelEnd } from './channel.ts';
 import type { LaneInit, LaneOrder, LaneReport } from './lane-wire.ts';
+import { Ring } from './ring.ts';
 import { CLAIM_SLOTS, LaneSlots } from './slots.ts';
 
-/** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
+/** The main thread looks by itself for so long after the last word in either direction: a wake-up costs as much. */
+const LOOK_MS = 0.06;
+/** Orders after which a sleeping lane is woken before the round is over: it works while the main thread reads on. */
 const BATCH = 4;
+/** How long a full ring is waited on before trying again. */
+const FULL_MS = 1;
+/** Reports heard in one round of the event loop: sockets get their turn. */
+const MOST_REPORTS = 64;
 
 export interface LaneEvents {
   reports(lane: Lane, reports: readonly LaneReport[]): void;
@@ -27,21 +35,37 @@ export class Lane implements LaneView {
   readonly #freeSlots: number[] = [];
   readonly #exited: Promise<void>;
   #nextSlot = 0;
-  #orders: LaneOrder[] = [];
-  #scheduled = false;
+  readonly #channel: ChannelEnd<LaneOrder, LaneReport>;
+  readonly #reports: Ring;
+  readonly #events: LaneEvents;
+  #looking = false;
+  #heardMs = 0;
+  /** Orders sent since the lane was last woken. */
+  #unsaid = 0;
 
-  constructor(id: number, init: Omit<LaneInit, 'buffer' | 'lane'>, events: LaneEvents) {
+  constructor(id: number, init: Pick<LaneInit, 'image' | 'spares' | 'spareMemoryMiB'>, events: LaneEvents) {
     this.id = id;
-    const workerData: LaneInit = { ...init, lane: id, buffer: this.slots.buffer };
+    this.#events = events;
+    const orders = Ring.memory();
+    const reports = Ring.memory();
+    const { port1, port2 } = new MessageChannel();
+    const out = new Ring(orders);
+    this.#reports = new Ring(reports);
+    this.#channel = new ChannelEnd({ out, in: this.#reports }, port1, () => out.notify());
+    const workerData: LaneInit = { ...init, lane: id, slots: this.slots.buffer, orders, reports, port: port2 };
     this.#worker = new Worker(new URL(entryPoint(), import.meta.url), {
       workerData,
+      transferList: [port2],
       name: `isolane-lane-${id}`,
       env: {},
     });
-    this.#worker.on('message', (reports: readonly LaneReport[]) => events.reports(this, reports));
+    this.#reports.doze();
+    this.#worker.on('message', () => this.#look());
     this.#exited = new Promise((resolve) => {
       this.#worker.once('error', (error: Error) => events.died(this, error));
       this.#worker.once('exit', () => {
+        this.#hear(Number.POSITIVE_INFINITY);
+        port1.close();
         events.died(this, null);
         resolve();
       });
@@ -73,16 +97,14 @@ export class Lane implements LaneView {
   }
 
   post(order: LaneOrder): void {
-    this.#orders.push(order);
-    if (this.#orders.length >= BATCH) this.#send();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#send());
+    this.#channel.send(order);
+    this.#unsaid += 1;
+    if (this.#unsaid >= BATCH) this.#wake();
+    this.#look();
   }
 
   async close(): Promise<void> {
     this.post({ k: 'close' });
-    this.#send();
     await this.#exited;
   }
 
@@ -94,12 +116,40 @@ export class Lane implements LaneView {
     this.#worker.unref();
   }
 
-  #send(): void {
-    this.#scheduled = false;
-    if (this.#orders.length === 0) return;
-    const orders = this.#orders;
-    this.#orders = [];
-    this.#worker.postMessage(orders);
+  #wake(): void {
+    this.#unsaid = 0;
+    this.#channel.wake();
+  }
+
+  #look(): void {
+    this.#heardMs = performance.now();
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#reports.stir();
+    setImmediate(this.#round);
+  }
+
+  readonly #round = (): void => {
+    if (this.#unsaid > 0) this.#wake();
+    const heard = this.#hear(MOST_REPORTS);
+    const sent = this.#channel.flush();
+    const nowMs = performance.now();
+    if (heard > 0) this.#heardMs = nowMs;
+    if (nowMs - this.#heardMs < LOOK_MS) setImmediate(this.#round);
+    else if (!sent) setTimeout(this.#round, FULL_MS);
+    else if (!this.#reports.doze()) setImmediate(this.#round);
+    else this.#looking = false;
+  };
+
+  #hear(most: number): number {
+    const reports: LaneReport[] = [];
+    while (reports.length < most) {
+      const report = this.#channel.receive();
+      if (report === null) break;
+      reports.push(report);
+    }
+    if (reports.length > 0) this.#events.reports(this, reports);
+    return reports.length;
   }
 }
 

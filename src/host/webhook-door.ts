@@ -71,7 +71,7 @@ function tell(
 }
 
 /** Seconds or a date of `retry-after` as ms from now; `null`: not given. */
-function retryAfterMs(headers: HeaderList): number | null {
+export function retryAfterMs(headers: HeaderList): number | null {
   const value = headerOf(headers, 'retry-after');
   if (value === '') return null;
   const seconds = Number(value);

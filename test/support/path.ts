@@ -20,6 +20,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { type Image, makeSnapshot } from '../../src/engine/image.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { Pool } from '../../src/pool/pool.ts';
+import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { SystemClock } from '../../src/system-clock.ts';
 import { version } from './versions.ts';
 
@@ -56,6 +57,7 @@ export class Path {
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
   readonly lines: string[] = [];
+  readonly quarantine: Quarantine;
   readonly pool: Pool;
   readonly engine: Engine;
   readonly dispatch: Dispatch;
@@ -93,13 +95,19 @@ export class Path {
       },
       log: (line) => this.lines.push(line),
     });
+    this.quarantine = new Quarantine({
+      epochMs: () => Date.now(),
+      changed: () => this.pool.rehome(),
+      say: (_, sentence) => this.lines.push(sentence),
+    });
     this.pool = new Pool({
       engine: this.engine,
       maxIsolates: options.maxIsolates ?? 200,
       memoryBytes: 2000 * MIB,
       nowNs: () => this.clock.nowNs(),
       stray: (_, line) => this.strays.push(line.text),
-      felled: () => undefined,
+      realmOf: (version) => this.quarantine.realmOf(version),
+      felled: (version, how) => this.quarantine.strike(version, how),
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
       start: () => undefined,
@@ -108,6 +116,7 @@ export class Path {
     };
     this.dispatch = new Dispatch({
       pool: this.pool,
+      gate: this.quarantine,
       engine: this.engine,
       book: {
         start: (invocation, placed, { queueNs }) =>

@@ -145,7 +145,9 @@ describe('egress', () => {
       }
     }
     expect(() => checkUrl(new URL('https://1.1.1.1/'), OPEN, new Ours())).toThrow(/not a public address/);
-    expect(() => checkUrl(new URL('https://1.1.1.1/'), { ...OPEN, privateHosts: ['1.1.1.1:443'] }, new Ours())).not.toThrow();
+    expect(() =>
+      checkUrl(new URL('https://1.1.1.1/'), { ...OPEN, privateHosts: ['1.1.1.1:443'] }, new Ours()),
+    ).not.toThrow();
     expect(() => checkUrl(new URL('https://1.0.0.1/'), OPEN, new Ours())).not.toThrow();
   });
 
