@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../contract/clock.ts';
 import type { Invocation } from '../contract/invocation.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import type { Shed } from '../contract/outcome.ts';
 import { Registry } from '../contract/registry.ts';
@@ -54,7 +55,7 @@ export class Dispatch {
       dequeued: () => {
         this.#queued -= 1;
       },
-      shed: (life, reason) => this.#shedQueued(life, reason),
+      shed: (life, reason, limit) => this.#shedQueued(life, reason, limit),
       over: (life) => this.#over(life),
     };
   }
@@ -115,15 +116,15 @@ export class Dispatch {
     return bucket.take(now) ? null : 'throttled';
   }
 
-  #shedQueued(life: Life, reason: Shed): void {
+  #shedQueued(life: Life, reason: Shed, limit?: LimitName): void {
     this.#queued -= 1;
-    this.#shed(life.invocation, reason);
+    this.#shed(life.invocation, reason, limit);
     this.#over(life);
   }
 
-  #shed(invocation: Invocation, reason: Shed): void {
+  #shed(invocation: Invocation, reason: Shed, limit?: LimitName): void {
     invocation.reply.shed(reason);
-    for (const observer of this.#options.observers) observer.shed(invocation.version, reason);
+    for (const observer of this.#options.observers) observer.shed(invocation.version, reason, limit);
   }
 
   #over(life: Life): void {

@@ -40,6 +40,8 @@ interface IsolateRecord {
   readonly version: FunctionVersion;
   readonly bridge: Bridge;
   loaded: boolean;
+  /** A turn was ordered dead for the CPU it used. */
+  overran: boolean;
 }
 
 export class Engine implements EnginePort {
@@ -101,6 +103,7 @@ export class Engine implements EnginePort {
       version,
       bridge: new Bridge(this.#bridgePorts(number, lane)),
       loaded: false,
+      overran: false,
     };
     this.#isolates.set(number, record);
     lane.isolates += 1;
@@ -118,6 +121,7 @@ export class Engine implements EnginePort {
       initMs: spec.limits.initMs,
       concurrency: spec.limits.concurrency,
       logBytes: spec.limits.logBytes,
+      logLines: spec.limits.logLines,
     });
     return number;
   }
@@ -277,6 +281,7 @@ export class Engine implements EnginePort {
       else entry.job.listener.log(line);
       this.#listener.retired(record.number);
     }
+    if (report.outgrown) this.#listener.retired(record.number);
     try {
       record.bridge.obey(readCommands(report.out), report.chunks);
     } catch (error) {
@@ -286,8 +291,8 @@ export class Engine implements EnginePort {
     this.#listener.size(record.number, report.heapBytes);
     // A kill that came as its turn ended hit nothing: the order stands.
     const { ordered } = entry?.job ?? { ordered: null };
-    if (entry !== undefined && ordered !== null && ordered !== 'cpu_exceeded')
-      this.abort(entry.job.invocation.id, ordered);
+    record.overran = false;
+    if (entry !== undefined && ordered !== null) this.abort(entry.job.invocation.id, ordered);
   }
 
   #started(entry: Entry, startedNs: number): void {
@@ -319,6 +324,7 @@ export class Engine implements EnginePort {
         cpuNs: report.cpuNs,
         heapBytes: 0,
         outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
+        ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
         problem: { name: report.name, message, stack },
       });
     });
@@ -331,16 +337,18 @@ export class Engine implements EnginePort {
     this.#remove(record);
     const culprit = this.#byInv.get(report.inv);
     if (culprit !== undefined && !culprit.job.started) this.#started(culprit, report.startedNs);
-    for (const job of record.bridge.jobs.values()) {
+    const jobs = [...record.bridge.jobs.values()];
+    // Why its turn was killed, if not for its own sake.
+    const cause = record.overran ? 'cpu_exceeded' : jobs.some((job) => job.ordered !== null) ? 'aborted' : null;
+    for (const job of jobs) {
       const entry = this.#jobs.get(job.invocation.id);
       if (entry === undefined || !entry.job.started) continue;
-      if (job !== culprit?.job) {
-        this.#settle(entry, 'aborted', report.endedNs);
-        continue;
-      }
-      job.measure(report);
-      const { cpuNs } = report;
-      const outcome = classify({ why: report.why, ordered: job.ordered, cpuNs, cpuLimitNs: job.cpuLimitNs });
+      const usage = report.lives.find((one) => one.inv === job.inv);
+      if (usage !== undefined) job.measure({ ...usage, endedNs: report.endedNs, heapBytes: report.heapBytes });
+      const guilty = culprit === undefined ? null : job === culprit.job;
+      const ordered = job.ordered ?? cause;
+      const { why } = report;
+      const outcome = classify({ why, guilty, ordered, cpuNs: job.cpuNs, cpuLimitNs: job.cpuLimitNs });
       this.#settle(entry, outcome, report.endedNs);
     }
   }
@@ -375,7 +383,7 @@ export class Engine implements EnginePort {
         : { ...job.problem, stack: this.#options.mapStack(job.problem.stack, record.version.hash) };
     if (OUTCOMES[outcome].isolate === 'dropped' && this.#isolates.has(record.number))
       this.#listener.retired(record.number);
-    job.listener.settled({ outcome, problem, usage: job.usage(settledNs) });
+    job.listener.settled({ outcome, problem, usage: job.usage(settledNs), ...job.notes });
   }
 
   #logs(record: IsolateRecord, logs: readonly LaneLog[]): void {
@@ -417,7 +425,7 @@ export class Engine implements EnginePort {
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
     const ordered = (record?.bridge.jobs.values() ?? []).find((job) => job.ordered !== null);
     if (tookNs > turn.cpuBudgetNs && threadCpuNs(lane.slots.threadId) - turn.cpuBaseNs >= turn.cpuBudgetNs) {
-      for (const job of record?.bridge.jobs.values() ?? []) job.order('cpu_exceeded', nowNs());
+      if (record !== undefined) record.overran = true;
       lane.slots.kill(turn.isolate, turn.turn);
       if (tookNs > turn.cpuBudgetNs * 2 + WEDGED_NS) this.#wedged(lane, turn);
     } else if (ordered !== undefined) {

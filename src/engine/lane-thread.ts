@@ -9,7 +9,16 @@ import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Guest, type Live } from './guest.ts';
-import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import type {
+  EventOrder,
+  GoneReport,
+  LaneInit,
+  LaneOrder,
+  LaneReport,
+  LiveUsage,
+  LoadOrder,
+  StartOrder,
+} from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
@@ -134,7 +143,7 @@ export class LaneThread {
 
   #start(order: StartOrder): void {
     const guest = this.#guests.get(order.isolate);
-    if (guest === undefined || guest.busy) {
+    if (guest === undefined || guest.busy || guest.outgrown) {
       this.#report({ k: this.#slots.claim(order.slot) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
@@ -150,7 +159,9 @@ export class LaneThread {
       cpuNs: 0,
       hostNs: 0,
       estimated: false,
-      logBytesLeft: guest.logBytes,
+      logBytes: 0,
+      logLines: 0,
+      notes: null,
     };
     guest.live.set(order.inv, live);
     this.#turn(guest, order.inv, order.json, order.chunks);
@@ -199,6 +210,7 @@ export class LaneThread {
       return;
     }
     guest.ran(endedNs - startNs);
+    if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
     this.#wake(guest, box.wake);
     if (endedNs - this.#flushedNs > FLUSH_NS) this.#flush();
@@ -218,6 +230,7 @@ export class LaneThread {
       out: box.out,
       chunks: box.chunks ?? null,
       logs: guest.takeLogs(),
+      outgrown: guest.outgrown,
       stray,
     });
     for (const done of ended) guest.live.delete(done);
@@ -233,6 +246,7 @@ export class LaneThread {
       message: said(how.failure).message,
       endedNs,
       ...usageOf(guest, owner),
+      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...usageOf(guest, one) })),
       heapBytes: guest.heapBytes,
       logs: guest.takeLogs(),
     };
@@ -330,10 +344,11 @@ function first(live: Map<number, Live>): number {
   return live.keys().next().value ?? 0;
 }
 
-function usageOf(guest: Guest, inv: number): { startedNs: number; cpuNs: number; hostNs: number; estimated: boolean } {
+function usageOf(guest: Guest, inv: number): LiveUsage {
   const live = guest.live.get(inv);
-  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false };
-  return { startedNs: live.startedNs, cpuNs: live.cpuNs, hostNs: live.hostNs, estimated: live.estimated };
+  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
+  const { startedNs, cpuNs, hostNs, estimated, notes } = live;
+  return { startedNs, cpuNs, hostNs, estimated, notes };
 }
 
 /**

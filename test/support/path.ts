@@ -55,6 +55,8 @@ export class Path {
   readonly clock = new SystemClock();
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
+  /** Reason and limit of what was turned away. */
+  readonly sheds: string[] = [];
   readonly lines: string[] = [];
   readonly pool: Pool;
   readonly engine: Engine;
@@ -128,7 +130,7 @@ export class Path {
             this.stories.push(story);
             this.#waiting.get(story.invocation.id)?.(story);
           },
-          shed: () => undefined,
+          shed: (_, reason, limit) => this.sheds.push(`${reason} ${limit ?? ''}`),
           stray: () => undefined,
         },
       ],
