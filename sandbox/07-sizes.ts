@@ -117,6 +117,7 @@ guardAll(String.prototype, ['match', 'matchAll', 'search'], `${LONG_PATTERN} ${P
  * never pauses.
  */
 guardAll(String.prototype, ['split'], `this.length > ${ELEMENTS}`, 'the text is too long');
+guardAll(String.prototype, ['lastIndexOf'], `this.length > ${2 * ELEMENTS}`, 'the text is too long');
 const TEXT = 2 ** 23;
 guardAll(String.prototype, ['normalize', 'localeCompare'], `this.length > ${TEXT}`, 'the text is too long');
 guardAll(

@@ -82,16 +82,15 @@ export const setWake = (): void => {
     return;
   }
   const first = heap[0] as Timer;
-  if (loading || first.inv !== topLevel) {
-    box.wake = first.dueMs;
-    return;
+  let next: Timer | null = loading || first.inv !== topLevel ? first : null;
+  if (next === null) {
+    for (let i = 0; i < heap.length; i++) {
+      const timer = heap[i] as Timer;
+      if (timer.live && timer.inv !== topLevel && (next === null || timer.dueMs < next.dueMs)) next = timer;
+    }
   }
-  let wake = 0;
-  for (let i = 0; i < heap.length; i++) {
-    const timer = heap[i] as Timer;
-    if (timer.live && timer.inv !== topLevel && (wake === 0 || timer.dueMs < wake)) wake = timer.dueMs;
-  }
-  box.wake = wake;
+  box.wake = next === null ? 0 : next.dueMs;
+  if (limits.concurrency > 1) box.wakeInv = next === null ? 0 : next.inv.id;
 };
 
 const clampDelay = (delay: unknown): number => {

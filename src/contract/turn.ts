@@ -142,6 +142,8 @@ export interface TurnBox {
   out: string;
   /** Epoch ms of the next due timer, 0 when there is none. */
   wake: number;
+  /** Whose timer that is; only where an isolate takes several invocations at once. */
+  wakeInv?: number;
   /** Binary data the commands refer to by index; absent when there is none. */
   chunks?: Uint8Array[];
 }

@@ -43,6 +43,8 @@ export class Guest implements ShellSink {
   readonly live: Map<number, Live> = new Map();
   /** Epoch ms of the armed wake-up, 0 when none is armed. */
   wakeAtMs = 0;
+  /** Whose timer the wake-up is for, as the guest says; 0 unless several invocations share it. */
+  wakeInv = 0;
   wake: NodeJS.Timeout | NodeJS.Immediate | null = null;
   heapBytes = 0;
   /** Longest recent turn, decaying: what the lane expects of the next one. */
@@ -173,10 +175,8 @@ export class Guest implements ShellSink {
 
   /** Nothing runs in it now: what it still holds, it keeps. */
   rested(): void {
-    if (this.#baseBytes === null) {
-      this.#sample();
-      this.#baseBytes = this.heapBytes;
-    }
+    if (this.#turnsSinceSample > 0 && this.#baseBytes === null) this.#sample();
+    this.#baseBytes ??= this.heapBytes;
     if (this.#turnsSinceSample === 0 && this.concurrency === 1) this.#judge();
   }
 

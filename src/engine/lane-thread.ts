@@ -212,6 +212,7 @@ export class LaneThread {
     guest.ran(endedNs - startNs);
     if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    guest.wakeInv = box.wakeInv ?? 0;
     this.#wake(guest, box.wake);
     if (endedNs - this.#flushedNs > FLUSH_NS) this.#flush();
   }
@@ -285,7 +286,8 @@ export class LaneThread {
     guest.wake = null;
     if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
     this.#flushedNs = nowNs();
-    this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
+    const owner = guest.live.size === 1 ? first(guest.live) : guest.live.has(guest.wakeInv) ? guest.wakeInv : 0;
+    this.#turn(guest, owner, '{"e":"tick"}', null);
     this.#flush();
   }
 

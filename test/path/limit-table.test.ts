@@ -28,9 +28,8 @@ interface Case {
 interface Row {
   /** Outcome and status of what goes beyond; `null` where nothing that runs can. */
   readonly beyond: (Case & { readonly outcome: string; readonly status: number }) | null;
-  /** Uses at least 80 % and not all; a reason where that cannot be told from the limit itself. */
+  /** Uses at least 80 % and not all; or why there is no such case. */
   readonly near: Case | string;
-  /** Both cases end in the same outcome unless the limit ends invocations. */
 }
 
 const LEAF = { services: { LEAF: 'leaf' } };
@@ -109,9 +108,9 @@ const TABLE: Readonly<Record<LimitName, Row>> = {
     near: { body: chunks(8, 100), limits: { streamedResponseBytes: 1000 } },
   },
   logBytes: {
-    // Bytes and not characters: 9 lines of 37 characters are 999 bytes and 9 line ends.
+    // Bytes and not characters: 9 lines of 57 characters are 999 bytes and 9 line ends.
     beyond: {
-      body: lines(9, 'ä€'.repeat(18) + 'zzzzzzzzzzzzzzzzzzzzz'),
+      body: lines(9, `${'ä€'.repeat(18)}${'z'.repeat(21)}`),
       limits: { logBytes: 1000 },
       outcome: 'ok',
       status: 200,
@@ -128,7 +127,7 @@ const TABLE: Readonly<Record<LimitName, Row>> = {
   },
   waitUntilMs: {
     beyond: { body: after(1e6), limits: { wallMs: 30, waitUntilMs: 50 }, outcome: 'wall_timeout', status: 200 },
-    near: { body: after(1800), limits: { wallMs: 1, waitUntilMs: 2000 } },
+    near: { body: after(1900), limits: { wallMs: 100, waitUntilMs: 2000 } },
   },
   bundleBytes: { beyond: null, near: 'known when it is built' },
 };
@@ -155,7 +154,7 @@ describe.each(Object.keys(LIMIT_RULES) as LimitName[])('limits.%s', (limit) => {
     );
     if (rule.at === 'ends' || beyond!.outcome === 'subrequests_exceeded') expect(story.problem?.message).toBe(sentence);
     // The client gets the fixed text of the outcome, never the figures.
-    if (reply.status >= 400) expect(reply.text ?? '').not.toContain(story.record.function);
+    if (reply.status >= 400) expect(reply.text ?? '').not.toMatch(/its limit is|function `/);
   });
 
   it.runIf(typeof near !== 'string')('warns at 80 % and goes on', async () => {
@@ -206,29 +205,27 @@ describe('what the table cannot hold', () => {
 
 describe('concurrency above 1', () => {
   const shared = { concurrency: 8, instances: 1, cpuMs: 100, wallMs: 5000 };
-  const source = `export default { async fetch(request) {
-    await new Promise((f) => setTimeout(f, 30));
-    if (request.url.endsWith('spin')) for (;;);
-    await new Promise((f) => setTimeout(f, 500));
-    return new Response('ok'); } }`;
+  // No async functions: only a bundle lowers them, so that its continuations know whose they are.
+  const pause = (ms: number) => `new Promise((f) => setTimeout(f, ${ms}))`;
+  const source = (spin: string) => `export default { fetch(request) {
+    return ${pause(30)}.then(() => {
+      if (request.url.endsWith('spin')) { ${spin} }
+      return ${pause(500)};
+    }).then(() => new Response('ok')); } }`;
 
   it('one invocation over its CPU limit ends as that; its neighbours are aborted and not billed', async () => {
-    const of = path.deploy(source, shared);
+    const of = path.deploy(source('for (;;);'), shared);
     const runs = await Promise.all([
       ...Array.from({ length: 4 }, () => path.run(of, { path: '/wait' })),
       path.run(of, { path: '/spin' }),
     ]);
-    const outcomes = runs.map(({ story }) => story.record.outcome).sort();
-    expect(outcomes.filter((outcome) => outcome === 'aborted').length).toBeGreaterThanOrEqual(4);
-    for (const { story } of runs) {
-      const over = story.record.cpuNs >= 100 * NS_PER_MS;
-      expect(story.record.outcome).toBe(over ? 'cpu_exceeded' : 'aborted');
-      if (!over) expect(story.record.billedMs).toBe(0);
-    }
+    const outcomes = runs.map(({ story }) => story.record.outcome);
+    expect(outcomes).toEqual(['aborted', 'aborted', 'aborted', 'aborted', 'cpu_exceeded']);
+    for (const { story } of runs.slice(0, 4)) expect(story.record.billedMs).toBe(0);
   });
 
   it('the wall limit of one ends that one', async () => {
-    const of = path.deploy(source.replace('for (;;);', 'await new Promise(() => {});'), { ...shared, wallMs: 900 });
+    const of = path.deploy(source('return new Promise(() => {});'), { ...shared, wallMs: 900 });
     const [stuck, fine] = await Promise.all([path.run(of, { path: '/spin' }), path.run(of, { path: '/wait' })]);
     expect([stuck.story.record.outcome, fine.story.record.outcome]).toEqual(['wall_timeout', 'ok']);
   });
