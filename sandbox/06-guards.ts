@@ -11,9 +11,15 @@ import {
   defineProperty,
   functionToString,
   getOwnPropertyDescriptor,
+  getPrototypeOf,
+  indexOf,
+  isObject,
   isView,
+  List,
   NativeRangeError,
   reflectApply,
+  reflectOwnKeys,
+  SafeSet,
   SafeWeakMap,
   toStr,
 } from './00-primordials.ts';
@@ -25,6 +31,8 @@ export const KEYS: number = 2 ** 21;
 
 /** Size of a BigInt whose digits may be written out: that takes time by the square. */
 export const BITS = 2n ** 18n;
+
+const NATIVE = '{ [native code] }';
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -97,14 +105,35 @@ export const dress = (f: object, native: Method): void => {
     method(this: unknown): string {
       const name = typeof this === 'function' ? natives.get(this) : undefined;
       if (name === undefined) return functionToString(this as never);
-      return `function ${name}() { [native code] }`;
+      return `function ${name}() ${NATIVE}`;
     },
   };
   dress(method, native as Method);
   defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
 }
 
-/** Own names of what has any, as texts of a list in the source above. */
+/** Everything of ours that `root` leads to looks native from here on: no source of the runtime is shown to guests. */
+export const hideSources = (root: object): void => {
+  const seen = new SafeSet<unknown>();
+  const queue = new List<unknown>();
+  queue.push(root);
+  for (let at = 0; at < queue.length; at++) {
+    const value = queue[at];
+    if (!isObject(value) || seen.has(value)) continue;
+    seen.add(value);
+    if (typeof value === 'function' && !natives.has(value) && indexOf(functionToString(value as never), NATIVE) < 0) {
+      natives.set(value, getOwnPropertyDescriptor(value, 'name')?.value as string);
+    }
+    queue.push(getPrototypeOf(value));
+    const keys = reflectOwnKeys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const found = getOwnPropertyDescriptor(value, keys[i] as PropertyKey) as PropertyDescriptor;
+      queue.push(found.value, found.get, found.set);
+    }
+  }
+};
+
+/** The same guard for several methods. */
 export const guardAll = (owner: object, names: readonly string[], test: string, why: string): void => {
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;

@@ -6,6 +6,7 @@
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
 import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
+import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
 import { describe } from './08-errors.ts';
 import { guardTemporal } from './09-intl.ts';
@@ -146,7 +147,9 @@ const boot = (
   freezeTemporal();
   guardTemporal();
   installConsole();
+  hideSources((globalThis as unknown as { console: object }).console);
   return { load, turn };
 };
 
+hideSources(globalThis);
 defineProperty(globalThis, NAME, { value: boot, configurable: true });
