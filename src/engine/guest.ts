@@ -6,7 +6,7 @@ import type { LimitNote } from '../contract/engine-port.ts';
 import { type LimitName, WARN_SHARE } from '../contract/limits.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
-import type { LaneLog } from './lane-wire.ts';
+import type { LaneLog, LoadOrder } from './lane-wire.ts';
 import type { Shell, ShellSink } from './shell.ts';
 
 /** Turns between two heap samples of a busy guest: a sample costs about as much as a turn. */
@@ -36,6 +36,8 @@ const SOFT_SAMPLES = 3;
 
 export class Guest implements ShellSink {
   readonly number: number;
+  /** Of its function. */
+  readonly name: string;
   readonly shell: Shell;
   readonly concurrency: number;
   readonly logBytes: number;
@@ -45,7 +47,6 @@ export class Guest implements ShellSink {
   wakeAtMs = 0;
   /** Whose timer the wake-up is for, as the guest says; 0 unless several invocations share it. */
   wakeInv = 0;
-  wake: NodeJS.Timeout | NodeJS.Immediate | null = null;
   heapBytes = 0;
   /** Longest recent turn, decaying: what the lane expects of the next one. */
   expectedNs: number = Number.POSITIVE_INFINITY;
@@ -61,16 +62,12 @@ export class Guest implements ShellSink {
   #softSamples = 0;
 
   constructor(
-    order: {
-      readonly isolate: number;
-      readonly concurrency: number;
-      readonly logBytes: number;
-      readonly logLines: number;
-    },
+    order: Pick<LoadOrder, 'isolate' | 'name' | 'concurrency' | 'logBytes' | 'logLines'>,
     shell: Shell,
     onCatastrophe: (message: string) => void,
   ) {
     this.number = order.isolate;
+    this.name = order.name;
     this.concurrency = order.concurrency;
     this.logBytes = order.logBytes;
     this.logLines = order.logLines;
@@ -191,17 +188,7 @@ export class Guest implements ShellSink {
     return Math.max(limit * WARN_SHARE, ((this.#baseBytes ?? 0) + limit) / 2);
   }
 
-  disarm(): void {
-    if (this.wake !== null) {
-      clearTimeout(this.wake as NodeJS.Timeout);
-      clearImmediate(this.wake as NodeJS.Immediate);
-    }
-    this.wake = null;
-    this.wakeAtMs = 0;
-  }
-
   dispose(): void {
-    this.disarm();
     try {
       this.shell.dispose();
     } catch {

@@ -69,6 +69,12 @@ export class Job {
     if (report.heapBytes > this.#peakBytes) this.#peakBytes = report.heapBytes;
   }
 
+  /** How far a turn is known to have gone that will never be reported. */
+  checkpoint(turn: { readonly untilNs: number; readonly cpuNs: number }): void {
+    this.#endedNs = Math.max(this.#endedNs, turn.untilNs);
+    this.#cpuNs += turn.cpuNs;
+  }
+
   /** It has begun. Its first report may be a long time coming, or never come. */
   began(startedNs: number): void {
     this.started = true;

@@ -3,6 +3,7 @@
  * `maxVersions` versions (the least recently used goes) and 256 HTTP cells each (the rest share one overflow cell), so
  * neither a stream of deploys nor a guest that answers with every status can grow it.
  */
+import type { Fall } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory } from '../contract/observer.ts';
@@ -53,6 +54,7 @@ export class VersionSeries {
   /** Invocations that used at least 80 % of a limit, and those that ran into it. */
   readonly limitWarnings: Map<LimitName, number> = new Map();
   readonly limitHits: Map<LimitName, number> = new Map();
+  readonly falls: Map<Fall, number> = new Map();
   readonly #routes = new Map<string, Map<number, HttpCell>>();
   #httpCells = 0;
   #overflow: HttpCell | null = null;
