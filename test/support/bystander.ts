@@ -48,6 +48,30 @@ export class Bystander {
   }
 }
 
+/** A plain HTTP server on a thread of its own under the same load as a bystander: how the machine is today. */
+export class Control {
+  readonly bystander: Bystander;
+  readonly #server: Worker;
+
+  private constructor(server: Worker, bystander: Bystander) {
+    this.#server = server;
+    this.bystander = bystander;
+  }
+
+  static async open(perSecond = 100): Promise<Control> {
+    const code = `const server = require('node:http').createServer((_, response) => response.end('fine'));
+      server.listen(0, '127.0.0.1', () => require('node:worker_threads').parentPort.postMessage(server.address().port));`;
+    const server = new Worker(code, { eval: true, execArgv: [] });
+    const [port] = (await once(server, 'message')) as [number];
+    return new Control(server, new Bystander({ port, path: '/', perSecond, connections: 4 }));
+  }
+
+  async close(): Promise<void> {
+    await this.bystander.stop();
+    await this.#server.terminate();
+  }
+}
+
 /** What of `samples` fell due from `fromMs` to `toMs`. */
 export function within(samples: readonly Sample[], fromMs: number, toMs: number): readonly Sample[] {
   return samples.filter(({ dueAt }) => dueAt >= fromMs && dueAt < toMs);
@@ -55,6 +79,14 @@ export function within(samples: readonly Sample[], fromMs: number, toMs: number)
 
 export function failures(samples: readonly Sample[]): readonly Sample[] {
   return samples.filter(({ status }) => status !== 200);
+}
+
+/** A machine with other work on it is slow at times by itself: below this nothing is said about the host. */
+const FLOOR_MS = 30;
+
+/** What a bystander's p99 may be, ms: three times its undisturbed one, or what the machine did to a plain server. */
+export function boundMs(undisturbed: readonly Sample[], control: readonly Sample[]): number {
+  return Math.max(3 * quantileMs(undisturbed, 0.99), 3 * quantileMs(control, 0.99), FLOOR_MS);
 }
 
 export function quantileMs(samples: readonly Sample[], q: number): number {

@@ -18,8 +18,8 @@ const oneOrMore = <T extends z.ZodType>(value: T) =>
 const Expectation = z.strictObject({
   /** Any of them; absent: whatever its outcome says. */
   status: oneOrMore(z.int()).optional(),
-  /** Of the record; `null`: it never started, so there is none. */
-  outcome: z.union([z.null(), oneOrMore(outcome)]),
+  /** Of the record; `null`: it never started, so there is none; absent: there may be one or not. */
+  outcome: z.union([z.null(), oneOrMore(outcome)]).optional(),
   /** The code in the body of a refusal. */
   code: Text.optional(),
   body: Text.optional(),

@@ -3,15 +3,16 @@ import { failures, quantileMs } from './bystander.ts';
 import type { Report } from './hostile-scene.ts';
 
 export function table(reports: readonly Report[]): string {
-  const rows = reports.map(({ name, outcomes, bystander, tookMs }) => [
+  const rows = reports.map(({ name, outcomes, bystander, control, tookMs }) => [
     name,
     summary(outcomes),
     `${Math.round(tookMs)} ms`,
     `${bystander.length}`,
     `${failures(bystander).length}`,
     `${quantileMs(bystander, 0.99).toFixed(1)} ms`,
+    `${quantileMs(control, 0.99).toFixed(1)} ms`,
   ]);
-  const all = [['case', 'outcomes', 'took', 'bystander', 'failed', 'p99'], ...rows];
+  const all = [['case', 'outcomes', 'took', 'bystander', 'failed', 'p99', 'p99 of a plain server'], ...rows];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')).join('\n');
 }
