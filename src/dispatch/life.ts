@@ -57,14 +57,18 @@ export interface LifePorts {
   /** It waits no more. */
   dequeued(): void;
   shed(life: Life, reason: Shed): void;
-  over(life: Life): void;
+  /** `null`: it never started. */
+  over(life: Life, outcome: Outcome | null): void;
 }
 
 export class Life {
   readonly invocation: Invocation;
   isolate: number | null = null;
   hasStarted = false;
+  recalled = false;
   over = false;
+  /** It tries a quarantined function. */
+  readonly isProbe: boolean;
   readonly #ports: LifePorts;
   #deadline: Deadline | null = null;
   #start: UsageStart | null = null;
@@ -74,12 +78,15 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
+  /** Nobody waits for it any more, should it come back. */
+  #givenUp = false;
   #afterwards = false;
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
 
-  constructor(invocation: Invocation, ports: LifePorts) {
+  constructor(invocation: Invocation, ports: LifePorts, isProbe: boolean) {
     this.invocation = invocation;
+    this.isProbe = isProbe;
     this.#ports = ports;
   }
 
@@ -139,7 +146,7 @@ export class Life {
       this.#deadline?.cancel();
       this.#ports.dequeued();
       this.invocation.reply.fail(outcome);
-      this.#end();
+      this.#end(outcome);
       return;
     }
     this.started(this.#ports.clock.nowNs(), { isolate: 0, lane: 0, init: report });
@@ -150,20 +157,26 @@ export class Life {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
     // Nobody waits for what has not started.
-    else if (this.#ports.withdraw(this)) this.#shed('overloaded');
+    else this.#giveUp();
+  }
+
+  /** It came back without having started; false: it is not wanted any more. */
+  returned(): boolean {
+    if (!this.#givenUp) return true;
+    this.#shed('overloaded');
+    return false;
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */
   abort(): void {
-    if (this.over) return;
-    if (!this.hasStarted && this.#ports.withdraw(this)) this.#shed('overloaded');
-    else this.#ports.engine.abort(this.invocation.id, 'aborted');
+    if (!this.over && !this.hasStarted) this.#giveUp();
+    if (!this.over) this.#ports.engine.abort(this.invocation.id, 'aborted');
   }
 
   /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
   expired(): void {
     if (!this.hasStarted) {
-      if (this.#ports.withdraw(this)) this.#shed('overloaded');
+      this.#giveUp();
       return;
     }
     const produced = this.#head !== null && !isStream(this.#body);
@@ -174,6 +187,12 @@ export class Life {
       return;
     }
     this.#ports.engine.abort(this.invocation.id, 'wall_timeout');
+  }
+
+  /** Out of the queue: at once, or when it comes back from where it was handed to. Should it have started, it runs. */
+  #giveUp(): void {
+    this.#givenUp = true;
+    if (this.#ports.withdraw(this)) this.#shed('overloaded');
   }
 
   /** The one answer, when everything appended so far is durable. */
@@ -213,7 +232,7 @@ export class Life {
       endedNs,
     };
     for (const observer of this.#ports.observers) observer.settled(story);
-    this.#end();
+    this.#end(outcome);
   }
 
   /** The answer of an invocation that ended without a head: a scheduled run that went well has none. */
@@ -239,9 +258,9 @@ export class Life {
     this.#ports.shed(this, reason);
   }
 
-  #end(): void {
+  #end(outcome: Outcome): void {
     this.over = true;
-    this.#ports.over(this);
+    this.#ports.over(this, outcome);
   }
 
   get #limits(): Limits {

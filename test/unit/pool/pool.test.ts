@@ -20,6 +20,7 @@ function ticket(of: Invocation): Watched {
     events,
     isolate: null,
     hasStarted: false,
+    recalled: false,
     over: false,
     listener: {
       started: (_, placement) => events.push(placement.init === null ? 'warm' : 'cold'),
@@ -28,6 +29,7 @@ function ticket(of: Invocation): Watched {
       log: () => undefined,
       subrequest: () => undefined,
       settled: ({ outcome }) => events.push(outcome),
+      returned: () => true,
       unloadable: (_, first) => events.push(first ? 'unloadable' : 'unloadable too'),
     },
   };
@@ -41,6 +43,7 @@ function world(options: { maxIsolates?: number; memoryBytes?: number; maxLanes?:
     maxIsolates: options.maxIsolates ?? 100,
     memoryBytes: options.memoryBytes ?? 1000 * MIB,
     nowNs: () => engine.nowNs,
+    realmOf: () => '',
     stray: () => undefined,
     felled: () => undefined,
   });
