@@ -59,14 +59,19 @@ describe('/metrics', () => {
     expect(text).not.toMatch(/203\.0\.113\.9|\/hello\/you/);
   });
 
-  it('says how often a request was shed, and strays', async () => {
+  it('says how often a request was shed, falls and strays', async () => {
     const telemetry = quiet();
     const version = aVersion();
     telemetry.shed(version, 'overloaded');
     telemetry.shed(version, 'overloaded');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'outgrown');
     telemetry.stray(version, { level: 'error', text: 'late', epochMs: 1 });
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_shed_total{', 'reason="overloaded"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="wedged"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="outgrown"')).toBe(1);
     expect(sample(text, 'isolane_stray_lines_total{')).toBe(1);
     expect(telemetry.recent.strays('hello').map((line) => line.text)).toEqual(['late']);
   });
