@@ -359,7 +359,8 @@ class Host implements StandbyHost, Parts {
         newId: () => newInvocationId(this.clock.epochMs()),
         verifyToken: (token, scope) => this.tokens.verify(token)?.scopes.includes(scope) ?? false,
         shed: (version, reason) => {
-          for (const observer of this.#observers()) observer.shed(version, reason);
+          const limit = reason === 'payload_too_large' ? 'requestBytes' : undefined;
+          for (const observer of this.#observers()) observer.shed(version, reason, limit);
         },
         fault: (error) => this.log(`edge: ${error instanceof Error ? error.message : String(error)}`),
       },
