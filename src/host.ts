@@ -152,8 +152,8 @@ class Host implements RunningHost, Parts {
     await this.#openTelemetry();
     this.#falls = new Falls(this);
     await Promise.all([this.#openEngine(), this.#publish(this.config)]);
-    this.#retain();
     this.#openPath();
+    this.#retain();
     this.#openEvents();
     await this.#openDoors();
     this.telemetry.observe(() => gauges(this));

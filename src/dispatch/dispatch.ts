@@ -24,6 +24,8 @@ export interface PoolPort {
 /** Who keeps out functions that bring their engine down. */
 export interface Gate {
   admit(version: FunctionVersion): Admission;
+  /** Seconds until a probe may be let in; `null`: it is open. */
+  closedSeconds(version: FunctionVersion): number | null;
   /** A probe has ended; `null`: nothing of it ran. */
   probed(version: FunctionVersion, outcome: Outcome | null): void;
 }
@@ -88,6 +90,14 @@ export class Dispatch {
     this.#options.pool.enter(life);
   }
 
+  /** The gate has changed: what waits for a function that is closed now is turned away, as if it came now. */
+  expel(): void {
+    for (const life of [...this.#lives.values()]) {
+      const waits = !life.hasStarted && !life.isProbe;
+      if (waits && this.#options.gate.closedSeconds(life.invocation.version) !== null) life.expel();
+    }
+  }
+
   /** The client of an HTTP invocation went away. It runs on within its limits. */
   clientClosed(invocationId: string): void {
     this.#lives.get(invocationId)?.clientClosed();
@@ -132,7 +142,8 @@ export class Dispatch {
 
   #shedQueued(life: Life, reason: Shed): void {
     this.#queued -= 1;
-    this.#shed(life.invocation, reason);
+    const seconds = reason === 'quarantined' ? this.#options.gate.closedSeconds(life.invocation.version) : null;
+    this.#shed(life.invocation, reason, seconds ?? undefined);
     this.#over(life, null);
   }
 

@@ -78,8 +78,8 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
-  /** Nobody waits for it any more, should it come back. */
-  #givenUp = false;
+  /** Nobody waits for it any more, should it come back: what its caller is told then. */
+  #givenUp: Shed | null = null;
   #afterwards = false;
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
@@ -157,26 +157,31 @@ export class Life {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
     // Nobody waits for what has not started.
-    else this.#giveUp();
+    else this.#giveUp('overloaded');
   }
 
   /** It came back without having started; false: it is not wanted any more. */
   returned(): boolean {
-    if (!this.#givenUp) return true;
-    this.#shed('overloaded');
+    if (this.#givenUp === null) return true;
+    this.#shed(this.#givenUp);
     return false;
+  }
+
+  /** Its function is quarantined: it will not start any more. */
+  expel(): void {
+    this.#giveUp('quarantined');
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */
   abort(): void {
-    if (!this.over && !this.hasStarted) this.#giveUp();
+    if (!this.over && !this.hasStarted) this.#giveUp('overloaded');
     if (!this.over) this.#ports.engine.abort(this.invocation.id, 'aborted');
   }
 
   /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
   expired(): void {
     if (!this.hasStarted) {
-      this.#giveUp();
+      this.#giveUp('overloaded');
       return;
     }
     const produced = this.#head !== null && !isStream(this.#body);
@@ -190,9 +195,9 @@ export class Life {
   }
 
   /** Out of the queue: at once, or when it comes back from where it was handed to. Should it have started, it runs. */
-  #giveUp(): void {
-    this.#givenUp = true;
-    if (this.#ports.withdraw(this)) this.#shed('overloaded');
+  #giveUp(reason: Shed): void {
+    this.#givenUp ??= reason;
+    if (this.#ports.withdraw(this)) this.#shed(this.#givenUp);
   }
 
   /** The one answer, when everything appended so far is durable. */

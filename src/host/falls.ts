@@ -46,6 +46,7 @@ export class Falls {
 
   #changed(): void {
     this.#file.write(this.quarantine.snapshot());
+    this.#parts.dispatch.expel();
     this.#parts.pool.rehome();
   }
 }

@@ -110,7 +110,10 @@ export class Path {
     });
     this.quarantine = new Quarantine({
       epochMs: () => Date.now() + this.aheadMs,
-      changed: () => this.pool.rehome(),
+      changed: () => {
+        this.dispatch.expel();
+        this.pool.rehome();
+      },
       say: (_, sentence) => this.lines.push(sentence),
     });
     this.pool = new Pool({
