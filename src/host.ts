@@ -154,6 +154,8 @@ class Host implements RunningHost, Parts {
     await Promise.all([this.#openEngine(), this.#publish(this.config)]);
     this.#openPath();
     this.#retain();
+    const unfollow = this.#falls.follow();
+    this.#closers.push(async () => unfollow());
     this.#openEvents();
     await this.#openDoors();
     this.telemetry.observe(() => gauges(this));

@@ -40,11 +40,17 @@ export class Falls {
     if (version !== undefined) this.felled(version, how);
   }
 
+  /** From now on what other hosts of this data directory learn is taken over as they write it; returns what stops it. */
+  follow(): () => void {
+    return this.#file.watch(() => this.refresh());
+  }
+
   refresh(): void {
     this.quarantine.absorb(this.#file.read());
   }
 
   #changed(): void {
+    this.refresh();
     this.#file.write(this.quarantine.snapshot());
     this.#parts.dispatch.expel();
     this.#parts.pool.rehome();

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type RunningHost, startHost } from '../support/host.ts';
 
 const SOURCE = `export default { fetch(request) {
@@ -68,4 +68,9 @@ it('outlives its host, is told to callers, and is lifted', async () => {
     'function `bad` has been lifted from its quarantine by the operator.',
   ]);
   expect(host.stderr()).toContain('function `bad` has been lifted');
+
+  // Another host of the same data directory closes it again.
+  const other = { ...cases[0], ...closed, changedMs: Date.now() + 1000 };
+  writeFileSync(file, JSON.stringify({ cases: [other] }));
+  await vi.waitFor(async () => expect(await shown()).toMatchObject({ quarantine: { state: 'quarantined' } }), 10_000);
 });
