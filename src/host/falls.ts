@@ -12,9 +12,13 @@ export class Falls {
   readonly quarantine: Quarantine;
   readonly #parts: Omit<Parts, 'quarantine'>;
   readonly #file: QuarantineFile;
+  readonly #told: () => void;
+  #refreshing = false;
 
-  constructor(parts: Omit<Parts, 'quarantine'>) {
+  /** `told` is called when other hosts should `refresh`. */
+  constructor(parts: Omit<Parts, 'quarantine'>, told: () => void) {
     this.#parts = parts;
+    this.#told = told;
     this.#file = new QuarantineFile(parts.config.server.dataDir, (line) => parts.log(line));
     this.quarantine = new Quarantine({
       epochMs: () => parts.clock.epochMs(),
@@ -40,13 +44,11 @@ export class Falls {
     if (version !== undefined) this.felled(version, how);
   }
 
-  /** From now on what other hosts of this data directory learn is taken over as they write it; returns what stops it. */
-  follow(): () => void {
-    return this.#file.watch(() => this.refresh());
-  }
-
   refresh(): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
     this.quarantine.absorb(this.#file.read());
+    this.#refreshing = false;
   }
 
   #changed(): void {
@@ -54,5 +56,6 @@ export class Falls {
     this.#file.write(this.quarantine.snapshot());
     this.#parts.dispatch.expel();
     this.#parts.pool.rehome();
+    if (!this.#refreshing) this.#told();
   }
 }

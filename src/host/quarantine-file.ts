@@ -2,13 +2,11 @@
  * `quarantine.json` in the data directory: what one host has learnt of functions that fall, for the one that comes
  * after it. Written whole, for its owner alone, before anything else happens: a fall may be the host's last moment.
  */
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writePrivateFile } from '../admin/private-file.ts';
 import type { QuarantineCase, QuarantineSnapshot } from '../contract/quarantine.ts';
 
-/** How often the file is looked at for the words of other hosts. */
-const LOOK_MS = 1000;
 const EMPTY: QuarantineSnapshot = { cases: [] };
 const STATES: ReadonlySet<unknown> = new Set<QuarantineCase['state']>(['lifted', 'confined', 'quarantined']);
 const FALLS: ReadonlySet<unknown> = new Set<QuarantineCase['how']>(['wedged', 'crashed', 'outgrown']);
@@ -32,12 +30,6 @@ export class QuarantineFile {
         this.#log(`${this.#file} cannot be read; what it knew of functions that fell is lost.`);
       return EMPTY;
     }
-  }
-
-  /** Calls `changed` a moment after another host of this data directory has written; returns what stops it. */
-  watch(changed: () => void): () => void {
-    watchFile(this.#file, { interval: LOOK_MS, persistent: false }, changed);
-    return () => unwatchFile(this.#file, changed);
   }
 
   write(snapshot: QuarantineSnapshot): void {

@@ -69,6 +69,8 @@ export class Path {
   readonly clock = new SystemClock();
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
+  /** Reason and limit of what was turned away. */
+  readonly sheds: string[] = [];
   readonly lines: string[] = [];
   readonly quarantine: Quarantine;
   /** How far the quarantine's clock is ahead. */
@@ -156,7 +158,7 @@ export class Path {
             this.stories.push(story);
             this.#waiting.get(story.invocation.id)?.(story);
           },
-          shed: () => undefined,
+          shed: (_, reason, limit) => this.sheds.push(`${reason} ${limit ?? ''}`),
           stray: () => undefined,
         },
       ],

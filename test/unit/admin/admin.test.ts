@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { HostError } from '../../../src/contract/errors.ts';
+import { SINGLE } from '../../../src/contract/host-wire.ts';
 import { TRACE_ID } from '../telemetry/story.ts';
 import { aDelivery, clientOf, codeOf, fakePorts, INVOCATION_ID, messageOf, withScopes } from './fakes.ts';
 
@@ -13,14 +14,14 @@ describe('health', () => {
   it('is live and ready', async () => {
     const { get } = setUp();
     expect((await get('/healthz')).json).toEqual({ status: 'live', reasons: [] });
-    expect((await get('/readyz')).json).toEqual({ status: 'ready', reasons: [] });
+    expect((await get('/readyz')).json).toEqual({ status: 'ready', reasons: [], ...SINGLE });
   });
 
   it('says why it is not', async () => {
     const reasons = [{ code: 'LEDGER_FAILED', message: 'The disk is full.' }];
     const { get } = setUp({ health: () => ({ live: true, ready: false, reasons }) });
     const answer = await get('/readyz');
-    expect([answer.status, answer.json]).toEqual([503, { status: 'unready', reasons }]);
+    expect([answer.status, answer.json]).toEqual([503, { status: 'unready', reasons, ...SINGLE }]);
     expect((await get('/healthz')).status).toBe(200);
     const dead = setUp({ health: () => ({ live: false, ready: true, reasons }) });
     expect((await dead.get('/healthz')).status).toBe(503);

@@ -81,11 +81,13 @@ describe('/metrics', () => {
     telemetry.observe(() => ({
       gauges: { 'isolane.queue.waiting': 7 },
       isolates: [{ function: 'hello', version: 1, state: 'ready', count: 3 }],
+      restarts: { crashed: 2, sick: 0 },
     }));
     await telemetry.start();
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_queue_waiting ')).toBe(7);
     expect(sample(text, 'isolane_isolates{', 'state="ready"')).toBe(3);
+    expect(sample(text, 'isolane_host_restarts_total{', 'cause="crashed"')).toBe(2);
     expect(sample(text, 'isolane_pool_memory ')).toBeNull();
     expect(sample(text, 'nodejs_eventloop_delay_p99')).toBeGreaterThanOrEqual(0);
     await telemetry.shutdown(1000);
