@@ -213,6 +213,33 @@ describe('asked back from another process', () => {
     expect([sent.calls, host.rows, host.dispatch.queued]).toEqual([['shed quarantined 60'], [], 0]);
   });
 
+  it('by a host that goes: shed when it comes, ended when it begins, or when nothing is heard of it', async () => {
+    const crowd = version('crowd', { concurrency: 10 });
+    const [back, begun, silent] = [host.invoke(crowd), host.invoke(crowd), host.invoke(crowd)];
+    host.load();
+    const drained = host.dispatch.drain(1000);
+    await host.clock.advance(1000);
+    expect(host.engine.aborted).toEqual([]);
+    host.engine.giveBack(back.id);
+    host.engine.begin(begun.id);
+    await host.clock.advance(1);
+    expect(host.engine.aborted).toEqual([{ id: begun.id, outcome: 'aborted' }]);
+    await host.clock.advance(250);
+    expect(host.engine.aborted).toHaveLength(2);
+    await drained;
+    expect([back, begun, silent].map(({ calls }) => calls)).toEqual([
+      ['shed overloaded'],
+      ['fail aborted'],
+      ['fail aborted'],
+    ]);
+  });
+
+  it('and never heard of again: it has an end all the same', async () => {
+    const sent = handedOver();
+    await host.clock.advance(5000 + 30_000 + 1);
+    expect(sent.calls).toEqual(['fail aborted']);
+  });
+
   it('moves with its function', async () => {
     const sent = host.invoke(bad);
     host.load();
