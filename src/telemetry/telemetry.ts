@@ -83,7 +83,7 @@ class HostTelemetry implements Telemetry {
   #exportMeters: MeterProvider | null = null;
   #spans: SpanProcessor | null = null;
   #stops: (() => void)[] = [];
-  #host: () => HostStats = () => ({ gauges: {}, isolates: [] });
+  #host: () => HostStats = () => ({ gauges: {}, isolates: [], restarts: {} });
   #pending: Pending[] = [];
   #scheduled = false;
   #dropped = 0;
