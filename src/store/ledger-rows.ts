@@ -1,7 +1,7 @@
 /**
  * The ledger's tables. Records are kept in blocks, the lines that one transaction brought, because a row and three
  * indexes for each cost more than the rest of the ledger together. Readers parse blocks; what a block says of itself
- * tells them which ones. A block's rows never change, and nothing is deleted.
+ * tells them which ones. No record ever changes, and none is deleted.
  */
 
 const V1_START = `invocation_id, attempt, request_id, trace_id, tenant, function, version, trigger, source, cold,
@@ -55,9 +55,12 @@ export const DELETE_START = 'DELETE FROM starts WHERE invocation_id = ?';
 export const STARTS_OF = 'SELECT line FROM starts WHERE host_id = ? ORDER BY invocation_id';
 export const DELETE_STARTS_OF = 'DELETE FROM starts WHERE host_id = ?';
 export const STARTERS = 'SELECT DISTINCT host_id FROM starts';
-export const NEXT_SEQ = 'SELECT first_seq + rows AS seq FROM blocks ORDER BY first_seq DESC LIMIT 1';
+export const LAST_BLOCK = 'SELECT first_seq, rows, host_id FROM blocks ORDER BY first_seq DESC LIMIT 1';
 export const INSERT_BLOCK = `INSERT INTO blocks (first_seq, rows, host_id, min_at, max_at, min_id, max_id, lines)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+/** A small block grows at its end, or an idle host would leave one for every row. */
+export const EXTEND_BLOCK = `UPDATE blocks SET rows = rows + ?, min_at = MIN(min_at, ?), max_at = MAX(max_at, ?),
+  min_id = MIN(min_id, ?), max_id = MAX(max_id, ?), lines = lines || char(10) || ? WHERE first_seq = ?`;
 /** Blocks that may hold one of the ids between two. */
 export const BLOCKS_OF_IDS = 'SELECT first_seq, host_id, lines FROM blocks WHERE max_id >= ? AND min_id <= ?';
 /** Once, however often a journal is read again. */

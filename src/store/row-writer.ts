@@ -10,10 +10,11 @@ import {
   BLOCKS_OF_IDS,
   DELETE_START,
   DELETE_STARTS_OF,
+  EXTEND_BLOCK,
   INSERT_BLOCK,
   INSERT_REFUSED,
   INSERT_START,
-  NEXT_SEQ,
+  LAST_BLOCK,
   STARTS_OF,
 } from './ledger-rows.ts';
 import { beginWrite, pause, TURN_MS } from './sqlite.ts';
@@ -22,6 +23,8 @@ import { beginWrite, pause, TURN_MS } from './sqlite.ts';
 const KEPT_CHARS = 65_536;
 /** A block is what a transaction brought, but so many rows at most, give or take a piece: readers parse whole blocks. */
 const BLOCK_ROWS = 4096;
+/** Up to so many rows a block is extended: some pages, written again. */
+const SMALL_ROWS = 32;
 
 /** A block in the making. */
 interface Block {
@@ -37,9 +40,10 @@ export class RowWriter {
   readonly #db: Database;
   readonly #refused: (reason: string) => void;
   readonly #commit: Statement;
-  readonly #nextSeq: Statement;
+  readonly #lastBlock: Statement;
   readonly #blocksOfIds: Statement;
   readonly #insertBlock: Statement;
+  readonly #extendBlock: Statement;
   readonly #insertStart: Statement;
   readonly #deleteStart: Statement;
   readonly #insertRefused: Statement;
@@ -48,9 +52,10 @@ export class RowWriter {
     this.#db = db;
     this.#refused = refused;
     this.#commit = db.prepare('COMMIT');
-    this.#nextSeq = db.prepare(NEXT_SEQ);
+    this.#lastBlock = db.prepare(LAST_BLOCK);
     this.#blocksOfIds = db.prepare(BLOCKS_OF_IDS);
     this.#insertBlock = db.prepare(INSERT_BLOCK);
+    this.#extendBlock = db.prepare(EXTEND_BLOCK);
     this.#insertStart = db.prepare(INSERT_START);
     this.#deleteStart = db.prepare(DELETE_START);
     this.#insertRefused = db.prepare(INSERT_REFUSED);
@@ -130,6 +135,11 @@ export class RowWriter {
       if (row[0] === START) dropped.add(i);
     }
     const known = this.#known(doubtful.map((i) => rows[i] as Line));
+    if (doubtful.length > 0) {
+      const unsure = new Set(doubtful);
+      for (let i = 0; i < rows.length; i++) if (!dropped.has(i) && !unsure.has(i)) known.add(idOf(rows[i] as Line));
+      for (const earlier of block.lines) for (const row of parseLines(earlier).rows) known.add(idOf(row as Line));
+    }
     for (const i of doubtful) {
       const row = rows[i] as Line;
       if (known.has(idOf(row))) dropped.add(i);
@@ -166,8 +176,12 @@ export class RowWriter {
   #insert(block: Block, hostId: string): void {
     if (block.rows === 0) return;
     const { rows, minAt, maxAt, minId, maxId } = block;
-    const firstSeq = Number(this.#nextSeq.get()?.['seq'] ?? 1);
-    this.#insertBlock.run(firstSeq, rows, hostId, minAt, maxAt, minId, maxId, block.lines.join('\n'));
+    const lines = block.lines.join('\n');
+    const last = this.#lastBlock.get();
+    const [first, before] = [Number(last?.['first_seq'] ?? 1), Number(last?.['rows'] ?? 0)];
+    if (last?.['host_id'] === hostId && before + rows <= SMALL_ROWS) {
+      this.#extendBlock.run(rows, minAt, maxAt, minId, maxId, lines, first);
+    } else this.#insertBlock.run(first + before, rows, hostId, minAt, maxAt, minId, maxId, lines);
   }
 
   #together(work: () => void): void {
