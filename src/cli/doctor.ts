@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import type { ServerSpec } from '../contract/config.ts';
@@ -9,6 +10,7 @@ import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from '../engine/flags.ts';
 import { CONFIG_OPTION, type Command, type Input, type Terminal } from './command.ts';
 import { nodeProblem } from './node-version.ts';
+import { PROFILE_OPTION, profileOf } from './profile-option.ts';
 
 export interface Finding {
   readonly check: string;
@@ -25,15 +27,16 @@ const SKEW_MS = 5000;
 
 export const doctor: Command = {
   name: 'doctor',
-  usage: '[--config FILE]',
+  usage: '[--config FILE] [--profile NAME]',
   about: 'check Node, engine, data dir, ports and clock',
   words: { min: 0, max: 0 },
-  options: { config: CONFIG_OPTION },
+  options: { config: CONFIG_OPTION, profile: PROFILE_OPTION },
   run: async (input, terminal) => {
     const { finding, server } = configuration(input, terminal);
     const findings = [
       nodeVersion(process.versions.node),
       await engine(),
+      hosts(terminal, availableParallelism()),
       ...(finding === null ? [] : [finding]),
       dataDir(server.dataDir),
       await port('port', server.host, server.port, '--port'),
@@ -62,13 +65,17 @@ function configuration(
     dataDir: join(terminal.workingDirectory, '.isolane'),
   };
   const named = input.text('config');
+  const profile = profileOf(input);
   try {
     const { config, warnings } = loadConfig(named ?? 'isolane.json', {
       env: terminal.env,
       workingDirectory: terminal.workingDirectory,
+      flags: { profile },
     });
     const { length } = config.functions;
-    const detail = [`${config.file}, ${length} ${length === 1 ? 'function' : 'functions'}`, ...warnings].join('\n    ');
+    const under = config.server.profile === null ? '' : `, within the limits of ${config.server.profile}`;
+    const found = `${config.file}, ${length} ${length === 1 ? 'function' : 'functions'}${under}`;
+    const detail = [found, ...warnings].join('\n    ');
     return { finding: { check, ok: true, detail }, server: config.server };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
@@ -80,6 +87,18 @@ function configuration(
 export function nodeVersion(version: string): Finding {
   const problem = nodeProblem(version);
   return { check: 'Node', ok: problem === null, detail: problem ?? version };
+}
+
+/** One process serves as well, so this is never wrong. */
+export function hosts(terminal: Pick<Terminal, 'supervise'>, processors: number): Finding {
+  const check = 'hosts';
+  if (terminal.supervise === null) {
+    const detail =
+      'this Node cannot hand sockets to other processes, so `serve` is one process; 24.21, 26.4 or later can';
+    return { check, ok: true, detail };
+  }
+  const cores = `${processors} ${processors === 1 ? 'processor' : 'processors'}`;
+  return { check, ok: true, detail: `a supervisor, one host and a spare; more hosts with --workers (${cores})` };
 }
 
 /** In a child process: a binary that does not fit can take its process down. */

@@ -9,7 +9,8 @@ export const DEFAULT_TENANT = 'default';
 export interface TenantGrant {
   readonly name: string;
   readonly privateHosts: readonly string[];
-  readonly isolation: 'shared' | 'process';
+  /** What the tenant's functions get where they ask for nothing, and may not go below; `null`: the server's. */
+  readonly isolation: 'shared' | 'process' | null;
 }
 
 interface TenantRule extends TenantGrant {
@@ -20,7 +21,7 @@ export class Tenants {
   readonly #rules: readonly TenantRule[];
   readonly #problems: Problems;
 
-  constructor(raw: Readonly<Record<string, RawTenant>>, problems: Problems) {
+  constructor(raw: Readonly<Record<string, RawTenant>>, adminPort: number, problems: Problems) {
     this.#problems = problems;
     this.#rules = Object.entries(raw).map(([name, tenant]) => {
       const path = `tenants.${name}`;
@@ -33,9 +34,9 @@ export class Tenants {
         name,
         patterns: tenant.functions.map((pattern, index) => glob(pattern, `${path}.functions[${index}]`, problems)),
         privateHosts: (tenant.privateHosts ?? []).flatMap((pair, index) =>
-          hostAndPort(pair, `${path}.privateHosts[${index}]`, problems),
+          hostAndPort(pair, `${path}.privateHosts[${index}]`, adminPort, problems),
         ),
-        isolation: tenant.isolation ?? 'shared',
+        isolation: tenant.isolation ?? null,
       };
     });
   }
@@ -48,7 +49,7 @@ export class Tenants {
         `functions.${functionName} belongs to two tenants, "${first.name}" and "${second.name}"; narrow the patterns in tenants.${second.name}.functions.`,
       );
     }
-    return first ?? { name: DEFAULT_TENANT, privateHosts: [], isolation: 'shared' };
+    return first ?? { name: DEFAULT_TENANT, privateHosts: [], isolation: null };
   }
 }
 
@@ -60,13 +61,17 @@ function glob(pattern: string, path: string, problems: Problems): RegExp {
   return new RegExp(`^${source.join('.*')}$`);
 }
 
-function hostAndPort(pair: string, path: string, problems: Problems): readonly string[] {
+function hostAndPort(pair: string, path: string, adminPort: number, problems: Problems): readonly string[] {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(pair);
   const host = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   const known = match?.[1] === undefined ? isIP(host) === 4 || isHostName(host) : isIP(host) === 6;
   if (match !== null && known && port >= 1 && port <= 65_535) {
-    return [`${match[1] === undefined ? hostName(host) : `[${host.toLowerCase()}]`}:${port}`];
+    const name = match[1] === undefined ? hostName(host) : new URL(`http://[${host}]`).hostname;
+    if (port === adminPort && /^(?:localhost$|127\.|0\.|\[::)/.test(name)) {
+      problems.warn(`${path} is "${pair}", but that is the admin plane: functions do not reach it, lifted or not.`);
+    }
+    return [`${name}:${port}`];
   }
   problems.refuse(`${path} is "${pair}", but must be a "host:port" pair such as "10.0.0.5:8080".`);
   return [];

@@ -1,15 +1,31 @@
-/** Messages between the main thread and a lane's thread. They travel in batches (arrays) in both directions. */
-import type { GuestProblem } from '../contract/engine-port.ts';
+/**
+ * Messages between the engine and a lane's thread. How they travel is the matter of `channel.ts` within the host's own
+ * process, and of `process/frames.ts` to an engine process.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { GuestProblem, LimitNote } from '../contract/engine-port.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import type { Image } from './image.ts';
 
+/** What every lane's thread is started with. */
 export interface LaneInit {
   readonly lane: number;
-  readonly buffer: SharedArrayBuffer;
+  /** Memory of the slots. */
+  readonly slots: SharedArrayBuffer;
   readonly image: Image;
+  /** The board it writes on, and its line there. */
+  readonly boardFd: number | null;
+  readonly line: number;
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+}
+
+/** A lane in the host's own process has two rings and a port besides. */
+export interface RingLaneInit extends LaneInit {
+  readonly orders: SharedArrayBuffer;
+  readonly reports: SharedArrayBuffer;
+  readonly port: MessagePort;
 }
 
 export interface LoadOrder {
@@ -17,6 +33,8 @@ export interface LoadOrder {
   readonly isolate: number;
   readonly name: string;
   readonly bundlePath: string;
+  /** The bundle itself, for a lane that may read no files. */
+  readonly source: string | null;
   readonly bundleUrl: string;
   readonly hash: string;
   /** `GuestFacts` as JSON. */
@@ -25,6 +43,7 @@ export interface LoadOrder {
   readonly initMs: number;
   readonly concurrency: number;
   readonly logBytes: number;
+  readonly logLines: number;
 }
 
 export interface StartOrder {
@@ -63,37 +82,45 @@ export interface LaneLog {
   readonly epochMs: number;
 }
 
-/** One turn's yield. Usage is that of `inv` so far, cumulative. */
-export interface TurnReport {
-  readonly k: 'turn';
-  readonly isolate: number;
-  readonly inv: number;
-  /** Monotonic ns of the first turn of `inv`. */
+/** What one invocation has used so far, cumulative. */
+export interface LiveUsage {
+  /** Monotonic ns of its first turn. */
   readonly startedNs: number;
-  readonly endedNs: number;
   readonly cpuNs: number;
   readonly hostNs: number;
   readonly estimated: boolean;
+  readonly notes: readonly LimitNote[] | null;
+}
+
+/** One turn's yield. Usage is that of `inv`. */
+export interface TurnReport extends LiveUsage {
+  readonly k: 'turn';
+  readonly isolate: number;
+  readonly inv: number;
+  readonly endedNs: number;
   readonly heapBytes: number;
   readonly out: string;
   readonly chunks: readonly Uint8Array[] | null;
   readonly logs: readonly LaneLog[] | null;
+  /** It holds more than its soft limit: it takes nothing more. */
+  readonly outgrown: boolean;
   /** A rejection nobody handled surfaced in this turn. */
   readonly stray: GuestProblem | null;
 }
 
-/** The isolate has ended inside a turn. `killed`: by the reaper; `memory`: by its memory limit; `fault`: our own fault. */
-export interface GoneReport {
+/**
+ * The isolate has ended inside a turn. `burned`: by the reaper, as the watch saw its CPU used up; `killed`: by the reaper
+ * for any other reason; `cpu`: after a turn that used up its CPU; `memory`: by its memory limit; `fault`: our own fault.
+ */
+export interface GoneReport extends LiveUsage {
   readonly k: 'gone';
   readonly isolate: number;
   readonly inv: number;
-  readonly why: 'killed' | 'cpu' | 'memory' | 'fault';
+  readonly why: 'burned' | 'killed' | 'cpu' | 'memory' | 'fault';
   readonly message: string;
-  readonly startedNs: number;
   readonly endedNs: number;
-  readonly cpuNs: number;
-  readonly hostNs: number;
-  readonly estimated: boolean;
+  /** All that ran in it. */
+  readonly lives: readonly (LiveUsage & { readonly inv: number })[];
   readonly heapBytes: number;
   readonly logs: readonly LaneLog[] | null;
 }

@@ -14,6 +14,8 @@ export interface TicketListener extends Omit<JobListener, 'returned' | 'started'
   started(atNs: number, placement: Placement): void;
   /** The function failed to load. `first`: this invocation was the one that ran the load. */
   unloadable(report: LoadReport, first: boolean): void;
+  /** It came back without having started. False: nobody waits for it any more, and it has been told so. */
+  returned(): boolean;
 }
 
 export interface Ticket {
@@ -22,6 +24,8 @@ export interface Ticket {
   /** Where it is at present; `null`: it waits. */
   isolate: number | null;
   hasStarted: boolean;
+  /** It was asked back from where it is; asking again changes nothing. */
+  recalled: boolean;
   /** It has been told its end: nothing may be done for it any more. */
   over: boolean;
 }

@@ -170,12 +170,14 @@ class InboxWriter implements Service<never> {
 
   #finish({ id, result }: FinishArgs): null {
     const { changes } = this.#run(
-      `UPDATE deliveries SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_outcome = ?, last_status = ?
+      `UPDATE deliveries SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_outcome = ?, last_status = ?,
+         attempts = attempts - ?
        WHERE id = ? AND state = 'running' AND owner = ?`,
       result.state,
       result.retryAtMs,
       result.outcome,
       result.status,
+      result.uncounted === true ? 1 : 0,
       id,
       this.#owner,
     );

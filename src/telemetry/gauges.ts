@@ -13,6 +13,7 @@ const GAUGES = {
   'isolane.pool.memory.limit': ['By', 'The budget of the pool of isolates.'],
   'isolane.lanes': ['{lane}', 'Engine threads.'],
   'isolane.lanes.busy': ['{lane}', 'Engine threads within a turn.'],
+  'isolane.functions.quarantined': ['{function}', 'Functions that let nobody in but probes.'],
   'isolane.connections': ['{connection}', 'Open connections of the data plane.'],
   'isolane.inbox.ready': ['{delivery}', 'Webhook deliveries that wait for an attempt.'],
   'isolane.ledger.pending': ['{row}', 'Ledger rows not yet durable.'],
@@ -30,6 +31,8 @@ export interface HostStats {
     readonly state: IsolateState;
     readonly count: number;
   }[];
+  /** Hosts that the supervisor replaced, by cause. */
+  readonly restarts: Readonly<Record<string, number>>;
 }
 
 export function observeHost(meter: Meter, read: () => HostStats): void {
@@ -37,13 +40,18 @@ export function observeHost(meter: Meter, read: () => HostStats): void {
     return [name as GaugeName, meter.createObservableGauge(name, { unit, description })] as const;
   });
   const isolates = meter.createObservableGauge('isolane.isolates', { unit: '{isolate}', description: 'Isolates.' });
-  const all = [isolates, ...named.map(([, gauge]) => gauge)];
+  const restarts = meter.createObservableCounter('isolane.host.restarts', {
+    unit: '{host}',
+    description: 'Host processes that the supervisor replaced, by cause.',
+  });
+  const all = [isolates, restarts, ...named.map(([, gauge]) => gauge)];
   meter.addBatchObservableCallback((result) => {
     const stats = read();
     for (const [name, gauge] of named) {
       const value = stats.gauges[name];
       if (value !== undefined) result.observe(gauge, value);
     }
+    for (const [cause, count] of Object.entries(stats.restarts)) result.observe(restarts, count, { cause });
     for (const { function: name, version, state, count } of stats.isolates) {
       result.observe(isolates, count, { [A.faasName]: name, [A.faasVersion]: String(version), state });
     }

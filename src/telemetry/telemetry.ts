@@ -7,10 +7,11 @@ import type { Meter } from '@opentelemetry/api';
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
-import type { LogLine } from '../contract/engine-port.ts';
+import type { Fall, LogLine } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import { newSpanId, newTraceId } from '../contract/ids.ts';
 import type { TraceSeed } from '../contract/invocation.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
 import type { Shed } from '../contract/outcome.ts';
 import { type HostStats, observeHost, observeProcess } from './gauges.ts';
@@ -43,6 +44,8 @@ export interface Telemetry extends Observer {
   start(): Promise<void>;
   /** The trace context of an event that a door accepts. */
   seed(input: SeedInput): TraceSeed;
+  /** A function brought its engine down. */
+  felled(version: FunctionVersion, how: Fall): void;
   /** A webhook was answered. */
   receipt(facts: ReceiptFacts): void;
   /** What the host shows as gauges, read at each collection. Call once. */
@@ -80,7 +83,7 @@ class HostTelemetry implements Telemetry {
   #exportMeters: MeterProvider | null = null;
   #spans: SpanProcessor | null = null;
   #stops: (() => void)[] = [];
-  #host: () => HostStats = () => ({ gauges: {}, isolates: [] });
+  #host: () => HostStats = () => ({ gauges: {}, isolates: [], restarts: {} });
   #pending: Pending[] = [];
   #scheduled = false;
   #dropped = 0;
@@ -134,14 +137,18 @@ class HostTelemetry implements Telemetry {
     }
   }
 
-  shed(version: FunctionVersion, reason: Shed): void {
-    const { shed } = this.#series.of(version);
-    shed.set(reason, (shed.get(reason) ?? 0) + 1);
+  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void {
+    this.#series.of(version).refused(reason, limit);
   }
 
   stray(version: FunctionVersion, line: LogLine): void {
     this.#series.of(version).strayLines++;
     this.#store.stray(version.spec.name, line);
+  }
+
+  felled(version: FunctionVersion, how: Fall): void {
+    const { falls } = this.#series.of(version);
+    falls.set(how, (falls.get(how) ?? 0) + 1);
   }
 
   receipt(facts: ReceiptFacts): void {
@@ -204,7 +211,7 @@ class HostTelemetry implements Telemetry {
   }
 
   #storyEntry({ story, kept }: Extract<Pending, { story: unknown }>): RecentEntry {
-    const { record, logs, problem, warnings } = story;
+    const { record, logs, problem, limits } = story;
     const spans = kept ? storySpans(story, this.#origin, newSpanId) : [];
     return {
       invocationId: record.invocationId,
@@ -220,7 +227,7 @@ class HostTelemetry implements Telemetry {
       spans,
       logs,
       problem,
-      warnings,
+      warnings: limits.map(({ limit }) => limit),
     };
   }
 

@@ -151,6 +151,21 @@ describe.each(kinds)('Inbox: $name', ({ open }) => {
     expect(await inbox.nextDueMs()).toBeNull();
   });
 
+  it('an attempt that was none takes none away', async () => {
+    const event = delivery();
+    await inbox.accept(event, { ...OPTIONS, running: true });
+    const held = {
+      state: 'ready',
+      retryAtMs: T0 + 60_000,
+      outcome: 'quarantined',
+      status: 503,
+      uncounted: true,
+    } as const;
+    await inbox.finish(event.id, held);
+    expect(await inbox.get(event.id)).toMatchObject({ state: 'ready', attempts: 0, lastOutcome: 'quarantined' });
+    expect(await inbox.claim(T0 + 60_000, 1)).toMatchObject([{ id: event.id, attempts: 1 }]);
+  });
+
   it('ends an attempt once', async () => {
     const event = delivery();
     const done = { state: 'succeeded', retryAtMs: null, outcome: 'ok', status: 200 } as const;

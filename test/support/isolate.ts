@@ -6,7 +6,8 @@ import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
-import { PRELUDE_NAME, preludeSource } from '../../src/engine/prelude.ts';
+import { preludeSource } from '../../src/engine/prelude.ts';
+import { PRELUDE_NAME } from '../../src/engine/shell.ts';
 
 let source: Promise<string> | null = null;
 const prelude = (): Promise<string> => (source ??= preludeSource());
@@ -21,6 +22,7 @@ export interface GuestOptions {
   /** Boot from a startup snapshot that holds the prelude. */
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
+  readonly wasm?: boolean;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -92,6 +94,8 @@ export class Guest {
     const facts: GuestFacts = {
       env: options.env ?? {},
       services: options.services ?? [],
+      memoryMiB: options.memoryMiB ?? 64,
+      wasm: options.wasm === true,
       timers: options.timers ?? 1000,
       subrequests: 50,
       responseBytes: options.responseBytes ?? 20_971_520,

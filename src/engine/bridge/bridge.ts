@@ -4,18 +4,22 @@
  */
 import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
-import { type Body, type ByteStream, type HeaderList, isStream } from '../../contract/invocation.ts';
+import { type Body, type ByteStream, type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
-import type { TurnCommand, TurnEvent, WireBody, WireContext } from '../../contract/turn.ts';
+import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
 import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, readAll } from './bodies.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
-import { headFlaw } from './head.ts';
+import { headFlaw, listFlaw } from './head.ts';
+import { traced } from './outgoing.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
+
+/** Of a URL in a span: a guest can make one as long as its memory. */
+const SHOWN_URL_CHARS = 8192;
 
 export interface BridgePorts {
   /** Delivers one event in a turn of its own. */
@@ -41,7 +45,7 @@ export class Bridge {
   readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
   /** Streams the host produces and the guest reads, by stream id. */
-  readonly #inbound: Map<number, { job: Job; source: ByteStream }> = new Map();
+  readonly #inbound: Map<number, { job: Job; source: ByteStream; isRequest: boolean }> = new Map();
   /** Streams the guest produces and the host reads. */
   readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
@@ -53,35 +57,19 @@ export class Bridge {
   /** The start event of a job as JSON, and its binary data. */
   opening(job: Job, deadlineMs: number): { json: string; chunks: readonly Uint8Array[] | null } {
     const { invocation } = job;
-    const ctx: WireContext = {
-      invocationId: invocation.id,
-      params: invocation.params,
-      clientAddress: invocation.clientAddress,
-      deadlineMs,
-      ...(invocation.webhook === null ? {} : { webhook: invocation.webhook }),
-    };
-    const event = invocation.event;
+    const { event } = invocation;
+    const ctx = contextJson(invocation, deadlineMs);
+    // Assembled by hand, every text quoted: a third of what stringifying the objects costs, and this is every request.
     if (event.kind === 'scheduled') {
-      const start: TurnEvent = {
-        e: 'scheduled',
-        inv: job.inv,
-        cron: event.cron,
-        scheduledTime: event.scheduledEpochMs,
-        ctx,
-      };
-      return { json: JSON.stringify(start), chunks: null };
+      const { cron, scheduledEpochMs } = event;
+      const when = `"cron":${JSON.stringify(cron)},"scheduledTime":${scheduledEpochMs}`;
+      return { json: `{"e":"scheduled","inv":${job.inv},${when},"ctx":${ctx}}`, chunks: null };
     }
     const { body, chunks } = this.#wireBody(job, event.body);
-    const start: TurnEvent = {
-      e: 'fetch',
-      inv: job.inv,
-      method: event.method,
-      url: event.url,
-      headers: wireHeaders(event.headers),
-      body,
-      ctx,
-    };
-    return { json: JSON.stringify(start), chunks };
+    const { method, url, headers } = event;
+    const head = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"headers":${JSON.stringify(wireHeaders(headers))}`;
+    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${body === null ? 'null' : JSON.stringify(body)},"ctx":${ctx}}`;
+    return { json, chunks };
   }
 
   /** Carries out the commands of one turn. Throws `ProtocolError` when they make no sense. */
@@ -157,6 +145,9 @@ export class Bridge {
         this.#inbound.get(command.sid)?.source.cancel();
         this.#inbound.delete(command.sid);
         return;
+      case 'limit':
+        this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
+        return;
       case 'stray':
       case 'ready':
         return;
@@ -178,8 +169,9 @@ export class Bridge {
     }
     const body = this.#hostBody(job, command.body, chunks, limits.streamedResponseBytes, true);
     const size = body instanceof Uint8Array ? body.byteLength : 0;
-    const headers = readHeaders(command.headers);
-    const flaw = headFlaw(command.status, headers);
+    const long = listFlaw(command.headers);
+    const headers = long === null ? readHeaders(command.headers) : [];
+    const flaw = long ?? headFlaw(command.status, headers);
     if (flaw !== null) {
       if (isStream(body)) body.cancel();
       job.problem = { name: 'TypeError', message: flaw, stack: '' };
@@ -242,8 +234,14 @@ export class Bridge {
       this.#ports.event(command.inv, { e: 'response-error', id, message }, null);
       return;
     }
+    const flaw = listFlaw(command.headers);
+    if (flaw !== null) {
+      this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
+      return;
+    }
     const limit = job.invocation.version.spec.limits.subrequests;
     if (job.subrequests >= limit) {
+      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
       const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
@@ -255,7 +253,7 @@ export class Bridge {
     const request: OutgoingRequest = {
       url: command.url,
       method: command.method,
-      headers: traced(readHeaders(command.headers), job, spanId),
+      headers: traced(readHeaders(command.headers), job.invocation, spanId),
       body: this.#hostBody(job, command.body, chunks, Number.MAX_SAFE_INTEGER, false),
       redirect: command.redirect,
     };
@@ -264,7 +262,8 @@ export class Bridge {
       command.service === undefined
         ? this.#ports.fetch(job, request, abort.signal)
         : this.#ports.service(job, command.service, request, spanId, abort.signal);
-    const facts = { spanId, method: command.method, url: command.url, service: command.service ?? null, startedNs };
+    const url = command.url.slice(0, SHOWN_URL_CHARS);
+    const facts = { spanId, method: command.method.slice(0, 64), url, service: command.service ?? null, startedNs };
     answer
       .then((response) => this.#answer(job, id, response, facts))
       .catch((error: unknown) => {
@@ -314,6 +313,7 @@ export class Bridge {
       (chunk) => {
         if (job.settled) return;
         if (chunk !== null) {
+          if (entry.isRequest) job.requestBytes += chunk.byteLength;
           this.#ports.event(job.inv, { e: 'data', sid, chunk: 0 }, [chunk]);
           return;
         }
@@ -334,7 +334,7 @@ export class Bridge {
     if (body === null) return { body: null, chunks: null };
     if (!isStream(body)) return { body: { chunk: 0 }, chunks: [body] };
     const sid = this.#ports.nextStreamId();
-    this.#inbound.set(sid, { job, source: body });
+    this.#inbound.set(sid, { job, source: body, isRequest: !job.started });
     return { body: { sid, length: body.length }, chunks: null };
   }
 
@@ -383,16 +383,12 @@ function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
   return chunk;
 }
 
-function traced(headers: HeaderList, job: Job, spanId: string): HeaderList {
-  const { traceId, sampled } = job.invocation.trace;
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() !== 'traceparent') kept.push(headers[i]!, headers[i + 1]!);
-  }
-  kept.push('traceparent', `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`);
-  return kept;
-}
-
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** A `WireContext`. */
+function contextJson({ id, params, clientAddress, webhook }: Invocation, deadlineMs: number): string {
+  const own = `"invocationId":"${id}","clientAddress":${JSON.stringify(clientAddress)},"deadlineMs":${deadlineMs}`;
+  return `{${own},"params":${JSON.stringify(params)}${webhook === null ? '' : `,"webhook":${JSON.stringify(webhook)}`}}`;
 }

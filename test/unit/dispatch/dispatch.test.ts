@@ -59,6 +59,7 @@ beforeEach(() => {
     maxIsolates: 50,
     memoryBytes: 500 * MIB,
     nowNs: () => clock.nowNs(),
+    realmOf: () => '',
     stray: () => undefined,
     felled: () => undefined,
   });
@@ -66,6 +67,7 @@ beforeEach(() => {
   dispatch = new Dispatch({
     pool,
     engine,
+    gate: { admit: () => ({ kind: 'open' }), probed: () => undefined },
     book: {
       start: (of, placed, { queueNs }) =>
         startRow(of, {
@@ -225,6 +227,6 @@ describe('dispatch', () => {
     const { of } = invoke(version('near', { cpuMs: 10 }));
     load();
     engine.settle(of.id, 'ok', 9e6);
-    expect(stories[0]?.warnings).toEqual(['cpuMs']);
+    expect(stories[0]?.limits).toMatchObject([{ limit: 'cpuMs', reached: false }]);
   });
 });

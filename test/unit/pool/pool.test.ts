@@ -20,6 +20,7 @@ function ticket(of: Invocation): Watched {
     events,
     isolate: null,
     hasStarted: false,
+    recalled: false,
     over: false,
     listener: {
       started: (_, placement) => events.push(placement.init === null ? 'warm' : 'cold'),
@@ -28,6 +29,7 @@ function ticket(of: Invocation): Watched {
       log: () => undefined,
       subrequest: () => undefined,
       settled: ({ outcome }) => events.push(outcome),
+      returned: () => true,
       unloadable: (_, first) => events.push(first ? 'unloadable' : 'unloadable too'),
     },
   };
@@ -41,6 +43,7 @@ function world(options: { maxIsolates?: number; memoryBytes?: number; maxLanes?:
     maxIsolates: options.maxIsolates ?? 100,
     memoryBytes: options.memoryBytes ?? 1000 * MIB,
     nowNs: () => engine.nowNs,
+    realmOf: () => '',
     stray: () => undefined,
     felled: () => undefined,
   });
@@ -135,6 +138,21 @@ describe('pool', () => {
     engine.finishLoad(other);
     engine.settle(victim.invocation.id);
     expect(victim.events).toEqual(['cold', 'ok']);
+  });
+
+  it('puts what it took back in the order of its age, before what came later', () => {
+    const { engine, enter, pool } = world({ maxLanes: 3 });
+    const of = version('crowd', { concurrency: 10, instances: 2 });
+    const [first, ...others] = [1, 2, 3, 4].map((acceptedNs) => enter(of, { acceptedNs }));
+    engine.finishLoad(engine.loading[0]!);
+    const { lane } = engine.isolates.get(engine.jobs.get(first!.invocation.id)!.isolate)!;
+    engine.begin(first!.invocation.id);
+    engine.nowNs = 1e9;
+    for (const one of engine.laneList) Object.assign(one, { runningSinceNs: 1, running: 999 });
+    others.push(enter(of, { acceptedNs: 5 }));
+    pool.stuck(lane);
+    engine.finishLoad(engine.loading[0]!);
+    expect([...engine.jobs.keys()]).toEqual([first, ...others].map((one) => one!.invocation.id));
   });
 
   it('looks again when the turn that blocked its lane ended with its isolate', () => {
