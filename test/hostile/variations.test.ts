@@ -163,7 +163,10 @@ beforeAll(async () => {
     numRuns: 6,
   });
   for (const [n, { attack, index }] of loads.entries()) {
-    writeFileSync(join(directory, `load-${n}.mjs`), `{ ${ATTACKS[attack][index % ATTACKS[attack].length]} }\nexport default { fetch() {} };`);
+    writeFileSync(
+      join(directory, `load-${n}.mjs`),
+      `{ ${ATTACKS[attack][index % ATTACKS[attack].length]} }\nexport default { fetch() {} };`,
+    );
     functions[`load-${n}-${attack}`] = {
       entry: `load-${n}.mjs`,
       url: true,
