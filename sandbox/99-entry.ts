@@ -6,7 +6,10 @@
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
 import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
+import { hideSources } from './06-guards.ts';
+import './07-sizes.ts';
 import { describe } from './08-errors.ts';
+import { guardTemporal } from './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { freezeTemporal, setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
@@ -142,8 +145,11 @@ const boot = (
   setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
   removeGlobals();
   freezeTemporal();
+  guardTemporal();
   installConsole();
+  hideSources((globalThis as unknown as { console: object }).console);
   return { load, turn };
 };
 
+hideSources(globalThis);
 defineProperty(globalThis, NAME, { value: boot, configurable: true });

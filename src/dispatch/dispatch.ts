@@ -6,6 +6,7 @@
 import type { Clock } from '../contract/clock.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import type { Outcome, Shed } from '../contract/outcome.ts';
 import type { Admission } from '../contract/quarantine.ts';
@@ -64,7 +65,7 @@ export class Dispatch {
       dequeued: () => {
         this.#queued -= 1;
       },
-      shed: (life, reason) => this.#shedQueued(life, reason),
+      shed: (life, reason, limit) => this.#shedQueued(life, reason, limit),
       over: (life, outcome) => this.#over(life, outcome),
     };
   }
@@ -78,7 +79,7 @@ export class Dispatch {
     }
     const admission = this.#options.gate.admit(invocation.version);
     if (admission.kind === 'closed') {
-      this.#shed(invocation, 'quarantined', admission.retryAfterSeconds);
+      this.#shed(invocation, 'quarantined', { retryAfterSeconds: admission.retryAfterSeconds });
       return;
     }
     const life = new Life(invocation, this.#ports, admission.kind === 'probe');
@@ -130,15 +131,19 @@ export class Dispatch {
     return bucket.take(now) ? null : 'throttled';
   }
 
-  #shedQueued(life: Life, reason: Shed): void {
+  #shedQueued(life: Life, reason: Shed, limit?: LimitName): void {
     this.#queued -= 1;
-    this.#shed(life.invocation, reason);
+    this.#shed(life.invocation, reason, { limit });
     this.#over(life, null);
   }
 
-  #shed(invocation: Invocation, reason: Shed, retryAfterSeconds?: number): void {
-    invocation.reply.shed(reason, retryAfterSeconds);
-    for (const observer of this.#options.observers) observer.shed(invocation.version, reason);
+  #shed(
+    invocation: Invocation,
+    reason: Shed,
+    about: { retryAfterSeconds?: number; limit?: LimitName | undefined } = {},
+  ): void {
+    invocation.reply.shed(reason, about.retryAfterSeconds);
+    for (const observer of this.#options.observers) observer.shed(invocation.version, reason, about.limit);
   }
 
   #over(life: Life, outcome: Outcome | null): void {

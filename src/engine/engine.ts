@@ -127,6 +127,7 @@ export class Engine implements EnginePort {
       initMs: spec.limits.initMs,
       concurrency: spec.limits.concurrency,
       logBytes: spec.limits.logBytes,
+      logLines: spec.limits.logLines,
     });
     return number;
   }

@@ -12,6 +12,7 @@ export class Facts {
     const facts: GuestFacts = {
       env,
       services: Object.keys(services),
+      memoryMiB: limits.memoryMiB,
       timers: limits.timers,
       subrequests: limits.subrequests,
       responseBytes: limits.responseBytes,

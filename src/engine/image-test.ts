@@ -23,6 +23,7 @@ const START = JSON.stringify([
 const FACTS = JSON.stringify({
   env: {},
   services: [],
+  memoryMiB: 32,
   timers: 10,
   subrequests: 10,
   responseBytes: 1000,

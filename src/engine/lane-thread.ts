@@ -10,7 +10,16 @@ import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { Guest, type Live } from './guest.ts';
-import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import type {
+  EventOrder,
+  GoneReport,
+  LaneInit,
+  LaneOrder,
+  LaneReport,
+  LiveUsage,
+  LoadOrder,
+  StartOrder,
+} from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
@@ -169,7 +178,7 @@ export class LaneThread {
   #start(order: StartOrder): void {
     this.#board?.order();
     const guest = this.#guests.get(order.isolate);
-    if (guest === undefined || guest.busy) {
+    if (guest === undefined || guest.busy || guest.outgrown) {
       this.#link.send({ k: this.#slots.claim(order.slot, order.inv) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
@@ -185,7 +194,9 @@ export class LaneThread {
       cpuNs: 0,
       hostNs: 0,
       estimated: false,
-      logBytesLeft: guest.logBytes,
+      logBytes: 0,
+      logLines: 0,
+      notes: null,
     };
     guest.live.set(order.inv, live);
     this.#turn(guest, order.inv, order.json, order.chunks);
@@ -236,7 +247,9 @@ export class LaneThread {
       return;
     }
     guest.ran(endedNs - startNs);
+    if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    guest.wakeInv = box.wakeInv ?? 0;
     this.#wake(guest, box.wake);
   }
 
@@ -254,6 +267,7 @@ export class LaneThread {
       out: box.out,
       chunks: box.chunks ?? null,
       logs: guest.takeLogs(),
+      outgrown: guest.outgrown,
       stray,
     });
     for (const done of ended) guest.live.delete(done);
@@ -269,6 +283,7 @@ export class LaneThread {
       message: said(how.failure).message,
       endedNs,
       ...usageOf(guest, owner),
+      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...usageOf(guest, one) })),
       heapBytes: guest.heapBytes,
       logs: guest.takeLogs(),
     };
@@ -300,7 +315,8 @@ export class LaneThread {
   #tick(guest: Guest): void {
     guest.wakeAtMs = 0;
     if (guest.live.size === 0) return;
-    this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
+    const owner = guest.live.size === 1 ? first(guest.live) : guest.live.has(guest.wakeInv) ? guest.wakeInv : 0;
+    this.#turn(guest, owner, '{"e":"tick"}', null);
   }
 
   #code(order: LoadOrder): Code {
@@ -345,10 +361,11 @@ function first(live: Map<number, Live>): number {
   return live.keys().next().value ?? 0;
 }
 
-function usageOf(guest: Guest, inv: number): { startedNs: number; cpuNs: number; hostNs: number; estimated: boolean } {
+function usageOf(guest: Guest, inv: number): LiveUsage {
   const live = guest.live.get(inv);
-  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false };
-  return { startedNs: live.startedNs, cpuNs: live.cpuNs, hostNs: live.hostNs, estimated: live.estimated };
+  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
+  const { startedNs, cpuNs, hostNs, estimated, notes } = live;
+  return { startedNs, cpuNs, hostNs, estimated, notes };
 }
 
 /**

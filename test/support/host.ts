@@ -17,6 +17,8 @@ export interface HostOptions {
   /** More arguments for `serve`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Under a supervisor, as a user runs it; otherwise one process, which starts sooner and can be killed. */
+  readonly supervised?: boolean;
   /** Kept when given; otherwise a temporary one that `stop` removes. */
   readonly dataDir?: string;
 }
@@ -84,9 +86,16 @@ async function waitForReady(child: ChildProcess, stderr: () => string): Promise<
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'isolane-host-')));
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
+  if (options.supervised !== true) argv.push('--single');
   const child = spawn(
     process.execPath,
-    [...NODE_FLAGS, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])],
+    [
+      ...(options.supervised === true ? [] : NODE_FLAGS),
+      join(ROOT, 'src/main.ts'),
+      ...argv,
+      '--json',
+      ...(options.args ?? []),
+    ],
     {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },

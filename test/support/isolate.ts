@@ -93,6 +93,7 @@ export class Guest {
     const facts: GuestFacts = {
       env: options.env ?? {},
       services: options.services ?? [],
+      memoryMiB: options.memoryMiB ?? 64,
       timers: options.timers ?? 1000,
       subrequests: 50,
       responseBytes: options.responseBytes ?? 20_971_520,

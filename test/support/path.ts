@@ -69,6 +69,8 @@ export class Path {
   readonly clock = new SystemClock();
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
+  /** Reason and limit of what was turned away. */
+  readonly sheds: string[] = [];
   readonly lines: string[] = [];
   readonly quarantine: Quarantine;
   /** `name how` of functions that brought down what ran them. */
@@ -151,7 +153,7 @@ export class Path {
             this.stories.push(story);
             this.#waiting.get(story.invocation.id)?.(story);
           },
-          shed: () => undefined,
+          shed: (_, reason, limit) => this.sheds.push(`${reason} ${limit ?? ''}`),
           stray: () => undefined,
         },
       ],

@@ -258,7 +258,7 @@ export class EngineProcess {
 
   #outgrown(): boolean {
     let bound = this.#limits.headroomBytes;
-    for (const lane of this.lanes) for (const memoryMiB of lane.memory.values()) bound += memoryMiB * MIB;
+    for (const lane of this.lanes) for (const { memoryMiB } of lane.guests.values()) bound += memoryMiB * MIB;
     const resident = residentBytes(this.pid);
     if (resident <= bound) return false;
     this.kill('outgrown', `it holds ${Math.round(resident / MIB)} MiB, its bound is ${Math.round(bound / MIB)} MiB`);

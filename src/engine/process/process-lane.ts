@@ -29,8 +29,8 @@ export class ProcessLane implements Lane {
   sick = false;
   /** Loads and invocations that have not been answered. */
   owed = 0;
-  /** MiB of the guests that were loaded here, for the bound on the process's memory. */
-  readonly memory: Map<number, number> = new Map();
+  /** The guests that were loaded here: their memory limits, and when they were asked for. */
+  readonly guests: Map<number, { readonly memoryMiB: number; readonly sinceNs: number }> = new Map();
   readonly #process: EngineProcess;
   readonly #socket: Socket;
   readonly #events: Pick<LaneEvents, 'reports'>;
@@ -93,14 +93,14 @@ export class ProcessLane implements Lane {
         break;
       case 'load':
         this.owed += 1;
-        this.memory.set(order.isolate, order.memoryMiB);
+        this.guests.set(order.isolate, { memoryMiB: order.memoryMiB, sinceNs: nowNs() });
         this.#reader.mostBytes = Math.max(this.#reader.mostBytes, FRAME_BYTES + 2 * order.memoryMiB * MIB);
         // The engine process reads no files but its own code.
         this.#writer.add({ ...order, bundlePath: '', source: readFileSync(order.bundlePath, 'utf8') });
         this.#sent();
         return;
       case 'drop':
-        this.memory.delete(order.isolate);
+        this.guests.delete(order.isolate);
         // Should a turn of it run after all, it ends.
         this.#process.tell({ k: 'kill', lane: this.id, isolate: order.isolate });
         break;
@@ -192,27 +192,46 @@ export class ProcessLane implements Lane {
   #hear(reports: readonly LaneReport[]): void {
     this.#process.heard();
     const now = nowNs();
+    const believed = reports.map((report) => this.#plausible(report, now));
     for (const report of reports) {
       if (report.k === 'loaded' || report.k === 'load-failed') this.owed -= 1;
       if (report.k === 'sick')
         this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message);
-      if (report.k === 'load-failed' || report.k === 'gone') this.memory.delete(report.isolate);
+      if (report.k === 'load-failed' || report.k === 'gone') this.guests.delete(report.isolate);
     }
-    this.#events.reports(
-      this,
-      reports.map((report) => plausible(report, now)),
-    );
+    this.#events.reports(this, believed);
+  }
+
+  /** The report, with times that lie in the past, CPU that fits between them, and memory a guest may have. */
+  #plausible(report: LaneReport, now: number): LaneReport {
+    switch (report.k) {
+      case 'turn':
+      case 'gone': {
+        const heapBytes = this.#heapBytes(report.isolate, report.heapBytes);
+        const endedNs = within(report.endedNs, now);
+        const startedNs = within(report.startedNs, endedNs);
+        const cpuNs = within(report.cpuNs, endedNs - startedNs + SLACK_NS);
+        return { ...report, heapBytes, endedNs, startedNs, cpuNs, hostNs: within(report.hostNs, cpuNs + SLACK_NS) };
+      }
+      case 'loaded':
+      case 'load-failed': {
+        const initNs = within(report.initNs, now - (this.guests.get(report.isolate)?.sinceNs ?? now));
+        const cpuNs = within(report.cpuNs, initNs + SLACK_NS);
+        if (report.k === 'load-failed') return { ...report, initNs, cpuNs };
+        return { ...report, initNs, cpuNs, heapBytes: this.#heapBytes(report.isolate, report.heapBytes) };
+      }
+      default:
+        return report;
+    }
+  }
+
+  #heapBytes(isolate: number, bytes: number): number {
+    return within(bytes, 2 * (this.guests.get(isolate)?.memoryMiB ?? 0) * MIB);
   }
 }
 
-/** A report whose times lie in the past and whose CPU fits between them. */
-function plausible(report: LaneReport, now: number): LaneReport {
-  if (report.k !== 'turn' && report.k !== 'gone') return report;
-  const { startedNs, endedNs, cpuNs } = report;
-  if (endedNs <= now && startedNs <= endedNs && cpuNs >= 0 && cpuNs <= endedNs - startedNs + SLACK_NS) return report;
-  const ended = Math.min(now, Math.max(0, endedNs));
-  const started = Math.min(ended, Math.max(0, startedNs));
-  return { ...report, endedNs: ended, startedNs: started, cpuNs: Math.min(Math.max(0, cpuNs), ended - started) };
+function within(value: number, most: number): number {
+  return Math.max(0, Math.min(value, most));
 }
 
 /** Two clocks are never read at the same instant. */

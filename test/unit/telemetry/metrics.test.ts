@@ -59,14 +59,19 @@ describe('/metrics', () => {
     expect(text).not.toMatch(/203\.0\.113\.9|\/hello\/you/);
   });
 
-  it('says how often a request was shed, and strays', async () => {
+  it('says how often a request was shed, falls and strays', async () => {
     const telemetry = quiet();
     const version = aVersion();
     telemetry.shed(version, 'overloaded');
     telemetry.shed(version, 'overloaded');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'outgrown');
     telemetry.stray(version, { level: 'error', text: 'late', epochMs: 1 });
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_shed_total{', 'reason="overloaded"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="wedged"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="outgrown"')).toBe(1);
     expect(sample(text, 'isolane_stray_lines_total{')).toBe(1);
     expect(telemetry.recent.strays('hello').map((line) => line.text)).toEqual(['late']);
   });
@@ -76,11 +81,13 @@ describe('/metrics', () => {
     telemetry.observe(() => ({
       gauges: { 'isolane.queue.waiting': 7 },
       isolates: [{ function: 'hello', version: 1, state: 'ready', count: 3 }],
+      restarts: { crashed: 2, sick: 0 },
     }));
     await telemetry.start();
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_queue_waiting ')).toBe(7);
     expect(sample(text, 'isolane_isolates{', 'state="ready"')).toBe(3);
+    expect(sample(text, 'isolane_host_restarts_total{', 'cause="crashed"')).toBe(2);
     expect(sample(text, 'isolane_pool_memory ')).toBeNull();
     expect(sample(text, 'nodejs_eventloop_delay_p99')).toBeGreaterThanOrEqual(0);
     await telemetry.shutdown(1000);

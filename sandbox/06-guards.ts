@@ -1,0 +1,142 @@
+/**
+ * Built-ins that never check for termination hold a core past every limit when they are given absurd sizes. Each is
+ * replaced by one that looks the same, checks the size, and calls the captured native. What lies about its size (a
+ * Proxy, a getter) and what is syntax (spread, templates) is not caught here: engine processes contain that.
+ *
+ * A guard costs nothing in optimised code, on four conditions: rest parameters and not `arguments`, constants of its own
+ * closure and not parameters, a closure of its own for each (type feedback is shared otherwise), and no branch before
+ * the native sees its receiver (`?.` is one). Hence the texts that are evaluated, made of constants and nothing else.
+ */
+import {
+  defineProperty,
+  functionToString,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  indexOf,
+  isObject,
+  isView,
+  List,
+  NativeRangeError,
+  reflectApply,
+  reflectOwnKeys,
+  SafeSet,
+  SafeWeakMap,
+  toStr,
+} from './00-primordials.ts';
+
+/** Elements an array method walks at most; without a callback that is some tenths of a second. */
+export const ELEMENTS: number = 2 ** 25;
+/** Characters or elements whose index names become keys at once. */
+export const KEYS: number = 2 ** 21;
+
+/** Size of a BigInt whose digits may be written out: that takes time by the square. */
+export const BITS = 2n ** 18n;
+
+const NATIVE = '{ [native code] }';
+
+type Method = (...args: unknown[]) => unknown;
+
+/** Functions of ours that stand for native ones, by the name their text shows. */
+const natives = new SafeWeakMap<object, string>();
+
+/** Lets `f` look like a native function to `Function.prototype.toString`. */
+export const asNative = (f: object, name: string): void => {
+  natives.set(f, name);
+};
+
+/** `test` is an expression over `this`, `args` and the tools; true means: refuse. */
+// biome-ignore lint/security/noGlobalEval: the texts are made here of our own constants
+const indirect = eval;
+const compile = indirect as (
+  code: string,
+) => (native: Method, apply: unknown, refuse: () => never, tools: unknown) => Method;
+
+/** A text or a view, each index of which is a key. */
+const wide = (value: unknown): boolean =>
+  typeof value === 'string' ? value.length > KEYS : isView(value) && (value as Uint8Array).byteLength > KEYS;
+const anyWide = (values: readonly unknown[]): boolean => {
+  for (let i = 1; i < values.length; i++) if (wide(values[i])) return true;
+  return false;
+};
+const WORD = 2n ** 64n;
+const LEAST = -WORD;
+const hugeBig = (value: unknown): boolean => {
+  if (typeof value !== 'bigint' || (value < WORD && value > LEAST)) return false;
+  const bound = 1n << BITS;
+  return value > bound || value < -bound;
+};
+const tools = { wide, anyWide, hugeBig };
+
+export const guard = (owner: object, key: PropertyKey, test: string, what: string): void => {
+  const found = getOwnPropertyDescriptor(owner, key);
+  const native = found?.value as Method | undefined;
+  if (found === undefined || typeof native !== 'function') return;
+  const refuse = (): never => {
+    throw new NativeRangeError(what);
+  };
+  const guarded = compile(
+    `"use strict";((native0, apply0, refuse0, tools0) => {
+      const native = native0, apply = apply0, refuse = refuse0, wide = tools0.wide, anyWide = tools0.anyWide, hugeBig = tools0.hugeBig;
+      const { method } = { method(...args) { if (${test}) refuse(); return apply(native, this, args); } };
+      return method;
+    })`,
+  )(native, reflectApply, refuse, tools);
+  put(owner, key, guarded);
+};
+
+/** Puts `value` where a native method is, looking as it does. */
+export const put = (owner: object, key: PropertyKey, value: (...args: never[]) => unknown): void => {
+  const found = getOwnPropertyDescriptor(owner, key) as PropertyDescriptor;
+  dress(value, found.value as Method);
+  defineProperty(owner, key, { value, writable: true, configurable: true, enumerable: found.enumerable === true });
+};
+
+/** Gives `f` the name, the length and the text of the native it stands for. */
+export const dress = (f: object, native: Method): void => {
+  const { name, length } = native;
+  defineProperty(f, 'name', { value: name, configurable: true });
+  defineProperty(f, 'length', { value: length, configurable: true });
+  asNative(f, name);
+};
+
+{
+  const native = Function.prototype.toString;
+  const { method } = {
+    method(this: unknown): string {
+      const name = typeof this === 'function' ? natives.get(this) : undefined;
+      if (name === undefined) return functionToString(this as never);
+      return `function ${name}() ${NATIVE}`;
+    },
+  };
+  dress(method, native as Method);
+  defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
+}
+
+/** Everything of ours that `root` leads to looks native from here on: no source of the runtime is shown to guests. */
+export const hideSources = (root: object): void => {
+  const seen = new SafeSet<unknown>();
+  const queue = new List<unknown>();
+  queue.push(root);
+  for (let at = 0; at < queue.length; at++) {
+    const value = queue[at];
+    if (!isObject(value) || seen.has(value)) continue;
+    seen.add(value);
+    if (typeof value === 'function' && !natives.has(value) && indexOf(functionToString(value as never), NATIVE) < 0) {
+      natives.set(value, getOwnPropertyDescriptor(value, 'name')?.value as string);
+    }
+    queue.push(getPrototypeOf(value));
+    const keys = reflectOwnKeys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const found = getOwnPropertyDescriptor(value, keys[i] as PropertyKey) as PropertyDescriptor;
+      queue.push(found.value, found.get, found.set);
+    }
+  }
+};
+
+/** The same guard for several methods. */
+export const guardAll = (owner: object, names: readonly string[], test: string, why: string): void => {
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    guard(owner, name, test, `${toStr(name)}: ${why}`);
+  }
+};
