@@ -25,7 +25,7 @@ it('eight busy neighbours', { timeout: 90_000 }, async () => {
   }
   const config = join(directory, 'isolane.json');
   writeFileSync(config, JSON.stringify({ functions }));
-  const host = await startHost({ config });
+  const host = await startHost({ config, supervised: true });
   const port = Number(new URL(host.url).port);
   const bystander = new Bystander({ port, path: '/fn/bystander/', perSecond: PER_SECOND, connections: 8 });
   const control = await Control.open(PER_SECOND);

@@ -114,7 +114,7 @@ export function flaws(one: HostileCase): readonly string[] {
   for (const file of one.provedBy) {
     const path = join(ROOT, file);
     if (!existsSync(path)) found.push(`${file} does not exist`);
-    else if (!new RegExp(`\\b(case|catalogue)\\b[^\\n]*\\b${one.number}\\b`).test(readFileSync(path, 'utf8'))) {
+    else if (!new RegExp(`\\b(cases?|catalogue)\\b[^\\n]*\\b${one.number}\\b`).test(readFileSync(path, 'utf8'))) {
       found.push(`${file} does not say that it proves case ${one.number}`);
     }
   }

@@ -91,7 +91,7 @@ export class Scene {
     writeFileSync(join(directory, 'bystander.mjs'), 'export default { fetch: () => new Response("fine") };');
     writeFileSync(config, projectOf(cases, mode, upstream));
     try {
-      const host = await startHost({ config, env: { PLANTED: SECRET_OF_HOST } });
+      const host = await startHost({ config, supervised: true, env: { PLANTED: SECRET_OF_HOST } });
       const port = Number(new URL(host.url).port);
       const bystander = new Bystander({
         port,
