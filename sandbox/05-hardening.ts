@@ -14,7 +14,7 @@ import {
 } from './00-primordials.ts';
 import { expose } from './04-globals.ts';
 
-const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'Float16Array'] as const;
+const REMOVED = ['SharedArrayBuffer', 'Atomics', 'Float16Array'] as const;
 
 export const removeGlobals = (): void => {
   for (let i = 0; i < REMOVED.length; i++) delete (globalThis as Record<string, unknown>)[REMOVED[i] as string];

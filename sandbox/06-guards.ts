@@ -21,7 +21,6 @@ import {
   reflectOwnKeys,
   SafeSet,
   SafeWeakMap,
-  toStr,
 } from './00-primordials.ts';
 
 /** Elements an array method walks at most; without a callback that is some tenths of a second. */
@@ -44,13 +43,6 @@ export const asNative = (f: object, name: string): void => {
   natives.set(f, name);
 };
 
-/** `test` is an expression over `this`, `args` and the tools; true means: refuse. */
-// biome-ignore lint/security/noGlobalEval: the texts are made here of our own constants
-const indirect = eval;
-const compile = indirect as (
-  code: string,
-) => (native: Method, apply: unknown, refuse: () => never, tools: unknown) => Method;
-
 /** A text or a view, each index of which is a key. */
 const wide = (value: unknown): boolean =>
   typeof value === 'string' ? value.length > KEYS : isView(value) && (value as Uint8Array).byteLength > KEYS;
@@ -65,23 +57,51 @@ const hugeBig = (value: unknown): boolean => {
   const bound = 1n << BITS;
   return value > bound || value < -bound;
 };
-const tools = { wide, anyWide, hugeBig };
 
-export const guard = (owner: object, key: PropertyKey, test: string, what: string): void => {
-  const found = getOwnPropertyDescriptor(owner, key);
-  const native = found?.value as Method | undefined;
-  if (found === undefined || typeof native !== 'function') return;
-  const refuse = (): never => {
-    throw new NativeRangeError(what);
-  };
-  const guarded = compile(
-    `"use strict";((native0, apply0, refuse0, tools0) => {
-      const native = native0, apply = apply0, refuse = refuse0, wide = tools0.wide, anyWide = tools0.anyWide, hugeBig = tools0.hugeBig;
-      const { method } = { method(...args) { if (${test}) refuse(); return apply(native, this, args); } };
-      return method;
-    })`,
-  )(native, reflectApply, refuse, tools);
-  put(owner, key, guarded);
+interface Guard {
+  readonly owner: object;
+  readonly key: string;
+  /** An expression over `this`, `args` and the tools; true means: refuse. */
+  readonly test: string;
+  readonly what: string;
+}
+const wanted = new List<Guard>();
+
+/** Guards several methods of `owner` alike, as soon as `installGuards` is called. */
+export const guard = (owner: object, keys: readonly string[], test: string, why: string): void => {
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    if (typeof getOwnPropertyDescriptor(owner, key)?.value !== 'function') continue;
+    wanted.push({ owner, key, test, what: `${key}: ${why}` });
+  }
+};
+
+// biome-ignore lint/security/noGlobalEval: the text is made here of our own constants
+const indirect = eval;
+type Make = (native: Method, refuse: () => never) => Method;
+
+/** One text for all: a script of its own for each would cost every isolate. */
+export const installGuards = (): void => {
+  let text = '';
+  for (let i = 0; i < wanted.length; i++) {
+    text += `(native0, refuse0) => { const native = native0, refuse = refuse0;
+      const { method } = { method(...args) { if (${(wanted[i] as Guard).test}) refuse(); return apply(native, this, args); } };
+      return method; },`;
+  }
+  const makers = indirect(`"use strict";((apply0, tools) => {
+    const apply = apply0, wide = tools.wide, anyWide = tools.anyWide, hugeBig = tools.hugeBig; return [${text}]; })`)(
+    reflectApply,
+    { wide, anyWide, hugeBig },
+  ) as readonly Make[];
+  for (let i = 0; i < wanted.length; i++) {
+    const { owner, key, what } = wanted[i] as Guard;
+    const native = getOwnPropertyDescriptor(owner, key)?.value as Method;
+    const refuse = (): never => {
+      throw new NativeRangeError(what);
+    };
+    put(owner, key, (makers[i] as Make)(native, refuse));
+  }
+  wanted.length = 0;
 };
 
 /** Puts `value` where a native method is, looking as it does. */
@@ -130,13 +150,5 @@ export const hideSources = (root: object): void => {
       const found = getOwnPropertyDescriptor(value, keys[i] as PropertyKey) as PropertyDescriptor;
       queue.push(found.value, found.get, found.set);
     }
-  }
-};
-
-/** The same guard for several methods. */
-export const guardAll = (owner: object, names: readonly string[], test: string, why: string): void => {
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    guard(owner, name, test, `${toStr(name)}: ${why}`);
   }
 };

@@ -15,7 +15,7 @@ import {
   reflectOwnKeys,
   viewLength,
 } from './00-primordials.ts';
-import { ELEMENTS, guardAll, KEYS, put } from './06-guards.ts';
+import { ELEMENTS, guard, installGuards, KEYS, put } from './06-guards.ts';
 
 const TOO_MANY = `more than ${ELEMENTS} elements are not supported here`;
 
@@ -48,8 +48,8 @@ const ARRAY_METHODS = [
   'join',
   'toString',
 ];
-guardAll(Array.prototype, ARRAY_METHODS, `this.length > ${ELEMENTS}`, TOO_MANY);
-guardAll(Array, ['from', 'fromAsync'], `args[0].length > ${ELEMENTS}`, TOO_MANY);
+guard(Array.prototype, ARRAY_METHODS, `this.length > ${ELEMENTS}`, TOO_MANY);
+guard(Array, ['from', 'fromAsync'], `args[0].length > ${ELEMENTS}`, TOO_MANY);
 
 {
   const native = Array.prototype.concat as (...items: unknown[]) => unknown;
@@ -77,10 +77,10 @@ const KEYED = [
   'getOwnPropertySymbols',
 ];
 const FEW_KEYS = `more than ${KEYS} keys are not supported here`;
-guardAll(Object, KEYED, 'wide(args[0])', FEW_KEYS);
-guardAll(Object, ['freeze', 'seal', 'isFrozen', 'isSealed', 'preventExtensions'], 'wide(args[0])', FEW_KEYS);
-guardAll(Object, ['assign', 'defineProperties', 'create'], 'anyWide(args)', FEW_KEYS);
-guardAll(Reflect, ['ownKeys'], 'wide(args[0])', FEW_KEYS);
+guard(Object, KEYED, 'wide(args[0])', FEW_KEYS);
+guard(Object, ['freeze', 'seal', 'isFrozen', 'isSealed', 'preventExtensions'], 'wide(args[0])', FEW_KEYS);
+guard(Object, ['assign', 'defineProperties', 'create'], 'anyWide(args)', FEW_KEYS);
+guard(Reflect, ['ownKeys'], 'wide(args[0])', FEW_KEYS);
 
 {
   const native = Object.getOwnPropertyDescriptors;
@@ -101,32 +101,32 @@ guardAll(Reflect, ['ownKeys'], 'wide(args[0])', FEW_KEYS);
     },
   };
   put(Object, 'getOwnPropertyDescriptors', each);
-  guardAll(Object, ['getOwnPropertyDescriptors'], 'wide(args[0])', FEW_KEYS);
+  guard(Object, ['getOwnPropertyDescriptors'], 'wide(args[0])', FEW_KEYS);
 }
 
 /** Digits take time by the square of their number, both ways. */
-guardAll(BigInt.prototype, ['toString', 'toLocaleString'], 'hugeBig(this)', 'the BigInt is too large for its digits');
+guard(BigInt.prototype, ['toString', 'toLocaleString'], 'hugeBig(this)', 'the BigInt is too large for its digits');
 
 /** A text that becomes a regular expression is compiled at once. */
 const PATTERN = 2 ** 20;
 const LONG_PATTERN = "typeof args[0] === 'string' && args[0].length >";
-guardAll(String.prototype, ['match', 'matchAll', 'search'], `${LONG_PATTERN} ${PATTERN}`, 'the pattern is too long');
+guard(String.prototype, ['match', 'matchAll', 'search'], `${LONG_PATTERN} ${PATTERN}`, 'the pattern is too long');
 
 /**
  * `split` makes a text of every part; normalising, and all that compares by language, allocates outside the heap and
  * never pauses.
  */
-guardAll(String.prototype, ['split'], `this.length > ${ELEMENTS}`, 'the text is too long');
-guardAll(String.prototype, ['lastIndexOf'], `this.length > ${2 * ELEMENTS}`, 'the text is too long');
+guard(String.prototype, ['split'], `this.length > ${ELEMENTS}`, 'the text is too long');
+guard(String.prototype, ['lastIndexOf'], `this.length > ${2 * ELEMENTS}`, 'the text is too long');
 const TEXT = 2 ** 23;
-guardAll(String.prototype, ['normalize', 'localeCompare'], `this.length > ${TEXT}`, 'the text is too long');
-guardAll(
+guard(String.prototype, ['normalize', 'localeCompare'], `this.length > ${TEXT}`, 'the text is too long');
+guard(
   String.prototype,
   ['localeCompare'],
   `typeof args[0] === 'string' && args[0].length > ${TEXT}`,
   'the text is too long',
 );
-guardAll(String.prototype, ['toLocaleLowerCase', 'toLocaleUpperCase'], `this.length > ${TEXT}`, 'the text is too long');
+guard(String.prototype, ['toLocaleLowerCase', 'toLocaleUpperCase'], `this.length > ${TEXT}`, 'the text is too long');
 
 /** `toLocaleString` of lists, written out: the native ones take microseconds an element and never pause. */
 const underWay = new List<unknown>();
@@ -169,3 +169,5 @@ const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype) as object;
   };
   put(TypedArrayPrototype, 'toLocaleString', text);
 }
+
+installGuards();

@@ -15,6 +15,7 @@ import { freezeTemporal, setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
+import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { installConsole, resetGroups } from './63-console.ts';
@@ -125,6 +126,7 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
+  if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
 };
@@ -143,6 +145,7 @@ const boot = (
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
   setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  takeWasm();
   removeGlobals();
   freezeTemporal();
   guardTemporal();

@@ -188,6 +188,8 @@ export interface GuestFacts {
   /** Names of service bindings. */
   readonly services: readonly string[];
   readonly memoryMiB: number;
+  /** It may have WebAssembly. */
+  readonly wasm: boolean;
   readonly timers: number;
   readonly subrequests: number;
   readonly responseBytes: number;

@@ -24,6 +24,7 @@ const FACTS = JSON.stringify({
   env: {},
   services: [],
   memoryMiB: 32,
+  wasm: false,
   timers: 10,
   subrequests: 10,
   responseBytes: 1000,

@@ -25,6 +25,7 @@ import { type Code, Shell, type ShellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
+import { endings, first, readiness, said } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -349,18 +350,6 @@ export class LaneThread {
   }
 }
 
-/** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
-function endings(guest: Guest, inv: number, out: string): readonly number[] {
-  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
-  if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
-  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
-  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
-}
-
-function first(live: Map<number, Live>): number {
-  return live.keys().next().value ?? 0;
-}
-
 function usageOf(guest: Guest, inv: number): LiveUsage {
   const live = guest.live.get(inv);
   if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
@@ -378,27 +367,6 @@ function peek(shell: Shell): TurnBox | null {
   } catch {
     return null;
   }
-}
-
-/** `null` when the bundle is ready to serve, otherwise a sentence why not. */
-function readiness(box: TurnBox): string | null {
-  const commands = JSON.parse(`[${box.out}]`) as { c: string; problem?: string }[];
-  const ready = commands.find((command) => command.c === 'ready');
-  if (ready === undefined) {
-    return 'The module did not finish loading: its top-level await waits for something that only a handler may do.';
-  }
-  return ready.problem ?? null;
-}
-
-/** Name, message and stack of a thrown thing, as bounded strings. */
-function said(error: unknown): { name: string; message: string; stack: string } {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 8192), stack: '' };
-  const { name, message, stack } = error;
-  return { name: cut(name, 256), message: cut(message, 8192), stack: cut(stack, 16_384) };
-}
-
-function cut(text: unknown, length: number): string {
-  return typeof text === 'string' ? text.slice(0, length) : '';
 }
 
 function nowNs(): number {

@@ -96,7 +96,7 @@ export class ProcessLane implements Lane {
         this.guests.set(order.isolate, { memoryMiB: order.memoryMiB, sinceNs: nowNs() });
         this.#reader.mostBytes = Math.max(this.#reader.mostBytes, FRAME_BYTES + 2 * order.memoryMiB * MIB);
         // The engine process reads no files but its own code.
-        this.#writer.add({ ...order, bundlePath: '', source: readFileSync(order.bundlePath, 'utf8') });
+        this.#writer.add({ ...order, bundlePath: '', source: bundleText(order.bundlePath) });
         this.#sent();
         return;
       case 'drop':
@@ -227,6 +227,15 @@ export class ProcessLane implements Lane {
 
   #heapBytes(isolate: number, bytes: number): number {
     return within(bytes, 2 * (this.guests.get(isolate)?.memoryMiB ?? 0) * MIB);
+  }
+}
+
+/** `null`: there is none; the lane finds none either, and its load fails. */
+function bundleText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
   }
 }
 
