@@ -58,6 +58,8 @@ const Case = z.strictObject({
   mayReplaceHost: z.boolean().default(false),
   /** It has a host process of its own. */
   alone: z.boolean().default(false),
+  /** More long turns at once than there may be threads: the bystander may have to wait, and must not fail. */
+  crowd: z.boolean().default(false),
   /** As in `isolane.json`; `entry` and `url` are filled in, services name files beside `function.ts`. */
   function: Declaration.default({}),
   /** Further functions, by file; `rival` belongs to another tenant. */

@@ -23,6 +23,8 @@ const RECORD_WITHIN_MS = 10_000;
 const WARM_UP_MS = 500;
 const WARM_SAMPLES = 50;
 const UNDISTURBED_MS = 2000;
+/** After each case: a machine that is slow now was not slow at the start. */
+const UNDISTURBED_BETWEEN_MS = 100;
 /** What the host may write to its own log for one case. */
 const STDERR_BYTES = 4096;
 /** A problem's name, message and stack, and the lines of one invocation with the default logBytes. */
@@ -66,7 +68,8 @@ export class Scene {
   /** The same load on a plain server: what the machine itself does to it. */
   readonly control: Control;
   readonly directory: string;
-  undisturbed: readonly Sample[] = [];
+  /** Before the first case and after each. */
+  readonly undisturbed: Sample[] = [];
   #from = 0;
   #stderr = 0;
   #case!: HostileCase;
@@ -107,7 +110,7 @@ export class Scene {
       await sleep(WARM_UP_MS);
       const from = Bystander.now();
       await sleep(UNDISTURBED_MS);
-      scene.undisturbed = within(await bystander.collect(), from, Number.POSITIVE_INFINITY);
+      scene.undisturbed.push(...within(await bystander.collect(), from, Number.POSITIVE_INFINITY));
       return scene;
     } catch (error) {
       upstream.close();
@@ -143,6 +146,8 @@ export class Scene {
     const till = Bystander.now();
     const bystander = within(await this.bystander.collect(), this.#from, till);
     const control = within(await this.control.bystander.collect(), this.#from, till);
+    await sleep(UNDISTURBED_BETWEEN_MS);
+    this.undisturbed.push(...within(await this.bystander.collect(), till, Bystander.now()));
     const replaced = one.mayReplaceHost && this.mode === 'shared' ? one.requests.length : 0;
     const broken = failures(bystander);
     expect(
@@ -270,6 +275,7 @@ export class Scene {
     }
     const { record, logs } = known;
     this.#outcomes.push(record.outcome);
+    if (this.mode === 'shared' && !this.#case.mayReplaceHost) expect(record.outcome, shown).not.toBe('crashed');
     expect(wanted.outcome, `${shown} and ended ${record.outcome}`).toContain(record.outcome);
     const lines = logs.map(({ text }) => text);
     for (const pattern of wanted.logs) {
