@@ -13,6 +13,7 @@ import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
   indexOf,
+  isArray,
   isObject,
   isView,
   List,
@@ -50,6 +51,8 @@ const anyWide = (values: readonly unknown[]): boolean => {
   for (let i = 1; i < values.length; i++) if (wide(values[i])) return true;
   return false;
 };
+/** A list of absurd length; a Proxy of one tells the same length, unless it lies. */
+const longList = (value: unknown): boolean => isArray(value) && value.length > ELEMENTS;
 const WORD = 2n ** 64n;
 const LEAST = -WORD;
 const hugeBig = (value: unknown): boolean => {
@@ -89,9 +92,9 @@ export const installGuards = (): void => {
       return method; },`;
   }
   const makers = indirect(`"use strict";((apply0, tools) => {
-    const apply = apply0, wide = tools.wide, anyWide = tools.anyWide, hugeBig = tools.hugeBig; return [${text}]; })`)(
+    const apply = apply0, wide = tools.wide, anyWide = tools.anyWide, hugeBig = tools.hugeBig, longList = tools.longList; return [${text}]; })`)(
     reflectApply,
-    { wide, anyWide, hugeBig },
+    { wide, anyWide, hugeBig, longList },
   ) as readonly Make[];
   for (let i = 0; i < wanted.length; i++) {
     const { owner, key, what } = wanted[i] as Guard;

@@ -128,6 +128,12 @@ guard(
 );
 guard(String.prototype, ['toLocaleLowerCase', 'toLocaleUpperCase'], `this.length > ${TEXT}`, 'the text is too long');
 
+/** One list at the top, or the list of keys; what is nested deeper grows a text that the memory limit ends. */
+guard(JSON, ['stringify'], 'longList(args[0]) || longList(args[1])', TOO_MANY);
+const CODED = 2 ** 24;
+const CODERS = ['encodeURI', 'encodeURIComponent', 'decodeURI', 'decodeURIComponent', 'escape', 'unescape'];
+guard(globalThis, CODERS, `typeof args[0] === 'string' && args[0].length > ${CODED}`, 'the text is too long');
+
 /** `toLocaleString` of lists, written out: the native ones take microseconds an element and never pause. */
 const underWay = new List<unknown>();
 const listText = (list: ArrayLike<unknown>, size: number, args: readonly unknown[]): string => {

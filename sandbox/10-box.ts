@@ -26,7 +26,7 @@ const OUT_CHARS = 16 * 1024 * 1024;
 const OUT_RESERVE = 4 * 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024 * 1024;
 
-/** A quarter of the isolate's memory, at most this. */
+/** Half of the isolate's memory, at most this. */
 const CROSSING = 32 * 1024 * 1024;
 
 class Box implements TurnBox {
@@ -120,7 +120,7 @@ export const setLimits = (facts: GuestFacts): void => {
   limits.timers = facts.timers;
   limits.responseBytes = facts.responseBytes;
   limits.concurrency = facts.concurrency;
-  limits.crossing = mathMin(CROSSING, facts.memoryMiB * 262_144);
+  limits.crossing = mathMin(CROSSING, facts.memoryMiB * 524_288);
   chunkLimit = CHUNK_BYTES + facts.responseBytes;
 };
 

@@ -254,6 +254,20 @@ describe('the soft memory limit', () => {
     expect(process.memoryUsage.rss() - rss).toBeLessThan(400 * MIB);
   });
 
+  it('counts what lies outside the heap: formatters, and what is handed to the host', async () => {
+    const flood = path.handler("const a = []; for (;;) a.push(new Intl.DateTimeFormat('en', { timeStyle: 'full' }))", {
+      memoryMiB: 32,
+      cpuMs: 20_000,
+    });
+    const rss = process.memoryUsage.rss();
+    expect((await path.run(flood)).story.record.outcome).toBe('memory_exceeded');
+    const big = path.handler("return new Response(new TextEncoder().encode('ä'.repeat(2 ** 25)).length)", {
+      memoryMiB: 32,
+    });
+    expect((await path.run(big)).story.problem?.message).toContain('limits.memoryMiB');
+    expect(process.memoryUsage.rss() - rss).toBeLessThan(500 * MIB);
+  });
+
   it('leaves alone a function that needs its memory to begin with', async () => {
     const of = path.deploy(
       'let keep; export default { fetch() { keep ??= new Uint8Array(27.5 * 2 ** 20).fill(1); return new Response("" + keep[5]) } }',

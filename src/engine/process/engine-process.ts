@@ -177,6 +177,10 @@ export class EngineProcess {
       this.#silent = 0;
       return;
     }
+    if (this.lanes.some((lane) => lane.isOverdue())) {
+      this.kill('wedged', 'an end that was ordered does not come');
+      return;
+    }
     if (this.#checks % MEMORY_EVERY === 0 && this.#outgrown()) return;
     this.#silent += 1;
     if (this.#silent < SILENT.stopped) return;

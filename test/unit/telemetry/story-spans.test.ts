@@ -218,6 +218,17 @@ describe('children', () => {
   });
 });
 
+it('a limit nearly or wholly used is an event with its figures', () => {
+  const limits = [{ limit: 'cpuMs', used: 900, allowed: 1000, reached: false }] as const;
+  const [root] = storySpans(aStory({ story: { limits } }), origin, () => 'c'.repeat(16));
+  expect(root?.events).toMatchObject([
+    {
+      name: 'isolane.limit.warning',
+      attributes: { 'isolane.limit': 'cpuMs', 'isolane.limit.used': 900, 'isolane.limit.allowed': 1000 },
+    },
+  ]);
+});
+
 describe('what is kept', () => {
   it.each([
     ['a plain call', {}, false],
