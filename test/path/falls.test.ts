@@ -42,7 +42,8 @@ describe('a function that wedges its lane', () => {
 
   it('is quarantined at the third, and let in again by a probe that goes well', async () => {
     const code = `if (request.url.endsWith('/wedge')) return new Response(${WEDGE}); return new Response('fine');`;
-    const bad = path.handler(code, { cpuMs: 50 }, { isolation: 'process' });
+    // A process that boots on a busy machine is waited for.
+    const bad = path.handler(code, { cpuMs: 50, queueMs: 25_000 }, { isolation: 'process' });
     const bystander = path.handler("return new Response('here')");
     for (let i = 0; i < 3; i++) expect((await path.request(bad, { path: '/wedge' })).outcome).toBe('crashed');
     const refused = await path.request(bad);
