@@ -60,7 +60,7 @@ function ingest(lines: readonly string[], batch: number): number {
       pieces.push(Buffer.from(lines.slice(i, i + batch).join('')).toString());
     }
     const cost = micros(lines.length, () => {
-      for (const piece of pieces) writer.commit([piece], 'host', false);
+      for (const piece of pieces) writer.commit([piece], 'host');
     });
     const rows = db.prepare('SELECT SUM(rows) AS rows FROM blocks').get()?.['rows'];
     if (rows !== lines.length) throw new Error(`${rows} of ${lines.length} rows are in the ledger`);

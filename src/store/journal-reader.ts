@@ -14,6 +14,7 @@ import {
   readSync,
   rmdirSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { SEGMENT_NAME, segmentPath } from './journal.ts';
 
@@ -46,6 +47,11 @@ export class JournalReader {
       .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b);
+  }
+
+  /** Of all segments. */
+  bytes(): number {
+    return this.segments().reduce((sum, segment) => sum + statSync(segmentPath(this.#dir, segment)).size, 0);
   }
 
   /**

@@ -29,6 +29,10 @@ export interface RecoveryOptions {
 
 /** Journals without a host's name are of this one. */
 const FORMER = 'former';
+/** Blocks made of the tables of that time. */
+const MIGRATED = '';
+/** No line is shorter. */
+const LINE_BYTES = 64;
 
 /** How many records it wrote for invocations that never ended. */
 export function recoverLedger(options: RecoveryOptions): number {
@@ -56,9 +60,9 @@ function journals(dataDir: string): string[] {
 function takeOver({ rows, dataDir, culprit }: RecoveryOptions, owner: string): number {
   const journal = new JournalReader(journalDir(dataDir, owner === FORMER ? null : owner));
   try {
-    for (const segment of journal.segments()) {
-      rows.feed(journal, { hostId: owner, segment, end: null, again: true });
-    }
+    // The writer deletes a segment only when it is done with it: what is here was perhaps the last it wrote.
+    const known = rows.recent(owner === FORMER ? [FORMER, MIGRATED] : [owner], journal.bytes() / LINE_BYTES);
+    for (const segment of journal.segments()) rows.feed(journal, { hostId: owner, segment, end: null }, known);
     const guilty = culprit !== null && (culprit.hostId ?? owner) === owner ? culprit.function : null;
     const records = rows.closeStarts(owner, guilty);
     journal.clear();

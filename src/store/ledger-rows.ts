@@ -38,7 +38,8 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
      max_id TEXT NOT NULL,
      lines TEXT NOT NULL
    ) STRICT;
-   INSERT INTO starts SELECT invocation_id, host_id, json_array(0, ${V1_START}) FROM former_starts;
+   INSERT INTO starts SELECT invocation_id, host_id, json_array(0, ${V1_START}) FROM former_starts
+     WHERE invocation_id NOT IN (SELECT invocation_id FROM records);
    INSERT INTO blocks SELECT MIN(seq), COUNT(*), '', MIN(at), MAX(at), MIN(id), MAX(id), group_concat(line, char(10) ORDER BY seq)
      FROM (SELECT seq, invocation_id AS id, strftime('%Y-%m-%dT%H:%M:%fZ', started_ms / 1000.0, 'unixepoch') AS at,
        json_array(1, ${V1_START}, ${V1_END}) AS line FROM records) GROUP BY seq / 1024;
@@ -63,6 +64,7 @@ export const EXTEND_BLOCK = `UPDATE blocks SET rows = rows + ?, min_at = MIN(min
   min_id = MIN(min_id, ?), max_id = MAX(max_id, ?), lines = lines || char(10) || ? WHERE first_seq = ?`;
 /** Blocks that may hold one of the ids between two. */
 export const BLOCKS_OF_IDS = 'SELECT first_seq, host_id, lines FROM blocks WHERE max_id >= ? AND min_id <= ?';
+export const BLOCKS_FROM_LAST = 'SELECT host_id, lines FROM blocks ORDER BY first_seq DESC';
 /** Once, however often a journal is read again. */
 export const INSERT_REFUSED: string = `WITH new (at_ms, reason, row) AS (VALUES (?, ?, ?))
   INSERT INTO refused SELECT * FROM new WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.row = new.row)`;

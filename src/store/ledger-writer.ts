@@ -101,12 +101,11 @@ class LedgerWriter implements Service<LedgerBatch> {
         const together = alike(this.#queue);
         const { batch, intake } = this.#queue[together - 1]!;
         if (intake.kind === 'journal')
-          this.#rows.feed(this.#journal, { hostId, segment: intake.segment, end: intake.bytes, again: false });
+          this.#rows.feed(this.#journal, { hostId, segment: intake.segment, end: intake.bytes });
         else
           this.#rows.commit(
             this.#queue.slice(0, together).map((queued) => linesOf(queued.intake)),
             hostId,
-            false,
           );
         this.#queue.splice(0, together);
         this.#port.event({ kind: 'committed', batch });

@@ -7,6 +7,7 @@ import type { Statement } from 'better-sqlite3';
 import type { JournalReader } from './journal-reader.ts';
 import { AT, closedLine, END, flaw, type Line, parseLines, START } from './ledger-lines.ts';
 import {
+  BLOCKS_FROM_LAST,
   BLOCKS_OF_IDS,
   DELETE_START,
   DELETE_STARTS_OF,
@@ -62,10 +63,14 @@ export class RowWriter {
   }
 
   /** What the journal of `hostId` holds of a segment before `end` (`null`: all), piece by piece. */
-  feed(journal: JournalReader, from: { hostId: string; segment: number; end: number | null; again: boolean }): void {
-    const { hostId, segment, end, again } = from;
+  feed(
+    journal: JournalReader,
+    from: { hostId: string; segment: number; end: number | null },
+    known?: Set<string>,
+  ): void {
+    const { hostId, segment, end } = from;
     for (let lines = journal.read(segment, end); lines !== null; ) {
-      this.commit([lines], hostId, again);
+      this.commit([lines], hostId, known);
       journal.advance();
       lines = journal.read(segment, end);
       // Other hosts wait for the file too.
@@ -73,14 +78,14 @@ export class RowWriter {
     }
   }
 
-  /** `again`: rows that are there already are left out. */
-  commit(pieces: readonly string[], hostId: string, again: boolean): void {
+  /** `known`: these lines may have been read before, and the rows that have a record are left out. */
+  commit(pieces: readonly string[], hostId: string, known?: Set<string>): void {
     const refusals: string[] = [];
     this.#together(() => {
       const starts: Map<string, string> = new Map();
       let block = empty();
       for (const piece of pieces) {
-        this.#take(piece, { block, starts, refusals, again });
+        this.#take(piece, { block, starts, refusals, known });
         if (block.rows < BLOCK_ROWS) continue;
         this.#insert(block, hostId);
         block = empty();
@@ -96,26 +101,41 @@ export class RowWriter {
     let records = 0;
     this.#together(() => {
       const open = this.#db.prepare(STARTS_OF).all(hostId);
-      const lines = open.map((row) => String(row['line']));
-      const starts = lines.map((line) => JSON.parse(line) as Line);
-      const known = this.#known(starts);
-      const closed = starts.filter((start) => !known.has(idOf(start)));
-      for (let from = 0; from < closed.length; from += BLOCK_ROWS) {
+      const starts = open.map((row) => JSON.parse(String(row['line'])) as Line);
+      for (let from = 0; from < starts.length; from += BLOCK_ROWS) {
         const block = empty();
-        for (const start of closed.slice(from, from + BLOCK_ROWS)) {
+        for (const start of starts.slice(from, from + BLOCK_ROWS)) {
           add(block, start);
           block.lines.push(closedLine(start, start[AT.function] === guilty ? 'crashed' : 'aborted'));
         }
         this.#insert(block, hostId);
       }
       this.#db.prepare(DELETE_STARTS_OF).run(hostId);
-      records = closed.length;
+      records = starts.length;
     });
     return records;
   }
 
-  #take(piece: string, into: { block: Block; starts: Map<string, string>; refusals: string[]; again: boolean }): void {
-    const { block, starts, refusals, again } = into;
+  /** Invocations with a record among the last `rows` that these hosts wrote themselves, and some others. */
+  recent(hostIds: readonly string[], rows: number): Set<string> {
+    const known = new Set<string>();
+    let left = rows;
+    for (const block of this.#db.prepare(BLOCKS_FROM_LAST).iterate()) {
+      if (left <= 0) break;
+      if (!hostIds.includes(String(block['host_id']))) continue;
+      for (const row of parseLines(String(block['lines'])).rows as readonly Line[]) {
+        known.add(idOf(row));
+        if (row[AT.closedBy] === 'normal') left -= 1;
+      }
+    }
+    return known;
+  }
+
+  #take(
+    piece: string,
+    into: { block: Block; starts: Map<string, string>; refusals: string[]; known: Set<string> | undefined },
+  ): void {
+    const { block, starts, refusals } = into;
     const { lines, rows } = parseLines(piece);
     const dropped = new Set<number>();
     /** Rows that may have a record already. */
@@ -130,11 +150,11 @@ export class RowWriter {
       const row = rows[i] as Line;
       // A START that is still waiting here was never written: forget it instead of deleting it.
       const begun = row[0] !== END || starts.delete(idOf(row)) || this.#deleteStart.run(idOf(row)).changes > 0;
-      if (again || !begun) doubtful.push(i);
+      if (into.known !== undefined || !begun) doubtful.push(i);
       else if (row[0] === START) starts.set(idOf(row), lines[i]!);
       if (row[0] === START) dropped.add(i);
     }
-    const known = this.#known(doubtful.map((i) => rows[i] as Line));
+    const known = into.known ?? this.#known(doubtful.map((i) => rows[i] as Line));
     if (doubtful.length > 0) {
       const unsure = new Set(doubtful);
       for (let i = 0; i < rows.length; i++) if (!dropped.has(i) && !unsure.has(i)) known.add(idOf(rows[i] as Line));

@@ -45,9 +45,9 @@ const record = (id: string, over = {}): string => LINES.record(usageRecord({ inv
 
 describe('rows on their way into blocks', () => {
   it('are one block for a transaction, and small blocks of one host are one', () => {
-    for (let i = 0; i < 40; i++) writer.commit([record(`a-${i}`)], 'h', false);
-    writer.commit([record('b')], 'other', false);
-    writer.commit([Array.from({ length: 100 }, (_, i) => record(`c-${i}`)).join('')], 'h', false);
+    for (let i = 0; i < 40; i++) writer.commit([record(`a-${i}`)], 'h');
+    writer.commit([record('b')], 'other');
+    writer.commit([Array.from({ length: 100 }, (_, i) => record(`c-${i}`)).join('')], 'h');
     expect(blocks()).toEqual([
       { first_seq: 1, rows: 32 },
       { first_seq: 33, rows: 8 },
@@ -59,8 +59,8 @@ describe('rows on their way into blocks', () => {
 
   it('say what they hold', () => {
     const at = (second: number): string => `2026-11-30T12:00:0${second}.000Z`;
-    writer.commit([record('m', { startedAt: at(5) }) + record('k', { startedAt: at(7) })], 'h', false);
-    writer.commit([record('p', { startedAt: at(1) })], 'h', false);
+    writer.commit([record('m', { startedAt: at(5) }) + record('k', { startedAt: at(7) })], 'h');
+    writer.commit([record('p', { startedAt: at(1) })], 'h');
     expect(db.prepare('SELECT min_at, max_at, min_id, max_id FROM blocks').all()).toEqual([
       { min_at: at(1), max_at: at(7), min_id: 'k', max_id: 'p' },
     ]);
@@ -69,7 +69,7 @@ describe('rows on their way into blocks', () => {
   it('are kept aside when they are none, and nothing else is', () => {
     const torn = record('torn').slice(0, 60);
     const piece = `${record('a')}${torn}\n\n[1,2],[3]\n${record('half', { runNs: 0.5 })}${record('b')}`;
-    writer.commit([piece], 'h', false);
+    writer.commit([piece], 'h');
     expect(ids()).toEqual(['a', 'b']);
     const none = 'it is not a line of the ledger';
     expect(refusals).toEqual([none, none, 'runNs is 0.5, it must be a whole number']);
@@ -79,10 +79,10 @@ describe('rows on their way into blocks', () => {
   it('leave nothing behind when the transaction fails', () => {
     db.exec(`CREATE TRIGGER fails BEFORE INSERT ON starts BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
     const start = LINES.start(usageRecord({ invocationId: 's' }));
-    expect(() => writer.commit([record('a') + start], 'h', false)).toThrow('the disk is full');
+    expect(() => writer.commit([record('a') + start], 'h')).toThrow('the disk is full');
     expect([ids(), starts()]).toEqual([[], []]);
     db.exec('DROP TRIGGER fails');
-    writer.commit([record('a') + start], 'h', false);
+    writer.commit([record('a') + start], 'h');
     expect([ids(), starts()]).toEqual([['a'], ['s']]);
   });
 
@@ -117,9 +117,10 @@ describe('rows on their way into blocks', () => {
             }
           }
           const feed = (again: boolean): void => {
+            const known = again ? writer.recent(['h'], lines.length) : undefined;
             for (let from = 0; from < lines.length; ) {
               const size = cuts.next().value;
-              writer.commit([lines.slice(from, from + size).join('')], 'h', again);
+              writer.commit([lines.slice(from, from + size).join('')], 'h', known);
               from += size;
             }
           };
