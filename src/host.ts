@@ -151,8 +151,8 @@ class Host implements StandbyHost, Parts {
     this.#falls = new Falls(this, () => this.#options.onFalls?.());
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
-    this.#retain();
     this.#openPath();
+    this.#retain();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));

@@ -25,6 +25,8 @@ export interface PoolPort {
 /** Who keeps out functions that bring their engine down. */
 export interface Gate {
   admit(version: FunctionVersion): Admission;
+  /** Seconds until a probe may be let in; `null`: it is open. */
+  closedSeconds(version: FunctionVersion): number | null;
   /** A probe has ended; `null`: nothing of it ran. */
   probed(version: FunctionVersion, outcome: Outcome | null): void;
 }
@@ -89,6 +91,14 @@ export class Dispatch {
     this.#options.pool.enter(life);
   }
 
+  /** The gate has changed: what waits for a function that is closed now is turned away, as if it came now. */
+  expel(): void {
+    for (const life of [...this.#lives.values()]) {
+      const waits = !life.hasStarted && !life.isProbe;
+      if (waits && this.#options.gate.closedSeconds(life.invocation.version) !== null) life.expel();
+    }
+  }
+
   /** The client of an HTTP invocation went away. It runs on within its limits. */
   clientClosed(invocationId: string): void {
     this.#lives.get(invocationId)?.clientClosed();
@@ -133,7 +143,8 @@ export class Dispatch {
 
   #shedQueued(life: Life, reason: Shed, limit?: LimitName): void {
     this.#queued -= 1;
-    this.#shed(life.invocation, reason, { limit });
+    const closed = reason === 'quarantined' ? this.#options.gate.closedSeconds(life.invocation.version) : null;
+    this.#shed(life.invocation, reason, { limit, ...(closed === null ? {} : { retryAfterSeconds: closed }) });
     this.#over(life, null);
   }
 

@@ -22,6 +22,9 @@ import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { limitUses, type Uses } from './limit-uses.ts';
 
+/** How long a host that goes waits for what it asked back. */
+const RECALL_MS = 250;
+
 /** Most invocations log nothing and call nobody: they share this. Never written to. */
 const NONE: never[] = [];
 
@@ -83,8 +86,10 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
-  /** Nobody waits for it any more, should it come back. */
-  #givenUp = false;
+  /** Nobody waits for it any more, should it come back: what its caller is told then. */
+  #givenUp: { readonly reason: Shed; readonly limit: LimitName | undefined } | null = null;
+  /** The host is going. */
+  #ending = false;
   #afterwards = false;
   /** Monotonic ns at which the response was there whole. */
   #producedNs: number | null = null;
@@ -112,7 +117,7 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#limits.wallMs, this);
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
@@ -165,26 +170,38 @@ export class Life {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
     // Nobody waits for what has not started.
-    else this.#giveUp();
+    else this.#giveUp('overloaded');
   }
 
   /** It came back without having started; false: it is not wanted any more. */
   returned(): boolean {
-    if (!this.#givenUp) return true;
-    this.#shed('overloaded');
+    if (this.#givenUp === null) return true;
+    this.#shed(this.#givenUp.reason, this.#givenUp.limit);
     return false;
+  }
+
+  /** Its function is quarantined: it will not start any more. */
+  expel(): void {
+    this.#giveUp('quarantined');
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */
   abort(): void {
-    if (!this.over && !this.hasStarted) this.#giveUp();
-    if (!this.over) this.#ports.engine.abort(this.invocation.id, 'aborted');
+    if (this.over) return;
+    this.#ending = true;
+    if (this.hasStarted) this.#ports.engine.abort(this.invocation.id, 'aborted');
+    else this.#giveUp('overloaded');
   }
 
   /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
   expired(): void {
-    if (!this.hasStarted) {
-      this.#giveUp('queueMs');
+    if (!this.hasStarted && this.#givenUp === null) {
+      this.#giveUp('overloaded', 'queueMs');
+      return;
+    }
+    // The host goes; or it has neither come back nor begun.
+    if (this.#ending || !this.hasStarted) {
+      this.#ports.engine.abort(this.invocation.id, 'aborted');
       return;
     }
     if (this.#producedNs !== null && !this.#afterwards) {
@@ -197,9 +214,14 @@ export class Life {
   }
 
   /** Out of the queue: at once, or when it comes back from where it was handed to. Should it have started, it runs. */
-  #giveUp(limit?: LimitName): void {
-    this.#givenUp = true;
-    if (this.#ports.withdraw(this)) this.#shed('overloaded', limit);
+  #giveUp(reason: Shed, limit?: LimitName): void {
+    this.#givenUp ??= { reason, limit };
+    if (this.#ports.withdraw(this)) {
+      this.#shed(this.#givenUp.reason, this.#givenUp.limit);
+      return;
+    }
+    this.#deadline?.cancel();
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? RECALL_MS : this.#limits.wallMs, this);
   }
 
   /** The one answer, when everything appended so far is durable. */

@@ -25,7 +25,7 @@ import { type Code, Shell, type ShellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
-import { readiness, said } from './words.ts';
+import { endings, first, readiness, said } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -348,18 +348,6 @@ export class LaneThread {
     this.#closed = true;
     this.#link.close();
   }
-}
-
-/** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
-function endings(guest: Guest, inv: number, out: string): readonly number[] {
-  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
-  if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
-  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
-  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
-}
-
-function first(live: Map<number, Live>): number {
-  return live.keys().next().value ?? 0;
 }
 
 function usageOf(guest: Guest, inv: number): LiveUsage {

@@ -1,6 +1,8 @@
 /** An engine process dies: who ran there crashed, who lived there is aborted, who waited is served elsewhere, once. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { FunctionVersion } from '../../src/contract/function.ts';
+import type { Limits } from '../../src/contract/limits.ts';
 import type { ProcessOptions } from '../../src/engine/engine-options.ts';
 import { Path } from '../support/path.ts';
 
@@ -14,6 +16,9 @@ afterEach(async () => {
   await Promise.all(paths.splice(0).map((path) => path.close()));
 });
 
+/** A busy machine may take its time to start the next process. */
+const handler = (path: Path, body: string, limits: Partial<Limits> = {}): FunctionVersion =>
+  path.handler(body, { queueMs: 60_000, ...limits });
 const engineOf = (path: Path): number => path.engine.processes.find(({ realm }) => realm === 'r')!.pid;
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -24,11 +29,11 @@ const BURN = "const end = 4e9; let x = 0; for (let i = 0; i < end; i++) x += i %
 describe('an engine process that is killed', () => {
   it('takes with it who ran, aborts who lived there, and who had not started runs elsewhere, once', async () => {
     const path = await open({ lanes: 1 });
-    const burns = path.handler(`if (!request.url.endsWith('/burn')) return new Response('warm'); ${BURN}`, {
+    const burns = handler(path, `if (!request.url.endsWith('/burn')) return new Response('warm'); ${BURN}`, {
       cpuMs: 60_000,
     });
-    const waits = path.handler("await new Promise((f) => setTimeout(f, 60_000)); return new Response('waited')");
-    const later = path.handler("return new Response('served')");
+    const waits = handler(path, "await new Promise((f) => setTimeout(f, 60_000)); return new Response('waited')");
+    const later = handler(path, "return new Response('served')");
     // All three loaded, on the one lane there is.
     await path.request(burns);
     await path.request(later);
@@ -51,7 +56,7 @@ describe('an engine process that is killed', () => {
 
   it('bills the culprit no further than it was known to run', async () => {
     const path = await open();
-    const burns = path.handler(BURN, { cpuMs: 60_000 });
+    const burns = handler(path, BURN, { cpuMs: 60_000 });
     const started = performance.now();
     const run = path.run(burns);
     await until(() => path.pool.census(burns).running === 1);
@@ -67,7 +72,7 @@ describe('an engine process that is killed', () => {
 
   it('blames nobody when nobody ran', async () => {
     const path = await open();
-    const hello = path.handler("return new Response('hello')");
+    const hello = handler(path, "return new Response('hello')");
     await path.request(hello);
     const pid = engineOf(path);
     process.kill(pid, 'SIGKILL');
@@ -79,7 +84,7 @@ describe('an engine process that is killed', () => {
 
   it('is replaced at once by the spare', async () => {
     const path = await open();
-    const hello = path.handler("return new Response('hello')");
+    const hello = handler(path, "return new Response('hello')");
     await path.request(hello);
     await until(() => path.engine.processes.some(({ realm }) => realm === null));
     const spare = path.engine.processes.find(({ realm }) => realm === null)!.pid;
@@ -93,7 +98,7 @@ describe('an engine process that is killed', () => {
 describe('an engine process that is stopped', () => {
   it('is killed, and whoever had not started is served elsewhere', async () => {
     const path = await open();
-    const hello = path.handler("return new Response('hello')");
+    const hello = handler(path, "return new Response('hello')");
     await path.request(hello);
     const pid = engineOf(path);
     process.kill(pid, 'SIGSTOP');
@@ -107,7 +112,7 @@ describe('an engine process that is stopped', () => {
 describe('a guest that cannot be ended', () => {
   it('is ended with its engine process, and called by its name', async () => {
     const path = await open();
-    const wedges = path.handler('(2n ** (2n ** 27n)).toString()', { cpuMs: 50 });
+    const wedges = handler(path, '(2n ** (2n ** 27n)).toString()', { cpuMs: 50 });
     const { reply, story } = await path.run(wedges);
     expect([reply.status, story.record.outcome]).toEqual([502, 'crashed']);
     expect(path.felled).toEqual([`${wedges.spec.name} wedged`]);
@@ -116,9 +121,10 @@ describe('a guest that cannot be ended', () => {
 
 describe('an engine process that outgrows its memory', () => {
   it('is killed by the watchdog', async () => {
-    // Its guest keeps its own limit: the process around it needs memory too.
-    const path = await open({ headroomMiB: 0 });
-    const hoards = path.handler(
+    // Its guest keeps its own limit: the process around it needs memory too, and has less than none here.
+    const path = await open({ headroomMiB: -64 });
+    const hoards = handler(
+      path,
       `const held = []; for (let i = 0; i < 50; i++) held.push(new Uint8Array(4 << 20).fill(i)); ${BURN}`,
       { memoryMiB: 256, cpuMs: 60_000 },
     );
@@ -131,7 +137,7 @@ describe('an engine process that outgrows its memory', () => {
 describe('what an engine process has', () => {
   it('is no environment, no directory, no network, no descriptors of others', async () => {
     const path = await open();
-    await path.request(path.handler("return new Response('hello')"));
+    await path.request(handler(path, "return new Response('hello')"));
     const pid = engineOf(path);
     expect(readFileSync(`/proc/${pid}/environ`, 'latin1')).toBe('');
     const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
@@ -144,7 +150,7 @@ describe('what an engine process has', () => {
   it('leaves no descriptor and no child behind', async () => {
     const before = readdirSync('/proc/self/fd').length;
     const path = await open();
-    const hello = path.handler("return new Response('hello')");
+    const hello = handler(path, "return new Response('hello')");
     for (let i = 0; i < 3; i++) {
       await path.request(hello);
       process.kill(engineOf(path), 'SIGKILL');
@@ -159,7 +165,7 @@ describe('what an engine process has', () => {
 
   it('ends when it has had nothing to do for a while', async () => {
     const path = await open({ idleMs: 100 });
-    const version = path.handler("return new Response('hello')");
+    const version = handler(path, "return new Response('hello')");
     await path.request(version);
     path.pool.retain([]);
     await until(() => path.engine.processes.length === 0);

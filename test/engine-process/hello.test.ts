@@ -7,6 +7,8 @@ import { Path } from '../support/path.ts';
 let path: Path;
 beforeAll(async () => {
   path = await Path.open({ lanes: 1, realm: 'tenant-a' });
+  // A busy machine may take its time to start a process.
+  await path.request(path.handler("return new Response('up')", { queueMs: 60_000 }));
 });
 afterAll(async () => {
   await path.close();

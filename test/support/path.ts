@@ -73,6 +73,8 @@ export class Path {
   readonly sheds: string[] = [];
   readonly lines: string[] = [];
   readonly quarantine: Quarantine;
+  /** How far the quarantine's clock is ahead. */
+  aheadMs = 0;
   /** `name how` of functions that brought down what ran them. */
   readonly felled: string[] = [];
   readonly pool: Pool;
@@ -109,8 +111,11 @@ export class Path {
       ...(options.processes === undefined ? {} : { processes: options.processes }),
     });
     this.quarantine = new Quarantine({
-      epochMs: () => Date.now(),
-      changed: () => this.pool.rehome(),
+      epochMs: () => Date.now() + this.aheadMs,
+      changed: () => {
+        this.dispatch.expel();
+        this.pool.rehome();
+      },
       say: (_, sentence) => this.lines.push(sentence),
     });
     this.pool = new Pool({

@@ -106,9 +106,15 @@ export class Fleet {
     const { lanes, headroomMiB, dataMiB } = this.#options;
     this.#init ??= this.#initOf();
     const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
-    const process = new EngineProcess(this.#init, limits, this.#events);
-    process.grow(this.#nextId());
+    let process: EngineProcess;
+    try {
+      process = new EngineProcess(this.#init, limits, this.#events);
+    } catch (error) {
+      this.#events.log(`an engine process could not be started: ${error instanceof Error ? error.message : error}`);
+      return null;
+    }
     this.#processes.add(process);
+    process.grow(this.#nextId());
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
     return process;
   }

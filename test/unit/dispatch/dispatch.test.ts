@@ -67,7 +67,7 @@ beforeEach(() => {
   dispatch = new Dispatch({
     pool,
     engine,
-    gate: { admit: () => ({ kind: 'open' }), probed: () => undefined },
+    gate: { admit: () => ({ kind: 'open' }), closedSeconds: () => null, probed: () => undefined },
     book: {
       start: (of, placed, { queueNs }) =>
         startRow(of, {
