@@ -37,7 +37,9 @@ it('every built-in ends on time in a loop', async () => {
     const batch = loops.slice(at, at + BATCH);
     await Promise.all(
       batch.map(async (loop) => {
-        const { story } = await path.run(path.handler(loop, { cpuMs: CPU_MS, memoryMiB: 64, wallMs: 20_000 }));
+        const { story } = await path.run(
+          path.handler(loop, { cpuMs: CPU_MS, memoryMiB: 64, wallMs: 20_000, initMs: 10_000 }),
+        );
         const { outcome, cpuNs } = story.record;
         const ended = outcome === 'cpu_exceeded' || outcome === 'memory_exceeded';
         if (!ended || cpuNs > (CPU_MS + SLACK_MS) * NS_PER_MS)
