@@ -57,7 +57,7 @@ const TABLE: Readonly<Record<LimitName, Row>> = {
   memoryMiB: {
     beyond: {
       body: 'const a = []; for (;;) a.push({ x: 1 })',
-      limits: { memoryMiB: 16, cpuMs: 20_000 },
+      limits: { memoryMiB: 32, cpuMs: 20_000, queueMs: 60_000 },
       outcome: 'memory_exceeded',
       status: 503,
     },
@@ -72,7 +72,7 @@ const TABLE: Readonly<Record<LimitName, Row>> = {
   },
   wallMs: {
     beyond: { body: 'await new Promise(() => {})', limits: { wallMs: 50 }, outcome: 'wall_timeout', status: 504 },
-    near: { body: wait(1700), limits: { wallMs: 2000 } },
+    near: { body: wait(4200), limits: { wallMs: 5000 } },
   },
   initMs: {
     beyond: { module: 'for (;;); export default {}', limits: { initMs: 40 }, outcome: 'init_error', status: 500 },
@@ -127,7 +127,7 @@ const TABLE: Readonly<Record<LimitName, Row>> = {
   },
   waitUntilMs: {
     beyond: { body: after(1e6), limits: { wallMs: 30, waitUntilMs: 50 }, outcome: 'wall_timeout', status: 200 },
-    near: { body: after(1900), limits: { wallMs: 100, waitUntilMs: 2000 } },
+    near: { body: after(4500), limits: { wallMs: 100, waitUntilMs: 5000 } },
   },
   bundleBytes: { beyond: null, near: 'known when it is built' },
 };
@@ -193,7 +193,7 @@ describe('what the table cannot hold', () => {
   });
 
   it('queueMs, instances, concurrency: what finds no place in time is refused and counted', async () => {
-    const slow = path.handler(wait(300), { instances: 1, concurrency: 1, queueMs: 50 });
+    const slow = path.handler(wait(3000), { instances: 1, concurrency: 1, queueMs: 1000 });
     await path.request(slow);
     const shed = path.sheds.length;
     const replies = await Promise.all([path.request(slow), path.request(slow), path.request(slow)]);
@@ -246,8 +246,8 @@ describe('the soft memory limit', () => {
 
   it('holds for what code leaves behind', async () => {
     const of = path.handler(
-      'for (let i = 0; i < 50; i++) (globalThis.x ??= []).push(new Function("a", "return [" + "a,".repeat(2000) + Math.random() + "]")); return new Response("" + globalThis.x[0](1).length)',
-      { memoryMiB: 16, cpuMs: 20_000 },
+      'for (let i = 0; i < 25; i++) (globalThis.x ??= []).push(new Function("a", "return [" + "a,".repeat(2000) + Math.random() + "]")); return new Response("" + globalThis.x[0](1).length)',
+      { memoryMiB: 32, cpuMs: 20_000, queueMs: 60_000 },
     );
     const rss = process.memoryUsage.rss();
     for (let i = 0; i < 200; i++) expect((await path.request(of)).status).toBe(200);

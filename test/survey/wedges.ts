@@ -17,6 +17,12 @@ export const WEDGES: readonly { readonly calls: RegExp; readonly why: string }[]
   },
 ];
 
+/**
+ * Loops over these end late: ICU reads its tables under a lock, for hundreds of milliseconds a call while others do too,
+ * and looks at nothing meanwhile.
+ */
+export const LATE: RegExp = /\.get(TimeZones|HourCycles)\(/;
+
 /** Not in the survey, because they are syntax or conversions; here so that nobody takes them for contained. */
 export const SYNTAX: readonly string[] = [
   "'' + 2n ** (2n ** 27n)",
