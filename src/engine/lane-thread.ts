@@ -140,6 +140,7 @@ export class LaneThread {
       this.#link.send({
         k: 'loaded',
         isolate: order.isolate,
+        endedNs: nowNs(),
         initNs: nowNs() - startedNs,
         cpuNs: this.#cpuNs() - cpuBefore,
         heapBytes: guest.heapBytes,
@@ -158,6 +159,7 @@ export class LaneThread {
         isolate: order.isolate,
         why,
         ...said(error),
+        endedNs: nowNs(),
         initNs,
         cpuNs: this.#cpuNs() - cpuBefore,
         logs,
