@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
-.PHONY: help run dev check test test-all bench pack clean
+.PHONY: help run dev check test test-all hostile bench pack clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,10 @@ test-all: export ISOLANE_TEST_ALL = 1
 test-all: check ## check, test, and the slow tests and the bench at small size
 	@$(VITEST)
 	@node bench/run.ts --small
+
+hostile: export ISOLANE_TEST_ALL = 1
+hostile: $(INSTALLED) ## every hostile case, on shared engines and in engine processes
+	@$(VITEST) test/hostile
 
 bench: $(INSTALLED) ## measure against the baselines in one run
 	@node bench/run.ts $(ARGS)

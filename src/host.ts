@@ -151,8 +151,8 @@ class Host implements StandbyHost, Parts {
     this.#falls = new Falls(this, () => this.#options.onFalls?.());
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
-    this.#retain();
     this.#openPath();
+    this.#retain();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -359,7 +359,8 @@ class Host implements StandbyHost, Parts {
         newId: () => newInvocationId(this.clock.epochMs()),
         verifyToken: (token, scope) => this.tokens.verify(token)?.scopes.includes(scope) ?? false,
         shed: (version, reason) => {
-          for (const observer of this.#observers()) observer.shed(version, reason);
+          const limit = reason === 'payload_too_large' ? 'requestBytes' : undefined;
+          for (const observer of this.#observers()) observer.shed(version, reason, limit);
         },
         fault: (error) => this.log(`edge: ${error instanceof Error ? error.message : String(error)}`),
       },

@@ -29,6 +29,8 @@ let orders: Promise<void> = Promise.resolve();
 let recoveries: Promise<void> = Promise.resolve();
 let ending = false;
 
+// Whoever reads the lines may go away; the host does not.
+process.stderr.on('error', () => undefined);
 process.on('message', (message) => {
   const order = readOrder(message);
   if (order === null) return;

@@ -241,7 +241,7 @@ export class Edge {
     const hostName = host === null || head.flawed ? null : this.#hosts.nameOf(host);
     if (target === null || host === null || hostName === null) return 'bad_request';
     // Two names for one request: a proxy on the way may have judged the other one.
-    if (head.host !== null && head.host.toLowerCase() !== host.toLowerCase()) return 'bad_request';
+    if (target.authority !== null && head.host?.toLowerCase() !== host.toLowerCase()) return 'bad_request';
     if (head.depth > MAX_CALL_DEPTH) return 'loop_detected';
     const peer = (incoming.socket as EdgeSocket)[PEER] ?? '';
     const proxied = this.#proxies.trusts(peer);

@@ -45,13 +45,16 @@ export class Falls {
   }
 
   refresh(): void {
+    if (this.#refreshing) return;
     this.#refreshing = true;
     this.quarantine.absorb(this.#file.read());
     this.#refreshing = false;
   }
 
   #changed(): void {
+    this.refresh();
     this.#file.write(this.quarantine.snapshot());
+    this.#parts.dispatch.expel();
     this.#parts.pool.rehome();
     if (!this.#refreshing) this.#told();
   }

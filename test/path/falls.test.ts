@@ -39,4 +39,20 @@ describe('a function that wedges its lane', () => {
     expect(path.pool.census(bad)).toEqual({ isolates: 0, running: 0 });
     expect((await path.request(bystander)).text).toBe('here');
   });
+
+  it('is quarantined at the third, and let in again by a probe that goes well', async () => {
+    const code = `if (request.url.endsWith('/wedge')) return new Response(${WEDGE}); return new Response('fine');`;
+    const bad = path.handler(code, { cpuMs: 50 }, { isolation: 'process' });
+    const bystander = path.handler("return new Response('here')");
+    for (let i = 0; i < 3; i++) expect((await path.request(bad, { path: '/wedge' })).outcome).toBe('crashed');
+    const refused = await path.request(bad);
+    expect([refused.status, refused.outcome]).toEqual([503, 'quarantined']);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect((await path.request(bystander)).text).toBe('here');
+    path.aheadMs += 60_000;
+    expect((await path.request(bad)).text).toBe('fine');
+    const all = await Promise.all([path.request(bad), path.request(bad)]);
+    expect(all.map(({ text }) => text)).toEqual(['fine', 'fine']);
+    expect(path.quarantine.view(bad).state).toBe('confined');
+  });
 });

@@ -1,5 +1,5 @@
 /**
- * A host that is killed under load (`kill -9`), several times: the spare answers those who come, nobody is refused who
+ * A host that is killed under load (`kill -9`), several times (case 109): the spare answers those who come, nobody is refused who
  * was not in flight in the dead one, every answer a client received has its record, every accepted webhook is run.
  */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

@@ -78,16 +78,20 @@ describe('generated', () => {
     const stub = await startEdge([{ url: true, routes: ['/*'] }]);
     const ask = (agent: Agent, method: string): Promise<{ status: number; body: string; marker: unknown }> =>
       new Promise((resolve, reject) => {
-        const outgoing = httpRequest(`${stub.url}/`, { agent, method, insecureHTTPParser: false }, (incoming) => {
-          let body = '';
-          incoming.setEncoding('latin1').on('data', (text: string) => {
-            body += text;
-          });
-          incoming.on('end', () =>
-            resolve({ status: incoming.statusCode ?? 0, body, marker: incoming.headers['x-marker'] }),
-          );
-          incoming.on('error', reject);
-        });
+        const outgoing = httpRequest(
+          `${stub.url}/`,
+          { agent, method, insecureHTTPParser: false, maxHeaderSize: 1 << 20 },
+          (incoming) => {
+            let body = '';
+            incoming.setEncoding('latin1').on('data', (text: string) => {
+              body += text;
+            });
+            incoming.on('end', () =>
+              resolve({ status: incoming.statusCode ?? 0, body, marker: incoming.headers['x-marker'] }),
+            );
+            incoming.on('error', reject);
+          },
+        );
         outgoing.on('error', reject).end();
       });
     const body = fc.oneof(

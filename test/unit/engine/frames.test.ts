@@ -18,6 +18,8 @@ const TURN: TurnReport = {
   out: '{"c":"done","inv":9}',
   chunks: null,
   logs: null,
+  outgrown: true,
+  notes: [{ limit: 'logBytes', used: 900, reached: false }],
   stray: null,
 };
 
@@ -98,7 +100,7 @@ describe('what an engine process says', () => {
   });
 
   it('is refused, and nothing else happens, whatever bytes they are', () => {
-    const frame = frameOf(TURN, { ...TURN, k: 'gone', why: 'killed', message: '' } as LaneReport);
+    const frame = frameOf(TURN, { ...TURN, k: 'gone', why: 'killed', message: '', lives: [] } as LaneReport);
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(frame.length - 5), fc.nat(255)), { minLength: 1, maxLength: 8 }),

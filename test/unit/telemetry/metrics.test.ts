@@ -76,6 +76,20 @@ describe('/metrics', () => {
     expect(telemetry.recent.strays('hello').map((line) => line.text)).toEqual(['late']);
   });
 
+  it('counts what came near a limit and what ran into it, by function and limit', async () => {
+    const telemetry = quiet();
+    const use = (limit: 'cpuMs' | 'logBytes', reached: boolean) => ({ limit, used: 9, allowed: 10, reached });
+    telemetry.settled(aStory({ story: { limits: [use('cpuMs', false), use('logBytes', true)] } }));
+    telemetry.settled(aStory({ story: { limits: [use('cpuMs', true)] } }));
+    telemetry.shed(aVersion(), 'overloaded', 'queueMs');
+    const text = await telemetry.metricsText();
+    const of = 'faas_name="hello"';
+    expect(sample(text, 'isolane_limits_warnings_total{', of, 'limit="cpuMs"')).toBe(1);
+    for (const limit of ['cpuMs', 'logBytes', 'queueMs'])
+      expect(sample(text, 'isolane_limits_reached_total{', of, `limit="${limit}"`)).toBe(1);
+    expect(sample(text, 'isolane_limits_warnings_total{', 'limit="logBytes"')).toBeNull();
+  });
+
   it('shows the gauges the host hands in', async () => {
     const telemetry = quiet();
     telemetry.observe(() => ({

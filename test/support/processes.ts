@@ -1,0 +1,39 @@
+/** What the operating system knows of a process and its descendants (Linux). */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** It and all that came of it. */
+export function familyOf(pid: number): readonly number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+    return [pid, ...children.flatMap(familyOf)];
+  } catch {
+    return []; // It has ended.
+  }
+}
+
+export function threadsOf(pid: number): number {
+  return familyOf(pid).reduce((sum, each) => sum + countThreads(each), 0);
+}
+
+/** Resident bytes, all together. */
+export function residentBytes(pid: number): number {
+  return familyOf(pid).reduce((sum, each) => sum + residentOf(each), 0);
+}
+
+function countThreads(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
+}
+
+function residentOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+  } catch {
+    return 0;
+  }
+}
