@@ -150,6 +150,7 @@ export class LaneThread {
       this.#link.send({
         k: 'loaded',
         isolate: order.isolate,
+        endedNs: nowNs(),
         initNs: nowNs() - startedNs,
         cpuNs: this.#cpuNs() - cpuBefore,
         heapBytes: guest.heapBytes,
@@ -168,6 +169,7 @@ export class LaneThread {
         isolate: order.isolate,
         why,
         ...said(error),
+        endedNs: nowNs(),
         initNs,
         cpuNs: this.#cpuNs() - cpuBefore,
         logs,

@@ -128,6 +128,7 @@ export interface GoneReport extends LiveUsage {
 export interface LoadedReport {
   readonly k: 'loaded';
   readonly isolate: number;
+  readonly endedNs: number;
   readonly initNs: number;
   readonly cpuNs: number;
   readonly heapBytes: number;
@@ -137,6 +138,7 @@ export interface LoadedReport {
 export interface LoadFailedReport {
   readonly k: 'load-failed';
   readonly isolate: number;
+  readonly endedNs: number;
   readonly why: 'error' | 'killed' | 'memory';
   readonly name: string;
   readonly message: string;

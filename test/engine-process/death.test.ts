@@ -112,7 +112,8 @@ describe('an engine process that is stopped', () => {
 describe('a guest that cannot be ended', () => {
   it('is ended with its engine process, and called by its name', async () => {
     const path = await open();
-    const wedges = handler(path, '(2n ** (2n ** 27n)).toString()', { cpuMs: 50 });
+    // The digits of a huge number: code that no prelude can stand before.
+    const wedges = handler(path, 'return new Response(String(2n ** (2n ** 27n)) + 1)', { cpuMs: 50 });
     const { reply, story } = await path.run(wedges);
     expect([reply.status, story.record.outcome]).toEqual([502, 'crashed']);
     expect(path.felled).toEqual([`${wedges.spec.name} wedged`]);

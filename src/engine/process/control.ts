@@ -62,9 +62,17 @@ const SAID = { name: 'text', message: 'text', stack: 'text' } as const;
 const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
   up: {},
   turn: { logs: 'logs', notes: 'notes' },
-  loaded: { isolate: 'number', initNs: 'number', cpuNs: 'number', heapBytes: 'number', logs: 'logs' },
+  loaded: {
+    isolate: 'number',
+    endedNs: 'number',
+    initNs: 'number',
+    cpuNs: 'number',
+    heapBytes: 'number',
+    logs: 'logs',
+  },
   'load-failed': {
     isolate: 'number',
+    endedNs: 'number',
     why: ['error', 'killed', 'memory'],
     ...SAID,
     initNs: 'number',

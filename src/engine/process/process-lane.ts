@@ -47,6 +47,8 @@ export class ProcessLane implements Lane {
   #unsent = 0;
   #scheduled = false;
   #runs: RunsReport | null = null;
+  /** When the last turn that was reported had ended: the warden's word of an older one is late. */
+  #endedNs = 0;
   #end: BoardLine | null = null;
 
   constructor(id: number, line: number, socket: Socket, process: EngineProcess, events: Pick<LaneEvents, 'reports'>) {
@@ -163,7 +165,7 @@ export class ProcessLane implements Lane {
 
   /** What the warden told of its turn. */
   runs(report: RunsReport): void {
-    this.#runs = report.isolate === 0 ? null : report;
+    this.#runs = report.isolate === 0 || report.sinceNs <= this.#endedNs ? null : report;
     if (this.#runs === null) this.#ordered.clear();
   }
 
@@ -184,6 +186,12 @@ export class ProcessLane implements Lane {
     if (runs === null || runs.sinceNs !== sinceNs) return { isolate, inv, sinceNs, untilNs: sinceNs, cpuNs: 0 };
     const untilNs = Math.min(now, Math.max(sinceNs, runs.atNs));
     return { isolate, inv, sinceNs, untilNs, cpuNs: Math.min(runs.cpuNs, untilNs - sinceNs) };
+  }
+
+  /** Whoever is told of a turn's end must find the lane free. */
+  #ended(endedNs: number): void {
+    this.#endedNs = Math.max(this.#endedNs, endedNs);
+    if (this.#runs !== null && this.#runs.sinceNs <= this.#endedNs) this.#runs = null;
   }
 
   #forget(isolate: number): void {
@@ -214,7 +222,8 @@ export class ProcessLane implements Lane {
     this.#process.heard();
     const now = nowNs();
     const believed = reports.map((report) => this.#plausible(report, now));
-    for (const report of reports) {
+    for (const report of believed) {
+      if ('endedNs' in report) this.#ended(report.endedNs);
       if (report.k === 'loaded' || report.k === 'load-failed') this.owed -= 1;
       if (report.k === 'sick')
         this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message);
@@ -236,10 +245,11 @@ export class ProcessLane implements Lane {
       }
       case 'loaded':
       case 'load-failed': {
+        const endedNs = within(report.endedNs, now);
         const initNs = within(report.initNs, now - (this.guests.get(report.isolate)?.sinceNs ?? now));
         const cpuNs = within(report.cpuNs, initNs + SLACK_NS);
-        if (report.k === 'load-failed') return { ...report, initNs, cpuNs };
-        return { ...report, initNs, cpuNs, heapBytes: this.#heapBytes(report.isolate, report.heapBytes) };
+        if (report.k === 'load-failed') return { ...report, endedNs, initNs, cpuNs };
+        return { ...report, endedNs, initNs, cpuNs, heapBytes: this.#heapBytes(report.isolate, report.heapBytes) };
       }
       default:
         return report;

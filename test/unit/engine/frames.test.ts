@@ -123,9 +123,10 @@ describe('what an engine process says', () => {
       { k: 'start' },
       { k: 'constructor' },
       { k: 'gone', isolate: 1, inv: 1, why: 'luck' },
-      { k: 'loaded', isolate: 1, initNs: -1, cpuNs: 0, heapBytes: 0, logs: null },
+      { k: 'loaded', isolate: 1, endedNs: 1, initNs: -1, cpuNs: 0, heapBytes: 0, logs: null },
       {
         k: 'loaded',
+        endedNs: 1,
         isolate: 1,
         initNs: 0,
         cpuNs: 0,
