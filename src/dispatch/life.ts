@@ -74,6 +74,8 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
+  /** Nobody waits for it any more, should it come back. */
+  #givenUp = false;
   #afterwards = false;
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
@@ -150,20 +152,26 @@ export class Life {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
     // Nobody waits for what has not started.
-    else if (this.#ports.withdraw(this)) this.#shed('overloaded');
+    else this.#giveUp();
+  }
+
+  /** It came back without having started; false: it is not wanted any more. */
+  returned(): boolean {
+    if (!this.#givenUp) return true;
+    this.#shed('overloaded');
+    return false;
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */
   abort(): void {
-    if (this.over) return;
-    if (!this.hasStarted && this.#ports.withdraw(this)) this.#shed('overloaded');
-    else this.#ports.engine.abort(this.invocation.id, 'aborted');
+    if (!this.over && !this.hasStarted) this.#giveUp();
+    if (!this.over) this.#ports.engine.abort(this.invocation.id, 'aborted');
   }
 
   /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
   expired(): void {
     if (!this.hasStarted) {
-      if (this.#ports.withdraw(this)) this.#shed('overloaded');
+      this.#giveUp();
       return;
     }
     const produced = this.#head !== null && !isStream(this.#body);
@@ -174,6 +182,12 @@ export class Life {
       return;
     }
     this.#ports.engine.abort(this.invocation.id, 'wall_timeout');
+  }
+
+  /** Out of the queue: at once, or when it comes back from where it was handed to. Should it have started, it runs. */
+  #giveUp(): void {
+    this.#givenUp = true;
+    if (this.#ports.withdraw(this)) this.#shed('overloaded');
   }
 
   /** The one answer, when everything appended so far is durable. */

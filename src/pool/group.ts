@@ -59,6 +59,10 @@ export class Group {
     return this.version.spec.limits.concurrency;
   }
 
+  get mayGrow(): boolean {
+    return this.isolates.size < this.version.spec.limits.instances;
+  }
+
   /** Learns from a settled invocation. */
   learn(runNs: number): void {
     this.expectedNs = this.expectedNs === null ? runNs : this.expectedNs * (1 - WEIGHT) + runNs * WEIGHT;

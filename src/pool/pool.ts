@@ -5,7 +5,6 @@
  */
 import type { EnginePort, Fall, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-
 import { NS_PER_MS } from '../contract/units.ts';
 import { Group, type PooledIsolate } from './group.ts';
 import { Handover } from './handover.ts';
@@ -44,6 +43,8 @@ export class Pool implements IsolateListener {
   readonly #stranded: Set<Group> = new Set();
   /** Groups whose work waits because the pool is full of busy isolates. */
   readonly #starved: Set<Group> = new Set();
+  /** Keys of what is deployed; `null`: nobody has said. */
+  #live: ReadonlySet<string> | null = null;
   #loads = 0;
 
   constructor(options: PoolOptions) {
@@ -56,9 +57,10 @@ export class Pool implements IsolateListener {
   /** The versions that are live now: others are retired, those with `warm` are filled up. */
   retain(versions: readonly FunctionVersion[]): void {
     const live = new Set(versions.map((version) => version.key));
+    this.#live = live;
     for (const group of this.#groups.values()) {
-      if (live.has(group.version.key)) continue;
-      group.obsolete = true;
+      group.obsolete = !live.has(group.version.key);
+      if (!group.obsolete) continue;
       for (const isolate of [...group.isolates]) this.retired(isolate.number);
       this.#tidy(group);
     }
@@ -75,7 +77,7 @@ export class Pool implements IsolateListener {
       ticket.listener.unloadable(failure.report, false);
       return;
     }
-    if (ticket.invocation.start === 'cold') {
+    if (ticket.invocation.start === 'cold' && group.mayGrow) {
       this.#loadFor(group, ticket);
       return;
     }
@@ -95,6 +97,8 @@ export class Pool implements IsolateListener {
     const isolate = this.#warm.isolates.get(ticket.isolate);
     if (!this.#engine.takeBack(ticket.invocation.id)) return false;
     if (isolate !== undefined) this.#unassign(isolate, ticket);
+    // Where it would have run another may.
+    if (group.waiting.length > 0) this.#pump(group);
     return true;
   }
 
@@ -128,10 +132,11 @@ export class Pool implements IsolateListener {
     const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
     const { group } = isolate;
-    group.loading -= 1;
+    if (isolate.state === 'loading') group.loading -= 1;
     if (!report.ok) {
       this.#failed(isolate, report);
       this.#pumpStranded();
+      this.#feedStarved(null);
       return;
     }
     group.failure = null;
@@ -147,6 +152,7 @@ export class Pool implements IsolateListener {
   retired(number: number): void {
     const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
+    if (isolate.state === 'loading') isolate.group.loading -= 1;
     isolate.state = 'retired';
     this.#warm.bar(isolate);
     this.#settleDown(isolate);
@@ -158,7 +164,9 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') isolate.group.loading -= 1;
     this.#warm.remove(isolate);
     this.#pump(isolate.group);
+    this.#tidy(isolate.group);
     this.#pumpStranded();
+    this.#feedStarved(null);
   }
 
   size(number: number, bytes: number): void {
@@ -176,9 +184,7 @@ export class Pool implements IsolateListener {
       const { group } = isolate;
       for (const ticket of isolate.tickets.filter((one) => !one.hasStarted && one.invocation.start !== 'cold')) {
         if (!this.#engine.takeBack(ticket.invocation.id)) continue;
-        this.#unassign(isolate, ticket);
-        group.waiting.unshift(ticket);
-        groups.add(group);
+        groups.add(this.#back(isolate, ticket));
       }
       if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
@@ -240,12 +246,24 @@ export class Pool implements IsolateListener {
 
   returned(isolate: PooledIsolate, ticket: Ticket): void {
     isolate.slow = true;
-    this.#unassign(isolate, ticket);
-    if (ticket.over) return;
-    const { group } = isolate;
-    group.waiting.unshift(ticket);
+    const group = this.#back(isolate, ticket);
     // A start refused on the spot comes back within the hand-over: never hand over again from in here.
+    this.#pumpSoon(group);
+  }
+
+  #pumpSoon(group: Group): void {
     Promise.resolve().then(() => this.#pump(group));
+  }
+
+  /**
+   * It is back, and waits again: in line before its isolate goes, for a group that waits for nothing may be forgotten;
+   * and in the group of today, should that have happened.
+   */
+  #back(isolate: PooledIsolate, ticket: Ticket): Group {
+    const group = this.#group(ticket.invocation.version);
+    if (!ticket.over && ticket.listener.returned()) group.waiting.unshift(ticket);
+    this.#unassign(isolate, ticket);
+    return group;
   }
 
   #unassign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -259,25 +277,32 @@ export class Pool implements IsolateListener {
   /** After a change: an empty isolate becomes idle, a retired one goes. */
   #settleDown(isolate: PooledIsolate): void {
     if (isolate.tickets.length > 0 || !this.#warm.isolates.has(isolate.number)) return;
-    if (isolate.state === 'retired') {
+    const { group } = isolate;
+    // What is no longer deployed goes as soon as it serves nobody.
+    const isOld = group.obsolete && isolate.state === 'ready' && group.waiting.length === 0;
+    if (isolate.state === 'retired' || isOld) {
       this.#warm.remove(isolate);
       this.#engine.drop(isolate.number);
-      this.#tidy(isolate.group);
+      // It made room, and who waited for it needs another.
+      this.#pump(group);
+      this.#tidy(group);
+      this.#feedStarved(null);
       return;
     }
     if (isolate.state !== 'ready') return;
     this.#warm.rest(isolate);
     while (this.#warm.isOver && this.#evict());
-    this.#feedStarved(isolate.group);
+    this.#feedStarved(group);
   }
 
-  /** An idle isolate is room for a group that found none. */
-  #feedStarved(except: Group): void {
-    for (const group of this.#starved) {
+  /** There is room, or an idle isolate to make it of, for groups that found none. `except` pumps by itself. */
+  #feedStarved(except: Group | null): void {
+    for (const group of [...this.#starved]) {
       if (group === except && group.waiting.length > 0) continue;
       this.#starved.delete(group);
-      if (group !== except) this.#pump(group);
-      return;
+      if (group.waiting.length === 0) continue;
+      this.#pump(group);
+      if (this.#starved.has(group)) return;
     }
   }
 
@@ -354,6 +379,8 @@ export class Pool implements IsolateListener {
     if (victim === undefined) return false;
     this.#engine.drop(victim.number);
     this.#tidy(victim.group);
+    // It was idle on a lane that is stuck, and who waits for that lane now needs another isolate.
+    if (victim.group.waiting.length > 0) this.#pumpSoon(victim.group);
     return true;
   }
 
@@ -361,6 +388,7 @@ export class Pool implements IsolateListener {
     const known = this.#groups.get(version.key);
     if (known !== undefined) return known;
     const group = new Group(version);
+    group.obsolete = this.#live?.has(version.key) === false;
     this.#groups.set(version.key, group);
     return group;
   }

@@ -14,6 +14,8 @@ export interface TicketListener extends Omit<JobListener, 'returned' | 'started'
   started(atNs: number, placement: Placement): void;
   /** The function failed to load. `first`: this invocation was the one that ran the load. */
   unloadable(report: LoadReport, first: boolean): void;
+  /** It came back without having started. False: nobody waits for it any more, and it has been told so. */
+  returned(): boolean;
 }
 
 export interface Ticket {

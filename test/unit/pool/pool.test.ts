@@ -29,6 +29,7 @@ function ticket(of: Invocation): Watched {
       subrequest: () => undefined,
       settled: ({ outcome }) => events.push(outcome),
       unloadable: (_, first) => events.push(first ? 'unloadable' : 'unloadable too'),
+      returned: () => true,
     },
   };
 }
