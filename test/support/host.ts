@@ -19,6 +19,8 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Kept when given; otherwise a temporary one that `stop` removes. */
   readonly dataDir?: string;
+  /** Shell commands that set limits before the host takes the shell's place, such as `ulimit -n 100`. */
+  readonly shell?: string;
 }
 
 export interface RunningHost {
@@ -84,9 +86,12 @@ async function waitForReady(child: ChildProcess, stderr: () => string): Promise<
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'isolane-host-')));
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
+  const command = [process.execPath, ...NODE_FLAGS, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
+  const [file, ...rest] =
+    options.shell === undefined ? command : ['/bin/sh', '-c', `${options.shell}; exec "$0" "$@"`, ...command];
   const child = spawn(
-    process.execPath,
-    [...NODE_FLAGS, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])],
+    file!,
+    rest,
     {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
