@@ -44,7 +44,11 @@ export async function checkRecords(host: RunningHost, answers: readonly Answer[]
 }
 
 /** Waits until every accepted delivery has succeeded; sentences about those that have not. */
-export async function checkDeliveries(host: RunningHost, accepted: readonly string[], withinMs: number): Promise<string[]> {
+export async function checkDeliveries(
+  host: RunningHost,
+  accepted: readonly string[],
+  withinMs: number,
+): Promise<string[]> {
   const until = performance.now() + withinMs;
   let left = accepted;
   let states: string[] = [];
@@ -56,7 +60,9 @@ export async function checkDeliveries(host: RunningHost, accepted: readonly stri
       const row = (await response.json()) as { state?: string; attempts?: number; lastOutcome?: string };
       if (row.state === 'succeeded') continue;
       rest.push(id);
-      states.push(`delivery ${id} is ${row.state ?? response.status} after ${row.attempts} attempts (${row.lastOutcome})`);
+      states.push(
+        `delivery ${id} is ${row.state ?? response.status} after ${row.attempts} attempts (${row.lastOutcome})`,
+      );
     }
     left = rest;
     if (performance.now() > until) return states;

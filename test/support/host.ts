@@ -86,18 +86,21 @@ async function waitForReady(child: ChildProcess, stderr: () => string): Promise<
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'isolane-host-')));
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
-  const command = [process.execPath, ...NODE_FLAGS, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
+  const command = [
+    process.execPath,
+    ...NODE_FLAGS,
+    join(ROOT, 'src/main.ts'),
+    ...argv,
+    '--json',
+    ...(options.args ?? []),
+  ];
   const [file, ...rest] =
     options.shell === undefined ? command : ['/bin/sh', '-c', `${options.shell}; exec "$0" "$@"`, ...command];
-  const child = spawn(
-    file!,
-    rest,
-    {
-      cwd: ROOT,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(file!, rest, {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-STDERR_KEPT);

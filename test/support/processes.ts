@@ -45,7 +45,11 @@ export function factsOf(pid: number): ProcessFacts | null {
 function parentOf(pid: number): number | null {
   try {
     // The command's name stands in brackets and may hold anything.
-    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[1]);
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[1],
+    );
   } catch {
     return null;
   }

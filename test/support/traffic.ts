@@ -48,6 +48,7 @@ const KILLS: readonly Shape[] = [
 ];
 const ROUNDS_PER_KILL = 10;
 const PATIENCE_MS = 40_000;
+const SOCKETS = 24;
 
 export class Traffic {
   /** Complete answers of functions: those that carry an invocation id. */
@@ -58,7 +59,7 @@ export class Traffic {
   readonly surprises: Map<string, number> = new Map();
   sent = 0;
   #url: string;
-  #agent = new Agent({ keepAlive: true, maxSockets: 200 });
+  #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS });
   #timer: NodeJS.Timeout | null = null;
   readonly #open: Set<Promise<void>> = new Set();
   #turn = 0;
@@ -71,7 +72,7 @@ export class Traffic {
   retarget(url: string): void {
     this.#url = url;
     this.#agent.destroy();
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 200 });
+    this.#agent = new Agent({ keepAlive: true, maxSockets: SOCKETS });
   }
 
   start(perSecond: number): void {
@@ -89,7 +90,7 @@ export class Traffic {
     this.#timer = null;
     await Promise.all(this.#open);
     this.#agent.destroy();
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 200 });
+    this.#agent = new Agent({ keepAlive: true, maxSockets: SOCKETS });
   }
 
   #next(): void {
@@ -99,7 +100,8 @@ export class Traffic {
     const round = Math.floor(turn / ROUND.length);
     const kills = at === 0 && round % ROUNDS_PER_KILL === ROUNDS_PER_KILL - 1;
     const what = kills ? KILLS[Math.floor(round / ROUNDS_PER_KILL) % KILLS.length]! : ROUND[at]!;
-    const work = what === 'hook' ? this.#hook() : this.#ask(what === 'cold' ? cold(round * 2 + (at > 5 ? 1 : 0)) : what);
+    const work =
+      what === 'hook' ? this.#hook() : this.#ask(what === 'cold' ? cold(round * 2 + (at > 5 ? 1 : 0)) : what);
     this.#open.add(work);
     void work.finally(() => this.#open.delete(work));
   }
@@ -109,8 +111,9 @@ export class Traffic {
     const answer = await this.send(`/fn/${name}/`, { body, leavesMs });
     if (leavesMs !== undefined) return;
     if (typeof answer === 'string') this.#surprise(`${name}: ${answer}`);
-    else if (answer.status !== shape.status) this.#surprise(`${name}: ${answer.status}`);
-    else if (shape.text !== undefined && answer.text !== shape.text) this.#surprise(`${name}: other text`);
+    else if (answer.status !== shape.status) this.#surprise(`${name}: ${answer.status} ${codeIn(answer.text)}`);
+    else if (shape.text !== undefined && answer.text !== shape.text)
+      this.#surprise(`${name}: other text, ${answer.text.slice(0, 60)}`);
   }
 
   async #hook(): Promise<void> {
@@ -174,6 +177,11 @@ export async function openUpstream(): Promise<{ readonly server: Server; readonl
 function cold(turn: number): Shape {
   const number = turn % COLD;
   return { name: `cold-${number}`, status: 200, text: `cold ${number}` };
+}
+
+/** The code of a failure body. */
+function codeIn(text: string): string {
+  return /"code":"(\w+)"/.exec(text)?.[1] ?? '';
 }
 
 function codeOf(error: Error): string {
