@@ -11,6 +11,7 @@ import { bundleUrl } from './catalog/bundle.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { SourceMaps } from './catalog/source-maps.ts';
 import type { Config } from './contract/config.ts';
+import type { Fall } from './contract/engine-port.ts';
 import type { FunctionVersion } from './contract/function.ts';
 import { newInvocationId } from './contract/ids.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
@@ -23,12 +24,22 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
+import { Falls } from './host/falls.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
-import { openInbox, openLedger, type SqliteInbox, type SqliteLedger } from './store/store.ts';
+import type { Quarantine } from './quarantine/quarantine.ts';
+import {
+  openDataDirLock,
+  openHostLock,
+  openInbox,
+  openLedger,
+  type SqliteInbox,
+  type SqliteLedger,
+} from './store/store.ts';
 import { SystemClock } from './system-clock.ts';
 import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 import { VERSION } from './version.ts';
@@ -55,6 +66,10 @@ export interface RunningHost {
   readonly wedged: boolean;
   /** Serves another configuration from the next request on; in-flight requests finish on the old code. */
   reload(config: Config): Promise<void>;
+  /** A host before this one died with `functionName` in a turn: counts as its fall. Unknown names are ignored. */
+  strike(functionName: string, how: Fall): void;
+  /** Takes over what other hosts have learnt of functions that fall; to be called when a standby host takes over. */
+  refreshQuarantine(): void;
   /** Stops accepting, finishes what runs within `graceMs`, flushes, closes. */
   close(graceMs: number): Promise<void>;
 }
@@ -93,6 +108,7 @@ class Host implements RunningHost, Parts {
   pool!: Pool;
   dispatch!: Dispatch;
   callers!: Callers;
+  #falls!: Falls;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -100,6 +116,7 @@ class Host implements RunningHost, Parts {
   ready = false;
   url = '';
   adminUrl = '';
+  #adminPort = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions) {
@@ -116,6 +133,10 @@ class Host implements RunningHost, Parts {
     return this.engine?.wedged === true;
   }
 
+  get quarantine(): Quarantine {
+    return this.#falls.quarantine;
+  }
+
   get baseUrl(): string {
     return this.config.server.publicUrl ?? this.url;
   }
@@ -129,8 +150,9 @@ class Host implements RunningHost, Parts {
     makeDataDir(this.config.server.dataDir);
     await this.#openStores();
     await this.#openTelemetry();
+    this.#falls = new Falls(this);
     await Promise.all([this.#openEngine(), this.#publish(this.config)]);
-    this.pool.retain([...this.live.values()]);
+    this.#retain();
     this.#openPath();
     this.#openEvents();
     await this.#openDoors();
@@ -142,9 +164,17 @@ class Host implements RunningHost, Parts {
 
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
-    this.pool.retain([...this.live.values()]);
+    this.#retain();
     this.#cron.set(config.functions);
     this.#edge?.setFunctions([...this.live.values()], config.webhooks);
+  }
+
+  strike(functionName: string, how: Fall): void {
+    this.#falls.strike(functionName, how);
+  }
+
+  refreshQuarantine(): void {
+    this.#falls.refresh();
   }
 
   async close(graceMs: number): Promise<void> {
@@ -157,6 +187,10 @@ class Host implements RunningHost, Parts {
   async #openStores(): Promise<void> {
     const { dataDir } = this.config.server;
     const { hostId } = this;
+    const directory = openDataDirLock(dataDir);
+    this.#closers.push(async () => directory.close());
+    const own = openHostLock(dataDir, hostId);
+    this.#closers.push(async () => own.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -165,6 +199,9 @@ class Host implements RunningHost, Parts {
     ledger.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
     this.ledger = await ledger;
     this.inbox = await inbox;
+    // One after the other: the inbox asks who is dead, and so does the ledger.
+    await this.ledger.recover();
+    await this.inbox.recover();
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
     this.#closers.push(async () => this.#catalog.close());
@@ -191,6 +228,7 @@ class Host implements RunningHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       service: async ({ request, ...call }) => {
@@ -208,10 +246,17 @@ class Host implements RunningHost, Parts {
       stray: (version, line) => {
         for (const observer of this.#observers()) observer.stray(version, line);
       },
-      felled: () => undefined,
+      realmOf: (version) => this.quarantine.realmOf(version),
+      felled: (version, how) => this.#falls.felled(version, how),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
+  }
+
+  #retain(): void {
+    const versions = [...this.live.values()];
+    this.quarantine.retain(versions);
+    this.pool.retain(versions);
   }
 
   #observers(): readonly Observer[] {
@@ -223,6 +268,7 @@ class Host implements RunningHost, Parts {
     const { hostId, clock } = this;
     this.dispatch = new Dispatch({
       pool: this.pool,
+      gate: this.quarantine,
       engine: this.engine,
       book: {
         start: (invocation, placed, { queueNs }) =>
@@ -260,11 +306,10 @@ class Host implements RunningHost, Parts {
     });
     this.#cron = new Cron({
       clock,
-      invoke: (name, { schedule }, scheduledEpochMs) => {
-        const event = { kind: 'scheduled', cron: schedule, scheduledEpochMs } as const;
-        const trace = this.telemetry.seed({ traceparent: null, trusted: false });
-        this.callers.call(name, { event, trigger: 'cron', source: schedule, trace });
-      },
+      invoke: (name, entry, atMs) =>
+        void runTick(this, name, entry, atMs).then((afterMs) => {
+          if (afterMs !== null) this.#cron.again(name, entry, atMs, afterMs);
+        }),
     });
     this.#cron.set(this.config.functions);
   }
@@ -303,6 +348,7 @@ class Host implements RunningHost, Parts {
     const admin = await openAdmin(adminPorts(this), server.adminPort);
     this.#closers.push(() => admin.close());
     this.adminUrl = admin.url;
+    this.#adminPort = Number(new URL(admin.url).port || 80);
   }
 
   /** Bundles what the configuration declares; nothing changes when a bundle is refused. */

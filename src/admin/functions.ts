@@ -1,5 +1,5 @@
 /**
- * `/v1/functions`: what runs, and calling one. Shows names of environment variables, never values, and no path of this
+ * `/v1/functions`: what runs, calling one, and lifting its quarantine. Shows names of environment variables, never values, and no path of this
  * machine. The answer of an invocation is wrapped in JSON: a function's own headers or HTML must not come from the
  * origin of the console, whose token they could read.
  */
@@ -26,6 +26,12 @@ export function functionRoutes(ports: AdminPorts): Hono<AdminEnv> {
     readQuery(c.req.url, {});
     const view = find(ports, c.req.param('name'));
     return c.json({ ...detail(view), strays: ports.recent.strays(view.version.spec.name) });
+  });
+  app.delete('/:name/quarantine', needs('deploy'), (c) => {
+    readQuery(c.req.url, {});
+    const { version } = find(ports, c.req.param('name'));
+    ports.lift(version);
+    return c.json(summary(find(ports, version.spec.name)));
   });
   app.post('/:name/invoke', needs('invoke'), async (c) => {
     readQuery(c.req.url, {});
@@ -54,7 +60,7 @@ function find(ports: AdminPorts, name: string): FunctionView {
   throw new HostError('NOT_FOUND', `There is no function \`${name.slice(0, 63)}\`; ${remedy}`);
 }
 
-function summary({ version, isolates, running }: FunctionView): object {
+function summary({ version, isolates, running, realm, quarantine }: FunctionView): object {
   const { spec } = version;
   return {
     name: spec.name,
@@ -66,6 +72,10 @@ function summary({ version, isolates, running }: FunctionView): object {
     url: spec.url ? `/fn/${spec.name}/` : null,
     auth: spec.auth,
     cron: spec.cron,
+    isolation: realm === '' ? 'shared' : 'process',
+    realm,
+    quarantine,
+    limits: spec.limits,
     isolates,
     running,
   };
@@ -79,13 +89,11 @@ function detail(view: FunctionView): object {
     bundleBytes: version.bundleBytes,
     envNames: Object.keys(spec.env),
     services: spec.services,
-    limits: spec.limits,
     rate: spec.rate,
     egressAllow: spec.egressAllow,
     privateHosts: spec.privateHosts,
     idempotencyTtlHours: spec.idempotencyTtlHours,
     warm: spec.warm,
-    isolation: spec.isolation,
     wasm: spec.wasm,
   };
 }

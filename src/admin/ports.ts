@@ -1,8 +1,9 @@
 /** What the admin plane needs from the rest of the host, as plain functions; tests put fakes in their place. */
-import type { GuestProblem, LogLine } from '../contract/engine-port.ts';
+import type { GuestProblem, LogLine, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { HeaderList } from '../contract/invocation.ts';
 import type { Outcome, Shed } from '../contract/outcome.ts';
+import type { QuarantineView } from '../contract/quarantine.ts';
 import type { Inbox, Ledger } from '../contract/store.ts';
 import type { Scope } from './scope.ts';
 
@@ -13,6 +14,8 @@ export interface FunctionView {
   readonly isolates: number;
   /** Invocations that have started and not settled. */
   readonly running: number;
+  readonly realm: Realm;
+  readonly quarantine: QuarantineView;
 }
 
 export interface InvokeAnswer {
@@ -57,6 +60,8 @@ export interface AdminPorts {
   /** Where the admin plane listens, for the Host check. */
   readonly adminHost: string;
   functions(): readonly FunctionView[];
+  /** Lets a function that fell start anew; nothing to do for others. */
+  lift(version: FunctionVersion): void;
   /** A POST to the function with trigger `api`. Rejects with a `HostError` when it cannot be tried at all. */
   invoke(name: string, body: Uint8Array, headers: HeaderList): Promise<InvokeAnswer>;
   readonly ledger: Pick<Ledger, 'query' | 'records' | 'record'>;

@@ -9,6 +9,7 @@ import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from '../engine/flags.ts';
 import { CONFIG_OPTION, type Command, type Input, type Terminal } from './command.ts';
 import { nodeProblem } from './node-version.ts';
+import { PROFILE_OPTION, profileOf } from './profile-option.ts';
 
 export interface Finding {
   readonly check: string;
@@ -25,10 +26,10 @@ const SKEW_MS = 5000;
 
 export const doctor: Command = {
   name: 'doctor',
-  usage: '[--config FILE]',
+  usage: '[--config FILE] [--profile NAME]',
   about: 'check Node, engine, data dir, ports and clock',
   words: { min: 0, max: 0 },
-  options: { config: CONFIG_OPTION },
+  options: { config: CONFIG_OPTION, profile: PROFILE_OPTION },
   run: async (input, terminal) => {
     const { finding, server } = configuration(input, terminal);
     const findings = [
@@ -62,13 +63,17 @@ function configuration(
     dataDir: join(terminal.workingDirectory, '.isolane'),
   };
   const named = input.text('config');
+  const profile = profileOf(input);
   try {
     const { config, warnings } = loadConfig(named ?? 'isolane.json', {
       env: terminal.env,
       workingDirectory: terminal.workingDirectory,
+      flags: { profile },
     });
     const { length } = config.functions;
-    const detail = [`${config.file}, ${length} ${length === 1 ? 'function' : 'functions'}`, ...warnings].join('\n    ');
+    const under = config.server.profile === null ? '' : `, within the limits of ${config.server.profile}`;
+    const found = `${config.file}, ${length} ${length === 1 ? 'function' : 'functions'}${under}`;
+    const detail = [found, ...warnings].join('\n    ');
     return { finding: { check, ok: true, detail }, server: config.server };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;

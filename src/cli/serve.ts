@@ -5,6 +5,7 @@ import type { RunningHost } from '../host.ts';
 import { CONFIG_OPTION, type Command, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
 import { curlLines } from './curl-lines.ts';
 import { readExamples } from './examples.ts';
+import { PROFILE_OPTION, profileOf } from './profile-option.ts';
 
 /** What runs may go on for this long after the first signal, ms. */
 const GRACE_MS = 25_000;
@@ -16,6 +17,7 @@ export const HOST_OPTIONS: Readonly<Record<string, OptionRule>> = {
   port: { kind: 'port', value: 'N', about: 'port of the functions (default 8787; 0 picks a free one)' },
   'admin-port': { kind: 'port', value: 'N', about: 'port of the admin plane (default 8788; 0 picks a free one)' },
   'data-dir': { kind: 'text', value: 'DIR', about: 'where bundles, ledger and inbox are kept (default .isolane)' },
+  profile: PROFILE_OPTION,
   curl: { kind: 'flag', about: 'print a curl line per function and webhook', hidden: true },
 };
 
@@ -43,6 +45,7 @@ export function load(input: Input, terminal: Terminal): ReturnType<typeof loadCo
       port: input.port('port'),
       adminPort: input.port('admin-port'),
       dataDir: input.text('data-dir'),
+      profile: profileOf(input),
     },
   });
 }

@@ -9,6 +9,7 @@ import { HostError } from '../contract/errors.ts';
 import { resolveFunction } from './functions.ts';
 import { parseJsonc } from './jsonc.ts';
 import { Problems } from './problems.ts';
+import { figureOf } from './profiles.ts';
 import type { RawConfig } from './raw.ts';
 import { refuseTies } from './routes.ts';
 import { ranges, resolveServer, type ServerFlags } from './server.ts';
@@ -36,20 +37,29 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
   const { problems, raw, names } = opened;
   const server = serverOf(opened, options);
   const tenants = new Tenants(raw.tenants ?? {}, problems);
+  const mostBytes = Math.min(MAX_BODY_BYTES, figureOf(server.profile, 'requestBytes')?.max ?? MAX_BODY_BYTES);
   const functions = Object.entries(raw.functions).map(([name, entry]) =>
     resolveFunction(name, entry, {
       directory: dirname(opened.file),
       environment: options.env,
       tenants,
       names,
-      webhookBytes: webhookBytes(raw),
+      webhookBytes: webhookBytes(raw, mostBytes),
       poolMiB: server.memoryMiB,
+      serverIsolation: server.isolation,
+      profile: server.profile,
       problems,
     }),
   );
   refuseTies(functions, problems);
   const webhooks = Object.entries(raw.webhooks ?? {}).map(([name, entry]) =>
-    resolveWebhook(name, entry, { environment: options.env, names, problems }),
+    resolveWebhook(name, entry, {
+      environment: options.env,
+      names,
+      maxBodyBytes: mostBytes,
+      profile: server.profile,
+      problems,
+    }),
   );
   const telemetry = {
     sampleRatio: raw.telemetry?.sampleRatio ?? 0.05,
@@ -97,7 +107,7 @@ function open(file: string, options: LoadOptions): Opened {
   return { file: absolute, shownFile, raw, sections, names, problems };
 }
 
-function serverOf(opened: Opened, options: LoadOptions): Config['server'] {
+function serverOf(opened: Opened, options: LoadOptions): ReturnType<typeof resolveServer> {
   return resolveServer(
     {
       raw: opened.raw.server ?? {},
@@ -131,10 +141,10 @@ function keysOf(value: unknown): ReadonlySet<string> {
   return new Set(typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []);
 }
 
-function webhookBytes(raw: RawConfig): ReadonlyMap<string, number> {
+function webhookBytes(raw: RawConfig, fallback: number): ReadonlyMap<string, number> {
   const bytes = new Map<string, number>();
   for (const webhook of Object.values(raw.webhooks ?? {})) {
-    const most = Math.max(bytes.get(webhook.function) ?? 0, webhook.maxBodyBytes ?? MAX_BODY_BYTES);
+    const most = Math.max(bytes.get(webhook.function) ?? 0, webhook.maxBodyBytes ?? fallback);
     bytes.set(webhook.function, most);
   }
   return bytes;

@@ -7,9 +7,10 @@ import type { CronEntry, FunctionSpec, Handler, Route } from '../contract/functi
 import { didYouMean } from '../contract/nearest.ts';
 import { resolveLimits } from './limits.ts';
 import { type Problems, shown } from './problems.ts';
+import type { ProfileName } from './profiles.ts';
 import type { RawFunction } from './raw.ts';
 import { hostName, isHostName, parseRoute } from './routes.ts';
-import type { Tenants } from './tenants.ts';
+import type { TenantGrant, Tenants } from './tenants.ts';
 import { type Environment, resolveValue } from './values.ts';
 
 const EXTENSIONS = /\.(ts|tsx|js|mjs)$/;
@@ -25,6 +26,8 @@ export interface FunctionContext {
   /** Largest body of the webhook endpoints that call each function. */
   readonly webhookBytes: ReadonlyMap<string, number>;
   readonly poolMiB: number;
+  readonly serverIsolation: 'shared' | 'process';
+  readonly profile: ProfileName | null;
   readonly problems: Problems;
 }
 
@@ -43,6 +46,7 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
       webhookBytes: context.webhookBytes.get(name) ?? null,
       routed: url || routes.length > 0,
       poolMiB: context.poolMiB,
+      profile: context.profile,
     },
     problems,
   );
@@ -69,7 +73,7 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
     idempotencyTtlHours: raw.idempotency === undefined ? null : (raw.idempotency.ttlHours ?? 24),
     warm,
     cron: (raw.cron ?? []).map((entry, index) => cronOf(entry, `${path}.cron[${index}]`, problems)),
-    ...isolationOf(raw, path, tenant.isolation, problems),
+    ...isolationOf(raw, path, tenant, context),
   };
 }
 
@@ -197,22 +201,26 @@ function isTimezone(name: string): boolean {
   }
 }
 
-/** Engine processes are not there yet: the key is taken, the function runs shared, and a warning says so. */
+/**
+ * A function may raise its isolation, never lower it: what server and tenant demand is a cordon for the tenant, what
+ * the function asks for is a process of its own. A tenant's entry is the operator's, so it may lower the server's.
+ */
 function isolationOf(
   raw: RawFunction,
   path: string,
-  demanded: 'shared' | 'process',
-  problems: Problems,
-): { readonly isolation: 'shared' | 'process'; readonly wasm: boolean } {
-  const isolation = raw.isolation ?? demanded;
-  if (raw.wasm === true && isolation !== 'process') {
+  tenant: TenantGrant,
+  context: FunctionContext,
+): Pick<FunctionSpec, 'isolation' | 'wasm'> {
+  const { problems, serverIsolation } = context;
+  const demanded = tenant.isolation ?? serverIsolation;
+  const wasm = raw.wasm === true;
+  if (raw.isolation === 'shared' && demanded === 'process') {
+    const who = tenant.isolation === null ? 'server.isolation' : `tenants.${tenant.name}.isolation`;
+    problems.refuse(`${path}.isolation is "shared", but ${who} demands "process"; remove the key.`);
+  }
+  if (wasm && raw.isolation !== 'process' && demanded !== 'process') {
     problems.refuse(`${path}.wasm is true, but needs "isolation": "process"; set both or neither.`);
   }
-  if (isolation === 'process') {
-    const wasm = raw.wasm === true ? ' and without WebAssembly' : '';
-    problems.warn(
-      `${path}.isolation is "process", but engine processes arrive later; it runs shared${wasm} until then.`,
-    );
-  }
-  return { isolation: 'shared', wasm: false };
+  if (raw.isolation === 'process') return { isolation: 'process', wasm };
+  return { isolation: demanded === 'process' ? 'tenant' : 'shared', wasm };
 }

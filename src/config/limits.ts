@@ -1,6 +1,7 @@
 /** `limits` of one function → complete limits, and the relations between them that must hold. */
 import { LAMBDA_DEFAULTS, LIMIT_RULES, type Limits } from '../contract/limits.ts';
 import type { Problems } from './problems.ts';
+import { figureOf, PROFILES, type ProfileName } from './profiles.ts';
 import type { RawLimits } from './raw.ts';
 
 export interface LimitContext {
@@ -13,17 +14,24 @@ export interface LimitContext {
   readonly routed: boolean;
   /** `server.memoryMiB`. */
   readonly poolMiB: number;
+  readonly profile: ProfileName | null;
 }
 
 export function resolveLimits(raw: RawLimits, context: LimitContext, problems: Problems): Limits {
   const chosen = Object.entries(LIMIT_RULES).map(([key, rule]) => {
     const name = key as keyof Limits;
-    const fallback = context.lambda ? (LAMBDA_DEFAULTS[name] ?? rule.default) : rule.default;
-    return [name, raw[name] ?? fallback];
+    const figure = figureOf(context.profile, name);
+    const ceiling = figure?.max ?? rule.max;
+    const own = raw[name];
+    if (own !== undefined && own > ceiling) refuseAbove(`${context.path}.limits.${name}`, own, context, problems);
+    const general = figure === null ? rule.default : (figure.default ?? figure.max);
+    const fallback = context.lambda ? (LAMBDA_DEFAULTS[name] ?? general) : general;
+    return [name, own ?? Math.min(fallback, ceiling)];
   });
+  const ceilingOf = (name: keyof Limits): number => figureOf(context.profile, name)?.max ?? LIMIT_RULES[name].max;
   const limits: { -readonly [K in keyof Limits]: number } = Object.fromEntries(chosen);
   // AWS has no CPU limit of its own: the time limit is one for both.
-  if (context.lambda && raw.cpuMs === undefined) limits.cpuMs = Math.min(limits.wallMs, LIMIT_RULES.cpuMs.max);
+  if (context.lambda && raw.cpuMs === undefined) limits.cpuMs = Math.min(limits.wallMs, ceilingOf('cpuMs'));
   if (context.webhookBytes !== null) {
     const own = raw.requestBytes ?? (context.routed ? limits.requestBytes : 0);
     limits.requestBytes = Math.max(own, context.webhookBytes);
@@ -42,4 +50,12 @@ export function resolveLimits(raw: RawLimits, context: LimitContext, problems: P
     );
   }
   return limits;
+}
+
+function refuseAbove(path: string, value: number, { profile }: LimitContext, problems: Problems): void {
+  const name = path.slice(path.lastIndexOf('.') + 1) as keyof Limits;
+  const { title } = PROFILES[profile!];
+  problems.refuse(
+    `${path} is ${value}, but profile "${profile}" (${title}) allows at most ${figureOf(profile, name)?.max}; lower it or choose another --profile.`,
+  );
 }

@@ -1,5 +1,6 @@
 /** `isolane.json` as it is written, after its shape was checked and before anything is resolved or defaulted. */
 import type { Limits } from '../contract/limits.ts';
+import type { ProfileName } from './profiles.ts';
 
 export type RawValue =
   | string
@@ -49,6 +50,7 @@ export interface RawServer {
   readonly maxIsolates?: number | undefined;
   readonly maxConnections?: number | undefined;
   readonly queueDepth?: number | undefined;
+  readonly profile?: ProfileName | undefined;
 }
 
 export interface RawTenant {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { LIMIT_RULES, type Limits } from '../contract/limits.ts';
+import { PROFILE_NAMES } from './profiles.ts';
 import type { RawConfig, RawFunction, RawLimits, RawServer, RawTenant, RawValue, RawWebhook } from './raw.ts';
 
 export const NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -99,7 +100,11 @@ const functionSchema: z.ZodType<RawFunction> = strict(
     ).optional(),
     warm: whole(0, 1000).optional().meta({ default: 0, description: 'Isolates kept ready.' }),
     cron: list(cron, 'a list of schedules', 100).optional(),
-    isolation: isolation.optional().meta({ default: 'shared' }),
+    isolation: isolation
+      .optional()
+      .describe(
+        '"process": an engine process of its own. Never below what tenant or server demand, which is the default.',
+      ),
     wasm: flag.optional().meta({ default: false, description: 'WebAssembly; needs isolation "process".' }),
   },
   'an object with at least "entry"',
@@ -128,11 +133,15 @@ const serverShape = {
   dataDir: text('the path of a directory').optional().meta({ default: '.isolane' }),
   publicUrl: text('an http or https URL', 2048).optional(),
   trustedProxies: addresses.optional(),
-  isolation: isolation.optional().meta({ default: 'shared' }),
+  isolation: isolation.optional().meta({
+    default: 'shared',
+    description: '"process": no function runs in the host; each tenant has an engine process.',
+  }),
   memoryMiB: whole(64, 1_048_576).optional().meta({ default: 2048, description: 'What the warm pool may hold.' }),
   maxIsolates: whole(1, 100_000).optional().meta({ default: 4000 }),
   maxConnections: whole(1, 1_000_000).optional().meta({ default: 10_000 }),
   queueDepth: whole(1, 1_000_000).optional().meta({ default: 10_000 }),
+  profile: oneOf(PROFILE_NAMES).optional().describe("A platform's published limits, as defaults and as ceilings."),
 };
 
 /** Keys of `server`, each with the schema an override from the environment or a flag goes through too. */
@@ -145,7 +154,9 @@ const tenantSchema: z.ZodType<RawTenant> = strict(
   {
     functions: globs,
     privateHosts: list(text('a "host:port" pair', 300), 'a list of "host:port" pairs').optional(),
-    isolation: isolation.optional(),
+    isolation: isolation
+      .optional()
+      .describe('"process": an engine process for this tenant. Default: server.isolation.'),
     memoryMiB: whole(8, 1_048_576).optional(),
     instances: whole(1, 100_000).optional(),
   },

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import type { ServerSpec } from '../contract/config.ts';
 import { didYouMean } from '../contract/nearest.ts';
 import { type Problems, shown } from './problems.ts';
+import type { ProfileName } from './profiles.ts';
 import type { RawServer } from './raw.ts';
 import { SERVER_KEYS } from './schema.ts';
 import type { Environment } from './values.ts';
@@ -19,6 +20,7 @@ export interface ServerFlags {
   readonly port?: number | undefined;
   readonly adminPort?: number | undefined;
   readonly dataDir?: string | undefined;
+  readonly profile?: ProfileName | undefined;
 }
 
 export interface ServerSources {
@@ -30,12 +32,15 @@ export interface ServerSources {
   readonly workingDirectory: string;
 }
 
-export function resolveServer(sources: ServerSources, problems: Problems): ServerSpec {
+export function resolveServer(
+  sources: ServerSources,
+  problems: Problems,
+): ServerSpec & { readonly profile: ProfileName | null } {
   const overrides = { ...fromEnvironment(sources.environment, problems), ...defined(sources.flags) };
   checkFlags(sources.flags, problems);
   const merged: RawServer = { ...sources.raw, ...overrides };
   const base = overrides.dataDir === undefined ? sources.directory : sources.workingDirectory;
-  const spec: ServerSpec = {
+  const spec = {
     host: merged.host ?? '127.0.0.1',
     port: merged.port ?? 8787,
     adminHost: merged.adminHost ?? '127.0.0.1',
@@ -48,6 +53,7 @@ export function resolveServer(sources: ServerSources, problems: Problems): Serve
     maxIsolates: merged.maxIsolates ?? 4000,
     maxConnections: merged.maxConnections ?? 10_000,
     queueDepth: merged.queueDepth ?? 10_000,
+    profile: merged.profile ?? null,
   };
   assertServer(spec, problems);
   return spec;
@@ -83,9 +89,6 @@ function assertServer(spec: ServerSpec, problems: Problems): void {
     problems.warn(
       `server.adminHost is ${shown(spec.adminHost)}: the admin plane can be reached from other machines; put TLS in front of it or use "127.0.0.1".`,
     );
-  }
-  if (spec.isolation === 'process') {
-    problems.warn('server.isolation is "process", but engine processes arrive later; functions run shared until then.');
   }
 }
 

@@ -9,7 +9,8 @@ export const DEFAULT_TENANT = 'default';
 export interface TenantGrant {
   readonly name: string;
   readonly privateHosts: readonly string[];
-  readonly isolation: 'shared' | 'process';
+  /** What the tenant's functions get where they ask for nothing, and may not go below; `null`: the server's. */
+  readonly isolation: 'shared' | 'process' | null;
 }
 
 interface TenantRule extends TenantGrant {
@@ -35,7 +36,7 @@ export class Tenants {
         privateHosts: (tenant.privateHosts ?? []).flatMap((pair, index) =>
           hostAndPort(pair, `${path}.privateHosts[${index}]`, problems),
         ),
-        isolation: tenant.isolation ?? 'shared',
+        isolation: tenant.isolation ?? null,
       };
     });
   }
@@ -48,7 +49,7 @@ export class Tenants {
         `functions.${functionName} belongs to two tenants, "${first.name}" and "${second.name}"; narrow the patterns in tenants.${second.name}.functions.`,
       );
     }
-    return first ?? { name: DEFAULT_TENANT, privateHosts: [], isolation: 'shared' };
+    return first ?? { name: DEFAULT_TENANT, privateHosts: [], isolation: null };
   }
 }
 

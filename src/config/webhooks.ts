@@ -2,6 +2,7 @@
 import type { WebhookSpec } from '../contract/config.ts';
 import { didYouMean } from '../contract/nearest.ts';
 import { type Problems, shown } from './problems.ts';
+import { figureOf, type ProfileName } from './profiles.ts';
 import type { RawValue, RawWebhook } from './raw.ts';
 import { type Environment, resolveValue } from './values.ts';
 
@@ -12,6 +13,9 @@ const STANDARD_BYTES = { min: 24, max: 64 } as const;
 export interface WebhookContext {
   readonly environment: Environment;
   readonly names: ReadonlySet<string>;
+  /** Of an endpoint that names no limit of its own. */
+  readonly maxBodyBytes: number;
+  readonly profile: ProfileName | null;
   readonly problems: Problems;
 }
 
@@ -20,6 +24,12 @@ export function resolveWebhook(name: string, raw: RawWebhook, context: WebhookCo
   if (!context.names.has(raw.function)) {
     const remedy = didYouMean(raw.function, context.names, '; declare it under "functions".');
     context.problems.refuse(`${path}.function is ${shown(raw.function)}, but there is no such function${remedy}`);
+  }
+  const ceiling = figureOf(context.profile, 'requestBytes')?.max;
+  if (raw.maxBodyBytes !== undefined && ceiling !== undefined && raw.maxBodyBytes > ceiling) {
+    context.problems.refuse(
+      `${path}.maxBodyBytes is ${raw.maxBodyBytes}, but profile "${context.profile}" allows at most ${ceiling} (requestBytes); lower it or choose another --profile.`,
+    );
   }
   return {
     name,
@@ -31,7 +41,7 @@ export function resolveWebhook(name: string, raw: RawWebhook, context: WebhookCo
     mode: raw.mode ?? 'async',
     dedupHours: raw.dedupHours ?? 72,
     attempts: raw.attempts ?? 8,
-    maxBodyBytes: raw.maxBodyBytes ?? MAX_BODY_BYTES,
+    maxBodyBytes: raw.maxBodyBytes ?? context.maxBodyBytes,
   };
 }
 

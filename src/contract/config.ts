@@ -29,6 +29,8 @@ export interface ServerSpec {
   readonly maxIsolates: number;
   readonly maxConnections: number;
   readonly queueDepth: number;
+  /** Name of the platform whose published limits bound every function's. */
+  readonly profile: string | null;
 }
 
 export interface TelemetrySpec {

@@ -115,6 +115,8 @@ export interface IsolateListener {
   stray(version: FunctionVersion, line: LogLine): void;
   /** `version` brought its lane or engine process down; what ran there has been settled or returned. */
   felled(version: FunctionVersion, how: Fall): void;
+  /** Lanes have come or gone: who found none looks again. */
+  lanesChanged(): void;
   /** Sampled size, bytes. */
   size(isolate: number, bytes: number): void;
 }

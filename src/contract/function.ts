@@ -43,7 +43,8 @@ export interface FunctionSpec {
   /** Isolates kept ready. */
   readonly warm: number;
   readonly cron: readonly CronEntry[];
-  readonly isolation: 'shared' | 'process';
+  /** Whose process its isolates share: the host's, one for its tenant (the operator demands it), one of its own. */
+  readonly isolation: 'shared' | 'tenant' | 'process';
   readonly wasm: boolean;
 }
 

@@ -3,9 +3,11 @@
  * request, so random bytes come from a pool and no BigInt is involved. Ids are unguessable within a process, but they
  * are names, not secrets: nothing may be authorised by knowing one.
  */
+import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX: Uint8Array = Buffer.from('0123456789abcdef', 'latin1');
+const DASH = 0x2d;
 const POOL_BYTES = 4096;
 /** A wall clock that steps back by more than this is believed; below, ids go on from the latest time seen. */
 const CLOCK_STEP_MS = 10_000;
@@ -16,6 +18,9 @@ export class IdSource {
   readonly #fill: (bytes: Uint8Array) => void;
   readonly #pool: Uint8Array = new Uint8Array(POOL_BYTES);
   #next: number = POOL_BYTES;
+  /** Ids are written here digit by digit: strings joined from pieces are flattened later, at more cost. */
+  readonly #text: Buffer = Buffer.alloc(36);
+  #at = 0;
   #lastMs = -1;
   /** 42-bit counter within one millisecond, as RFC 9562 §6.2 method 1: 12 bits of rand_a, 30 of rand_b. */
   #high = 0;
@@ -32,20 +37,19 @@ export class IdSource {
     else this.#advance();
     const time = this.#lastMs;
     const upper = Math.floor(time / 65_536);
-    const high = this.#high;
-    const low = this.#low;
-    return (
-      hex32(upper) +
-      '-' +
-      hex16(time % 65_536) +
-      '-' +
-      hex16(0x7000 | high) +
-      '-' +
-      hex16(0x8000 | (low >>> 16)) +
-      '-' +
-      hex16(low & 0xffff) +
-      this.#random(4)
-    );
+    this.#at = 0;
+    this.#hex16(upper >>> 16);
+    this.#hex16(upper & 0xffff);
+    this.#dash();
+    this.#hex16(time % 65_536);
+    this.#dash();
+    this.#hex16(0x7000 | this.#high);
+    this.#dash();
+    this.#hex16(0x8000 | (this.#low >>> 16));
+    this.#dash();
+    this.#hex16(this.#low & 0xffff);
+    for (let i = 0; i < 4; i++) this.#hex8(this.#byte());
+    return this.#written();
   }
 
   /** 32 lower-case hex digits, never all zero. */
@@ -88,14 +92,29 @@ export class IdSource {
   }
 
   #random(bytes: number): string {
-    let text = '';
-    for (let i = 0; i < bytes; i++) text += HEX[this.#byte()]!;
-    return text;
+    this.#at = 0;
+    for (let i = 0; i < bytes; i++) this.#hex8(this.#byte());
+    return this.#written();
+  }
+
+  #hex16(value: number): void {
+    this.#hex8(value >>> 8);
+    this.#hex8(value & 0xff);
+  }
+
+  #hex8(value: number): void {
+    this.#text[this.#at++] = HEX[value >>> 4]!;
+    this.#text[this.#at++] = HEX[value & 15]!;
+  }
+
+  #dash(): void {
+    this.#text[this.#at++] = DASH;
+  }
+
+  #written(): string {
+    return this.#text.toString('latin1', 0, this.#at);
   }
 }
-
-const hex16 = (value: number): string => HEX[value >>> 8]! + HEX[value & 0xff]!;
-const hex32 = (value: number): string => hex16(value >>> 16) + hex16(value & 0xffff);
 
 const SOURCE: IdSource = new IdSource();
 

@@ -80,8 +80,8 @@ export interface Reply {
   respond(head: ResponseHead, body: Body): void;
   /** The invocation started and ended without a head. */
   fail(outcome: Outcome): void;
-  /** The invocation never started. */
-  shed(reason: Shed): void;
+  /** The invocation never started. `retryAfterSeconds`: instead of the reason's own. */
+  shed(reason: Shed, retryAfterSeconds?: number): void;
 }
 
 /** Facts an HTTP door knows, for the SERVER span. */
@@ -113,7 +113,7 @@ export interface Invocation {
   readonly acceptedNs: number;
   /** Benchmark control; `null`: whatever is quickest. */
   readonly start: 'cold' | 'warm' | null;
-  /** How many service calls lead to it; 0 from a door. */
+  /** Calls from function to function that lead to it: over service bindings, or by `fetch` of a door (`contract/loop.ts`). */
   readonly depth: number;
   readonly reply: Reply;
 }

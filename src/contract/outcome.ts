@@ -129,7 +129,12 @@ export interface ShedRule {
 export const SHEDS: Readonly<Record<Shed, ShedRule>> = {
   throttled: { status: 429, message: 'Too many requests for this function; try again shortly.', retryAfterSeconds: 1 },
   overloaded: { status: 503, message: 'No isolate became free in time; try again shortly.', retryAfterSeconds: 1 },
-  quarantined: { status: 503, message: 'The function is quarantined; try again later.', retryAfterSeconds: 60 },
+  quarantined: {
+    status: 503,
+    message:
+      'The function is quarantined: it brought its engine down several times. From time to time one request is let in to try it; send yours again after `retry-after` seconds.',
+    retryAfterSeconds: 60,
+  },
   payload_too_large: { status: 413, message: 'The request body is larger than the limit (limits.requestBytes).' },
   unauthorized: { status: 401, message: 'A valid bearer token is needed.' },
   not_found: { status: 404, message: 'No function answers here.' },

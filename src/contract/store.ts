@@ -134,4 +134,6 @@ export interface AttemptResult {
   readonly retryAtMs: number | null;
   readonly outcome: string;
   readonly status: number;
+  /** It was not tried at all, so it takes none of its attempts. */
+  readonly uncounted?: true;
 }

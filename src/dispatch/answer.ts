@@ -33,11 +33,9 @@ export class Answer implements Reply {
     this.#resolve(failure(rule.status ?? 500, error, rule.retryAfter ? 1 : null, outcome));
   }
 
-  shed(reason: Shed): void {
-    const rule = SHEDS[reason];
-    this.#resolve(
-      failure(rule.status, { code: reason, message: rule.message }, rule.retryAfterSeconds ?? null, reason),
-    );
+  shed(reason: Shed, retryAfterSeconds: number | null = SHEDS[reason].retryAfterSeconds ?? null): void {
+    const { status, message } = SHEDS[reason];
+    this.#resolve(failure(status, { code: reason, message }, retryAfterSeconds, reason));
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type TraceSeed,
   type WebhookContext,
 } from '../contract/invocation.ts';
+import { MAX_CALL_DEPTH } from '../contract/loop.ts';
 import type { Trigger } from '../contract/usage.ts';
 import { Answer, type Answered } from './answer.ts';
 
@@ -31,14 +32,12 @@ export interface Call {
   readonly attempt?: number;
   readonly webhook?: WebhookContext;
   readonly trace: TraceSeed;
-  /** Service calls that led here. */
+  /** Calls from function to function that led here. */
   readonly depth?: number;
 }
 
 /** Most service calls that one event from a door may lead to, however they branch: 50 calls each, 16 deep, would never end. */
 const MAX_CALLS = 1000;
-/** Most service calls in a row, as AWS Lambda's recursion limit. */
-const MAX_DEPTH = 16;
 
 /** What `Callers.service` needs to know. */
 export interface ServiceCall {
@@ -120,8 +119,8 @@ export class Callers {
 
   #begin({ caller, target, event, spanId }: ServiceCall): Called | null {
     const depth = caller.depth + 1;
-    if (depth > MAX_DEPTH)
-      throw new Error(`service calls are nested more than ${MAX_DEPTH} deep: do functions call in a circle?`);
+    if (depth > MAX_CALL_DEPTH)
+      throw new Error(`service calls are nested more than ${MAX_CALL_DEPTH} deep: do functions call in a circle?`);
     const tree = this.#trees.get(caller) ?? { calls: 0 };
     this.#trees.set(caller, tree);
     if (tree.calls >= MAX_CALLS)

@@ -4,9 +4,11 @@
  * before its row is durable.
  */
 import type { Clock } from '../contract/clock.ts';
+import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Observer } from '../contract/observer.ts';
-import type { Shed } from '../contract/outcome.ts';
+import type { Outcome, Shed } from '../contract/outcome.ts';
+import type { Admission } from '../contract/quarantine.ts';
 import { Registry } from '../contract/registry.ts';
 import type { Ledger } from '../contract/store.ts';
 import { Deadlines } from './deadlines.ts';
@@ -19,8 +21,16 @@ export interface PoolPort {
   withdraw(ticket: Life): boolean;
 }
 
+/** Who keeps out functions that bring their engine down. */
+export interface Gate {
+  admit(version: FunctionVersion): Admission;
+  /** A probe has ended; `null`: nothing of it ran. */
+  probed(version: FunctionVersion, outcome: Outcome | null): void;
+}
+
 export interface DispatchOptions {
   readonly pool: PoolPort;
+  readonly gate: Gate;
   readonly engine: LifePorts['engine'];
   readonly book: LifePorts['book'];
   readonly ledger: Ledger;
@@ -55,7 +65,7 @@ export class Dispatch {
         this.#queued -= 1;
       },
       shed: (life, reason) => this.#shedQueued(life, reason),
-      over: (life) => this.#over(life),
+      over: (life, outcome) => this.#over(life, outcome),
     };
   }
 
@@ -66,7 +76,12 @@ export class Dispatch {
       this.#shed(invocation, refusal);
       return;
     }
-    const life = new Life(invocation, this.#ports);
+    const admission = this.#options.gate.admit(invocation.version);
+    if (admission.kind === 'closed') {
+      this.#shed(invocation, 'quarantined', admission.retryAfterSeconds);
+      return;
+    }
+    const life = new Life(invocation, this.#ports, admission.kind === 'probe');
     this.#lives.set(invocation.id, life);
     this.#queued += 1;
     life.enter();
@@ -118,16 +133,17 @@ export class Dispatch {
   #shedQueued(life: Life, reason: Shed): void {
     this.#queued -= 1;
     this.#shed(life.invocation, reason);
-    this.#over(life);
+    this.#over(life, null);
   }
 
-  #shed(invocation: Invocation, reason: Shed): void {
-    invocation.reply.shed(reason);
+  #shed(invocation: Invocation, reason: Shed, retryAfterSeconds?: number): void {
+    invocation.reply.shed(reason, retryAfterSeconds);
     for (const observer of this.#options.observers) observer.shed(invocation.version, reason);
   }
 
-  #over(life: Life): void {
+  #over(life: Life, outcome: Outcome | null): void {
     this.#lives.delete(life.invocation.id);
+    if (life.isProbe) this.#options.gate.probed(life.invocation.version, outcome);
     if (this.#lives.size > 0) return;
     for (const idle of this.#idle.splice(0)) idle();
   }

@@ -57,14 +57,18 @@ export interface LifePorts {
   /** It waits no more. */
   dequeued(): void;
   shed(life: Life, reason: Shed): void;
-  over(life: Life): void;
+  /** `null`: it never started. */
+  over(life: Life, outcome: Outcome | null): void;
 }
 
 export class Life {
   readonly invocation: Invocation;
   isolate: number | null = null;
   hasStarted = false;
+  recalled = false;
   over = false;
+  /** It tries a quarantined function. */
+  readonly isProbe: boolean;
   readonly #ports: LifePorts;
   #deadline: Deadline | null = null;
   #start: UsageStart | null = null;
@@ -80,8 +84,9 @@ export class Life {
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
 
-  constructor(invocation: Invocation, ports: LifePorts) {
+  constructor(invocation: Invocation, ports: LifePorts, isProbe: boolean) {
     this.invocation = invocation;
+    this.isProbe = isProbe;
     this.#ports = ports;
   }
 
@@ -141,7 +146,7 @@ export class Life {
       this.#deadline?.cancel();
       this.#ports.dequeued();
       this.invocation.reply.fail(outcome);
-      this.#end();
+      this.#end(outcome);
       return;
     }
     this.started(this.#ports.clock.nowNs(), { isolate: 0, lane: 0, init: report });
@@ -227,7 +232,7 @@ export class Life {
       endedNs,
     };
     for (const observer of this.#ports.observers) observer.settled(story);
-    this.#end();
+    this.#end(outcome);
   }
 
   /** The answer of an invocation that ended without a head: a scheduled run that went well has none. */
@@ -253,9 +258,9 @@ export class Life {
     this.#ports.shed(this, reason);
   }
 
-  #end(): void {
+  #end(outcome: Outcome): void {
     this.over = true;
-    this.#ports.over(this);
+    this.#ports.over(this, outcome);
   }
 
   get #limits(): Limits {

@@ -9,17 +9,21 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { WebhookSpec } from '../contract/config.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import { MAX_CALL_DEPTH } from '../contract/loop.ts';
 import { plainAddress, TrustedProxies } from './client-address.ts';
 import { EdgeResponse, type ExchangeDoor, type Visit } from './exchange.ts';
 import { FunctionDoor } from './function-door.ts';
 import { receiveHook } from './hooks.ts';
 import { listenError } from './listen-error.ts';
+import { Peers } from './peers.ts';
 import {
   EDGE_TIMEOUTS,
   type EdgeOptions,
   type EdgePorts,
   type EdgeTimeouts,
   MAX_HEADER_BYTES,
+  MAX_PIPELINED,
+  MAX_REQUESTS_PER_SOCKET,
   WHOLE_BODIES_BYTES,
 } from './ports.ts';
 import { type Refusal, rawRefusal, refuse } from './refusal.ts';
@@ -37,6 +41,7 @@ export class Edge {
   readonly #server: Server;
   readonly #proxies: TrustedProxies;
   readonly #hosts = new Hosts();
+  readonly #peers: Peers;
   readonly #door: DoorState;
   readonly #functions: FunctionDoor;
   readonly #whole: Omit<WholeRules, 'limit'>;
@@ -49,9 +54,11 @@ export class Edge {
     this.#ports = ports;
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies);
+    this.#peers = new Peers(options.maxConnections);
     this.#door = {
       clock: ports.clock,
       lingerMs: timeouts.lingerMs,
+      drainMs: timeouts.drainMs,
       closing: false,
       clientClosed: (id) => ports.dispatch.clientClosed(id),
       failed: (outgoing, error) => this.#failed(outgoing, error),
@@ -145,12 +152,8 @@ export class Edge {
     server.maxConnections = this.#options.maxConnections;
     // All of them: `maxHeaderSize` bounds their number, and silently dropping the rest would hide some from us.
     server.maxHeadersCount = 0;
-    server.on('connection', (socket: EdgeSocket) => {
-      socket[ANSWERING] = null;
-      socket[PEER] = plainAddress(socket.remoteAddress ?? '');
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+    server.on('connection', (socket: EdgeSocket) => this.#connected(socket));
     server.on('timeout', onIdle);
     server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing));
     server.on('connect', (_incoming, socket) => {
@@ -158,6 +161,23 @@ export class Edge {
       socket.end(rawRefusal('not_supported'));
     });
     return server;
+  }
+
+  #connected(socket: EdgeSocket): void {
+    const peer = plainAddress(socket.remoteAddress ?? '');
+    const counted = !this.#proxies.trusts(peer);
+    if (counted && !this.#peers.take(peer)) {
+      socket.destroy();
+      return;
+    }
+    socket[ANSWERING] = null;
+    socket[PEER] = peer;
+    socket[PIPELINED] = 0;
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (counted) this.#peers.give(peer);
+    });
   }
 
   /**
@@ -170,7 +190,17 @@ export class Edge {
     next: (incoming: IncomingMessage, outgoing: EdgeResponse) => void,
   ): void {
     if (outgoing.socket === null) {
-      outgoing.once('socket', () => this.#arrive(incoming, outgoing, next));
+      const socket: EdgeSocket = incoming.socket;
+      socket[PIPELINED]! += 1;
+      if (socket[PIPELINED]! > MAX_PIPELINED) {
+        // Node reads on and on while the first of them is served; each is an object it keeps.
+        socket.destroy();
+        return;
+      }
+      outgoing.once('socket', () => {
+        socket[PIPELINED]! -= 1;
+        this.#arrive(incoming, outgoing, next);
+      });
       return;
     }
     (outgoing.socket as EdgeSocket)[ANSWERING] = outgoing;
@@ -194,6 +224,9 @@ export class Edge {
     const host = target?.authority ?? head.host;
     const hostName = host === null || head.flawed ? null : this.#hosts.nameOf(host);
     if (target === null || host === null || hostName === null) return 'bad_request';
+    // Two names for one request: a proxy on the way may have judged the other one.
+    if (head.host !== null && head.host.toLowerCase() !== host.toLowerCase()) return 'bad_request';
+    if (head.depth > MAX_CALL_DEPTH) return 'loop_detected';
     const peer = (incoming.socket as EdgeSocket)[PEER] ?? '';
     const proxied = this.#proxies.trusts(peer);
     return {
@@ -276,10 +309,13 @@ function onIdle(socket: EdgeSocket): void {
 /** One request at a time is answered on a connection: this one. */
 const ANSWERING = Symbol('answering');
 const PEER = Symbol('peer');
+/** Requests behind the one that is answered. */
+const PIPELINED = Symbol('pipelined');
 
 interface EdgeSocket extends Socket {
   [ANSWERING]?: EdgeResponse | null;
   [PEER]?: string;
+  [PIPELINED]?: number;
 }
 
 interface DoorState extends ExchangeDoor {

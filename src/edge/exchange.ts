@@ -8,6 +8,7 @@ import type { Body, HeaderList, Reply, ResponseHead, Timing } from '../contract/
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import { BodyPump } from './body-pump.ts';
 import { discardRest } from './leftover.ts';
+import { DRAIN_BYTES_PER_SECOND } from './ports.ts';
 import { errorBody, type RefusalContext, refuse } from './refusal.ts';
 import type { RequestStream } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -35,6 +36,7 @@ export interface Visit {
 }
 
 export interface ExchangeDoor extends RefusalContext {
+  readonly drainMs: number;
   clientClosed(invocationId: string): void;
   /** A fault of the edge or dispatch: a 500, or a cut when a head is out. */
   failed(outgoing: EdgeResponse, error: unknown): void;
@@ -110,9 +112,9 @@ export class Exchange implements Reply {
     this.#end(body);
   }
 
-  shed(reason: Shed): void {
+  shed(reason: Shed, retryAfterSeconds?: number): void {
     if (this.#status !== 0) return;
-    refuse(this.#outgoing, this.#head, reason, this.#door);
+    refuse(this.#outgoing, this.#head, reason, this.#door, retryAfterSeconds);
     this.#status = this.#outgoing.statusCode;
     this.#requestStream?.fail('response_sent');
   }
@@ -155,8 +157,18 @@ export class Exchange implements Reply {
       outgoing.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
     } else {
       outgoing.end(body);
+      if (body !== undefined) this.#drain(Buffer.byteLength(body));
     }
     if (this.#head.hasBody) this.#leaveBody();
+  }
+
+  /** A reader that takes a byte now and then is never idle: the whole body has its time too. */
+  #drain(bytes: number): void {
+    const outgoing = this.#outgoing;
+    const { clock, drainMs } = this.#door;
+    if (bytes <= ONE_WRITE_BYTES) return;
+    const timer = clock.after(drainMs + (bytes / DRAIN_BYTES_PER_SECOND) * 1000, () => outgoing.destroy());
+    outgoing.once('close', () => timer.cancel());
   }
 
   #leaveBody(): void {

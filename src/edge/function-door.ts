@@ -105,7 +105,7 @@ export class FunctionDoor {
       http: { method, path: visit.path, query, scheme: visit.scheme, host: visit.host, userAgent: head.userAgent },
       acceptedNs: visit.acceptedNs,
       start: debug ? head.start : null,
-      depth: 0,
+      depth: head.depth,
       reply: exchange,
     };
     this.#ports.dispatch.invoke(invocation);

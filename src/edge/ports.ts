@@ -73,6 +73,8 @@ export interface EdgeTimeouts {
   readonly keepAliveMs: number;
   /** How long the unread rest of a request may go on arriving after the response. */
   readonly lingerMs: number;
+  /** How long a reader may take for a whole body that waits for it in memory, beside what its size allows. */
+  readonly drainMs: number;
 }
 
 export const EDGE_TIMEOUTS: EdgeTimeouts = {
@@ -81,6 +83,7 @@ export const EDGE_TIMEOUTS: EdgeTimeouts = {
   idleMs: 60_000,
   keepAliveMs: 65_000,
   lingerMs: 1_000,
+  drainMs: 60_000,
 };
 
 /** Request line and headers together, bytes. */
@@ -91,6 +94,12 @@ export const WHOLE_BODY_BYTES: number = 64 * 1024;
 export const WHOLE_BODIES_BYTES: number = 256 * 1024 * 1024;
 /** Unread request bytes worth swallowing to keep a connection. */
 export const LEFTOVER_BYTES: number = 64 * 1024;
+/** Of a body that waits in memory for its reader: the slowest pace that is put up with, bytes a second. */
+export const DRAIN_BYTES_PER_SECOND: number = 16 * 1024;
+/** Requests sent ahead on one connection. */
+export const MAX_PIPELINED = 256;
+/** Then the connection is renewed. */
+export const MAX_REQUESTS_PER_SOCKET = 100_000;
 /** Header block of one function response. */
 export const MAX_RESPONSE_HEADER_BYTES: number = 64 * 1024;
 export const MAX_RESPONSE_HEADERS: number = 512;

@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../contract/clock.ts';
+import { MAX_CALL_DEPTH } from '../contract/loop.ts';
 import { SHEDS, type Shed } from '../contract/outcome.ts';
 import { endLingering } from './leftover.ts';
 import { LEFTOVER_BYTES } from './ports.ts';
 import type { RequestHead } from './request-head.ts';
 
-export type Refusal = Shed | 'request_timeout' | 'not_supported' | 'unavailable' | 'internal_error';
+export type Refusal = Shed | 'request_timeout' | 'not_supported' | 'unavailable' | 'loop_detected' | 'internal_error';
 
 interface RefusalRule {
   readonly status: number;
@@ -22,6 +23,10 @@ const REFUSALS: Readonly<Record<Refusal, RefusalRule>> = {
   request_timeout: { status: 408, message: 'The request body did not arrive in time.' },
   not_supported: { status: 501, message: 'CONNECT, TRACE and WebSocket upgrades are not supported.' },
   unavailable: { status: 503, message: 'The event could not be stored; send it again.', retryAfterSeconds: 1 },
+  loop_detected: {
+    status: 508,
+    message: `Functions call each other in a circle, more than ${MAX_CALL_DEPTH} deep.`,
+  },
   internal_error: { status: 500, message: 'The host failed to handle the request.' },
 };
 
@@ -37,13 +42,14 @@ export function refuse(
   head: RequestHead,
   code: Refusal,
   context: RefusalContext,
+  retryAfterSeconds: number | undefined = REFUSALS[code].retryAfterSeconds,
 ): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const incoming = outgoing.req;
   const rule = REFUSALS[code];
   const body = errorBody(code, rule.message);
   const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))];
-  if (rule.retryAfterSeconds !== undefined) headers.push('retry-after', String(rule.retryAfterSeconds));
+  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   if (code === 'unauthorized') headers.push('www-authenticate', 'Bearer');
   const close = context.closing || code === 'bad_request' || code === 'request_timeout' || muchIsLeft(incoming, head);
   if (close) headers.push('connection', 'close');

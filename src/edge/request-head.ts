@@ -4,6 +4,7 @@
  * says that something is wrong and the door answers.
  */
 import type { IncomingMessage } from 'node:http';
+import { loopDepth } from '../contract/loop.ts';
 
 export class RequestHead {
   /** For the guest: lower-case names, repeats kept. */
@@ -22,7 +23,9 @@ export class RequestHead {
   /** The client waits for `100 Continue` before it sends its body. */
   expectsContinue = false;
   wantsWebSocket = false;
-  /** Repeats what must not repeat. */
+  /** Calls from function to function that led here; what the host itself wrote into `cdn-loop`. */
+  depth = 0;
+  /** Repeats what must not repeat, or is framed in a way that two machines could read differently. */
   flawed = false;
 
   get hasBody(): boolean {
@@ -63,6 +66,9 @@ export function readRequestHead(incoming: IncomingMessage): RequestHead {
         head.forwardedProto = value;
         break;
       case 'transfer-encoding':
+        // No other coding is undone here, HTTP/1.0 knows none at all, and two lists may be joined or not.
+        if (head.chunked || incoming.httpVersionMinor === 0 || value.trim().toLowerCase() !== 'chunked')
+          head.flawed = true;
         head.chunked = true;
         continue;
       case 'upgrade':
@@ -72,6 +78,9 @@ export function readRequestHead(incoming: IncomingMessage): RequestHead {
         // Met by the host: a guest that forwarded it would wait for a second 100.
         head.expectsContinue = value.toLowerCase() === '100-continue' && incoming.httpVersionMinor === 1;
         continue;
+      case 'cdn-loop':
+        head.depth = Math.max(head.depth, loopDepth(value));
+        break;
       case 'x-isolane-debug':
         head.debugToken = value;
         continue;

@@ -5,10 +5,10 @@
 import type { Outcome } from '../contract/outcome.ts';
 
 export interface Ending {
-  /** `cpu`: the lane ended it after a turn; `killed`: the reaper did, within one. */
-  readonly why: 'killed' | 'cpu' | 'memory' | 'fault';
+  /** `cpu`: the lane ended it after a turn; `burned`: the watch had it ended within one; `killed`: the reaper did otherwise. */
+  readonly why: 'burned' | 'killed' | 'cpu' | 'memory' | 'fault';
   /** Why the host ordered the kill; `null`: it ordered none (the reaper's own wall deadline). */
-  readonly ordered: 'cpu_exceeded' | 'wall_timeout' | 'aborted' | null;
+  readonly ordered: 'wall_timeout' | 'aborted' | null;
   readonly cpuNs: number;
   readonly cpuLimitNs: number;
 }
@@ -21,10 +21,11 @@ export function classify(ending: Ending): Outcome {
       return 'cpu_exceeded';
     case 'fault':
       return 'aborted';
-    case 'killed':
-      if (ending.ordered === null) return 'wall_timeout';
-      if (ending.ordered !== 'cpu_exceeded') return ending.ordered;
+    case 'burned':
+      if (ending.ordered !== null) return ending.ordered;
       return ending.cpuNs >= ending.cpuLimitNs ? 'cpu_exceeded' : 'aborted';
+    case 'killed':
+      return ending.ordered ?? 'wall_timeout';
     default: {
       const never: never = ending.why;
       return never;

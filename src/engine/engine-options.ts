@@ -1,9 +1,11 @@
 /** What the engine is built with; the composition root fills it in. */
 import type { Invocation } from '../contract/invocation.ts';
+import type { AgentOptions } from './bridge/agents.ts';
 import type { IncomingResponse, OutgoingRequest } from './bridge/fetch.ts';
 import type { Image } from './image.ts';
 
-export interface EngineOptions {
+/** `AgentOptions`: what a guest's fetch can reach. */
+export interface EngineOptions extends AgentOptions {
   readonly image: Image;
   /** Lanes to start with, and the most there may be. */
   readonly lanes: number;
@@ -11,12 +13,29 @@ export interface EngineOptions {
   /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+  /** A file that outlives this process, on which its lanes note who runs (`readBoard`); `null`: they do not. */
+  readonly boardFd?: number | null;
+  readonly processes?: Partial<ProcessOptions>;
   bundleUrl(name: string): string;
   /** Maps a guest stack to the user's source. */
   mapStack(stack: string, hash: string): string;
   /** A guest's call through a service binding. */
   service(call: ServiceCall): Promise<IncomingResponse>;
   log(line: string): void;
+}
+
+/** Bounds on engine processes. */
+export interface ProcessOptions {
+  /** Most engine processes, the spare included. */
+  readonly most: number;
+  /** Most lanes in each. */
+  readonly lanes: number;
+  /** Resident memory of each above the memory limits of the guests in it: V8 takes so much before a limit bites. */
+  readonly headroomMiB: number;
+  /** What the system lets each of them map, whatever its guests' limits. */
+  readonly dataMiB: number;
+  /** One with nothing loaded for so long is closed. */
+  readonly idleMs: number;
 }
 
 export interface ServiceCall {

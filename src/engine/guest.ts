@@ -26,13 +26,14 @@ export interface Live {
 
 export class Guest implements ShellSink {
   readonly number: number;
+  /** Of its function. */
+  readonly name: string;
   readonly shell: Shell;
   readonly concurrency: number;
   readonly logBytes: number;
   readonly live: Map<number, Live> = new Map();
   /** Epoch ms of the armed wake-up, 0 when none is armed. */
   wakeAtMs = 0;
-  wake: NodeJS.Timeout | NodeJS.Immediate | null = null;
   heapBytes = 0;
   /** Longest recent turn, decaying: what the lane expects of the next one. */
   expectedNs: number = Number.POSITIVE_INFINITY;
@@ -41,11 +42,12 @@ export class Guest implements ShellSink {
   #turnsSinceSample = SAMPLE_EVERY;
 
   constructor(
-    order: { readonly isolate: number; readonly concurrency: number; readonly logBytes: number },
+    order: { readonly isolate: number; readonly name: string; readonly concurrency: number; readonly logBytes: number },
     shell: Shell,
     onCatastrophe: (message: string) => void,
   ) {
     this.number = order.isolate;
+    this.name = order.name;
     this.concurrency = order.concurrency;
     this.logBytes = order.logBytes;
     this.shell = shell;
@@ -124,17 +126,7 @@ export class Guest implements ShellSink {
     }
   }
 
-  disarm(): void {
-    if (this.wake !== null) {
-      clearTimeout(this.wake as NodeJS.Timeout);
-      clearImmediate(this.wake as NodeJS.Immediate);
-    }
-    this.wake = null;
-    this.wakeAtMs = 0;
-  }
-
   dispose(): void {
-    this.disarm();
     try {
       this.shell.dispose();
     } catch {

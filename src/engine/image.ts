@@ -15,7 +15,8 @@ import { promisify } from 'node:util';
 import ivm from 'isolated-vm';
 import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from './flags.ts';
-import { PRELUDE_NAME, preludeSource } from './prelude.ts';
+import { preludeSource } from './prelude.ts';
+import { PRELUDE_NAME } from './shell.ts';
 
 export interface Image {
   readonly prelude: string;

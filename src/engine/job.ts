@@ -14,7 +14,7 @@ export class Job {
   started = false;
   settled = false;
   /** A kill the host has ordered. */
-  ordered: 'cpu_exceeded' | 'wall_timeout' | 'aborted' | null = null;
+  ordered: 'wall_timeout' | 'aborted' | null = null;
   /** When the first kill was ordered, monotonic ns. */
   orderedNs = 0;
   /** The outcome a limit has decided, whatever the guest makes of it. */
@@ -61,6 +61,12 @@ export class Job {
     this.#hostNs = report.hostNs;
     this.#estimated = report.estimated;
     if (report.heapBytes > this.#peakBytes) this.#peakBytes = report.heapBytes;
+  }
+
+  /** How far a turn is known to have gone that will never be reported. */
+  checkpoint(turn: { readonly untilNs: number; readonly cpuNs: number }): void {
+    this.#endedNs = Math.max(this.#endedNs, turn.untilNs);
+    this.#cpuNs += turn.cpuNs;
   }
 
   /** It has begun. Its first report may be a long time coming, or never come. */

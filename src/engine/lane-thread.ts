@@ -1,58 +1,91 @@
 /**
  * The thread of a lane: owns isolates, runs their turns one after another with `applySync`, keeps booted spares.
- * It decides nothing about invocations: it claims them, runs turns, measures, reports. Reports travel in batches, but
- * never wait behind a turn that may be long.
+ * It decides nothing about invocations: it claims them, runs turns, measures, reports. How orders come and reports
+ * leave, and how the thread sleeps between them, is its link's matter.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
+import { Agenda } from './agenda.ts';
+import { Board } from './board.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
-import { LaneSlots } from './slots.ts';
+import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
 
-/** Reports wait at most this long for the rest of their batch. */
-const FLUSH_NS = 500_000;
-/** Reports that leave without waiting for more: the main thread answers while the lane goes on. */
-const BATCH = 4;
+/** Orders obeyed before the agenda and the event loop get a chance. */
+const MOST_ORDERS = 256;
+/** What is reported does not wait behind a turn that is expected to take longer. */
+const SHORT_NS = 200_000;
 /** Bundles whose text and code cache a lane keeps. */
 const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
+/** The lane's end of the line to the engine. */
+export interface LaneLink {
+  /** The next order, or `null`. */
+  receive(): LaneOrder | null;
+  /** Returns when the report is on its way, or waits for `flush`. */
+  send(report: LaneReport): void;
+  flush(): void;
+  close(): void;
+}
+
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
-  readonly #post: (reports: LaneReport[]) => void;
+  readonly #link: LaneLink;
+  readonly #board: Board | null;
+  readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
   readonly #codes = new Map<string, Code>();
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
-  #reports: LaneReport[] = [];
-  #flushedNs = 0;
+  #closed = false;
 
-  constructor(init: LaneInit, post: (reports: LaneReport[]) => void) {
-    this.#post = post;
-    this.#slots = new LaneSlots(init.buffer);
+  constructor(init: LaneInit, link: LaneLink) {
+    this.#link = link;
+    this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
+    this.#slots = new LaneSlots(init.slots);
     this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
-    this.#spares = new Spares(init.spares, init.spareMemoryMiB, (memoryMiB) => this.#shell(memoryMiB));
-    this.#report({ k: 'up' });
-    this.#flush();
+    const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
+    this.#spares = new Spares(sizes, this.#agenda, (memoryMiB) => this.#shell(memoryMiB));
+    this.#link.send({ k: 'up' });
+    this.#link.flush();
     this.#spares.restock();
   }
 
-  run(orders: readonly LaneOrder[]): void {
-    this.#flushedNs = nowNs();
-    for (const order of orders) this.#obey(order);
-    this.#flush();
+  /** Obeys what has come, runs what is due; returns how many orders there were. */
+  work(): number {
+    let obeyed = 0;
+    while (obeyed < MOST_ORDERS) {
+      const order = this.#link.receive();
+      if (order === null) break;
+      this.#obey(order);
+      obeyed += 1;
+    }
+    if (this.#closed) return obeyed;
+    this.#agenda.runDue();
+    this.#board?.rest();
+    this.#link.flush();
+    return obeyed;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Ms until something is due, at most `mostMs`. */
+  waitMs(mostMs: number): number {
+    return this.#agenda.waitMs(mostMs);
   }
 
   #obey(order: LaneOrder): void {
@@ -83,27 +116,28 @@ export class LaneThread {
   }
 
   #load(order: LoadOrder): void {
-    this.#flush();
+    this.#link.flush();
     const startedNs = nowNs();
     const cpuBefore = this.#cpuNs();
     let guest: Guest | null = null;
-    let killed = false;
+    let killed: KillCause | null = null;
     try {
       const code = this.#code(order);
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       guest = new Guest(order, shell, (message) => this.#sick(message));
       this.#reaper.add(order.isolate, shell.isolate);
       const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
-      this.#slots.begin(order.isolate, cpu, nowNs(), Date.now() + order.initMs);
+      this.#board?.begin(order.name, order.isolate, 0, startedNs);
+      this.#slots.begin({ isolate: order.isolate, inv: 0 }, cpu, nowNs(), Date.now() + order.initMs);
       shell.evaluate(order.facts, code, order.bundleUrl);
       const box = shell.turn(Date.now(), '[]', null);
       killed = this.#slots.end();
-      if (killed) throw new Error('ended as it was done');
+      if (killed !== null) throw new Error('ended as it was done');
       const problem = readiness(box);
       if (problem !== null) throw Object.assign(new Error(problem), { name: 'InitError', stack: '' });
       guest.heapBytes = shell.heapBytes();
       this.#guests.set(order.isolate, guest);
-      this.#report({
+      this.#link.send({
         k: 'loaded',
         isolate: order.isolate,
         initNs: nowNs() - startedNs,
@@ -112,14 +146,14 @@ export class LaneThread {
         logs: guest.takeLogs(),
       });
     } catch (error) {
-      killed = this.#slots.end() || killed;
+      killed = this.#slots.end() ?? killed;
       const disposed = guest?.shell.isolate.isDisposed === true;
-      const why = killed ? 'killed' : disposed ? 'memory' : 'error';
+      const why = killed !== null ? 'killed' : disposed ? 'memory' : 'error';
       const logs = guest?.takeLogs() ?? null;
       guest?.dispose();
       this.#reaper.remove(order.isolate);
       const initNs = nowNs() - startedNs;
-      this.#report({
+      this.#link.send({
         k: 'load-failed',
         isolate: order.isolate,
         why,
@@ -133,13 +167,14 @@ export class LaneThread {
   }
 
   #start(order: StartOrder): void {
+    this.#board?.order();
     const guest = this.#guests.get(order.isolate);
     if (guest === undefined || guest.busy) {
-      this.#report({ k: this.#slots.claim(order.slot) ? 'returned' : 'skipped', inv: order.inv });
+      this.#link.send({ k: this.#slots.claim(order.slot, order.inv) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
-    if (!this.#slots.claim(order.slot)) {
-      this.#report({ k: 'skipped', inv: order.inv });
+    if (!this.#slots.claim(order.slot, order.inv)) {
+      this.#link.send({ k: 'skipped', inv: order.inv });
       return;
     }
     const live: Live = {
@@ -172,11 +207,12 @@ export class LaneThread {
 
   /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
   #turn(guest: Guest, inv: number, json: string, chunks: readonly Uint8Array[] | null): void {
-    if (guest.expectedNs > FLUSH_NS) this.#flush();
     const budgetNs = guest.cpuBudgetNs(inv);
+    if (guest.expectedNs > SHORT_NS) this.#link.flush();
     const startNs = nowNs();
+    this.#board?.begin(guest.name, guest.number, inv, startNs);
     const baseNs = this.#cpuNs();
-    this.#slots.begin(guest.number, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    this.#slots.begin({ isolate: guest.number, inv }, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
     let box: TurnBox | null = null;
     let failure: unknown = null;
     try {
@@ -188,8 +224,9 @@ export class LaneThread {
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
     const endedNs = nowNs();
-    if (killed || box === null || guest.shell.isolate.isDisposed) {
-      const why = killed ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';
+    if (killed !== null || box === null || guest.shell.isolate.isDisposed) {
+      const why =
+        killed === 'cpu' ? 'burned' : killed !== null ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';
       this.#gone(guest, inv, endedNs, { failure, why });
       return;
     }
@@ -201,14 +238,13 @@ export class LaneThread {
     guest.ran(endedNs - startNs);
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
     this.#wake(guest, box.wake);
-    if (endedNs - this.#flushedNs > FLUSH_NS) this.#flush();
   }
 
   #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: { box: TurnBox; stray: GuestProblem | null }): void {
     const { box, stray } = yielded;
     const ended = endings(guest, inv, box.out);
     const owner = inv !== 0 ? inv : ended.length === 1 ? ended[0]! : guest.live.size === 1 ? first(guest.live) : inv;
-    this.#report({
+    this.#link.send({
       k: 'turn',
       isolate: guest.number,
       inv: owner,
@@ -237,8 +273,7 @@ export class LaneThread {
       logs: guest.takeLogs(),
     };
     this.#forgetGuest(guest);
-    this.#report(report);
-    this.#flush();
+    this.#link.send(report);
   }
 
   #drop(isolate: number): void {
@@ -248,38 +283,31 @@ export class LaneThread {
 
   #forgetGuest(guest: Guest): void {
     this.#guests.delete(guest.number);
+    this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
     guest.dispose();
   }
 
-  /** Arms the thread's timer for the guest's next due timer. */
+  /** Notes when the guest's next timer is due. */
   #wake(guest: Guest, wakeAtMs: number): void {
     if (wakeAtMs === guest.wakeAtMs) return;
-    guest.disarm();
-    if (wakeAtMs === 0) return;
     guest.wakeAtMs = wakeAtMs;
-    const waitMs = wakeAtMs - Date.now();
-    guest.wake =
-      waitMs <= 0
-        ? setImmediate(() => this.#tick(guest))
-        : setTimeout(() => this.#tick(guest), Math.min(waitMs, 2 ** 31 - 1));
+    if (wakeAtMs === 0) this.#agenda.cancel(guest);
+    else this.#agenda.at(guest, wakeAtMs, () => this.#tick(guest));
   }
 
   /** One due timer of the guest; the turn says when the next one is due. */
   #tick(guest: Guest): void {
     guest.wakeAtMs = 0;
-    guest.wake = null;
-    if (this.#guests.get(guest.number) !== guest || guest.live.size === 0) return;
-    this.#flushedNs = nowNs();
+    if (guest.live.size === 0) return;
     this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
-    this.#flush();
   }
 
   #code(order: LoadOrder): Code {
     const known = this.#codes.get(order.hash);
     if (known !== undefined) return known;
     if (this.#codes.size >= CODES) this.#codes.delete(this.#codes.keys().next().value!);
-    const code: Code = { source: readFileSync(order.bundlePath, 'utf8'), cachedData: null };
+    const code: Code = { source: order.source ?? readFileSync(order.bundlePath, 'utf8'), cachedData: null };
     this.#codes.set(order.hash, code);
     return code;
   }
@@ -292,29 +320,16 @@ export class LaneThread {
   }
 
   #sick(message: string): void {
-    this.#report({ k: 'sick', message });
-    this.#flush();
+    this.#link.send({ k: 'sick', message });
+    this.#link.flush();
   }
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
     this.#spares.close();
     this.#reaper.close();
-    this.#flush();
-    parentPort?.close();
-  }
-
-  #report(report: LaneReport): void {
-    this.#reports.push(report);
-    if (this.#reports.length >= BATCH) this.#flush();
-  }
-
-  #flush(): void {
-    this.#flushedNs = nowNs();
-    if (this.#reports.length === 0) return;
-    const reports = this.#reports;
-    this.#reports = [];
-    this.#post(reports);
+    this.#closed = true;
+    this.#link.close();
   }
 }
 
@@ -380,10 +395,4 @@ function threadId(): number {
   } catch {
     return 0;
   }
-}
-
-if (parentPort !== null) {
-  const port = parentPort;
-  const thread = new LaneThread(workerData as LaneInit, (reports) => port.postMessage(reports));
-  port.on('message', (orders: readonly LaneOrder[]) => thread.run(orders));
 }

@@ -1,15 +1,31 @@
-/** Messages between the main thread and a lane's thread. They travel in batches (arrays) in both directions. */
+/**
+ * Messages between the engine and a lane's thread. How they travel is the matter of `channel.ts` within the host's own
+ * process, and of `process/frames.ts` to an engine process.
+ */
+import type { MessagePort } from 'node:worker_threads';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import type { Image } from './image.ts';
 
+/** What every lane's thread is started with. */
 export interface LaneInit {
   readonly lane: number;
-  readonly buffer: SharedArrayBuffer;
+  /** Memory of the slots. */
+  readonly slots: SharedArrayBuffer;
   readonly image: Image;
+  /** The board it writes on, and its line there. */
+  readonly boardFd: number | null;
+  readonly line: number;
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+}
+
+/** A lane in the host's own process has two rings and a port besides. */
+export interface RingLaneInit extends LaneInit {
+  readonly orders: SharedArrayBuffer;
+  readonly reports: SharedArrayBuffer;
+  readonly port: MessagePort;
 }
 
 export interface LoadOrder {
@@ -17,6 +33,8 @@ export interface LoadOrder {
   readonly isolate: number;
   readonly name: string;
   readonly bundlePath: string;
+  /** The bundle itself, for a lane that may read no files. */
+  readonly source: string | null;
   readonly bundleUrl: string;
   readonly hash: string;
   /** `GuestFacts` as JSON. */
@@ -82,12 +100,15 @@ export interface TurnReport {
   readonly stray: GuestProblem | null;
 }
 
-/** The isolate has ended inside a turn. `killed`: by the reaper; `memory`: by its memory limit; `fault`: our own fault. */
+/**
+ * The isolate has ended inside a turn. `burned`: by the reaper, as the watch saw its CPU used up; `killed`: by the reaper
+ * for any other reason; `cpu`: after a turn that used up its CPU; `memory`: by its memory limit; `fault`: our own fault.
+ */
 export interface GoneReport {
   readonly k: 'gone';
   readonly isolate: number;
   readonly inv: number;
-  readonly why: 'killed' | 'cpu' | 'memory' | 'fault';
+  readonly why: 'burned' | 'killed' | 'cpu' | 'memory' | 'fault';
   readonly message: string;
   readonly startedNs: number;
   readonly endedNs: number;

@@ -1,109 +1,71 @@
 /**
- * The main thread's handle of one lane: its worker, the shared slots, the outgoing batch. Orders gathered in one round
- * of the event loop leave in one message.
+ * A lane as the engine sees it, wherever its thread lives: orders go in, reports come out, and it says what runs. Two
+ * kinds: `thread-lane.ts` in the host's own process, `process/process-lane.ts` in an engine process.
  */
-import { Worker } from 'node:worker_threads';
 import type { LaneView } from '../contract/engine-port.ts';
-import type { LaneInit, LaneOrder, LaneReport } from './lane-wire.ts';
-import { CLAIM_SLOTS, LaneSlots } from './slots.ts';
+import type { LaneOrder, LaneReport } from './lane-wire.ts';
+import type { RunningTurn } from './slots.ts';
 
-/** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
-const BATCH = 4;
+export interface Lane extends LaneView {
+  isolates: number;
+  unclaimed: number;
+  /** Not to be given anything any more. */
+  readonly sick: boolean;
+  /** A slot for one more invocation, or -1 when the lane has as many as it may. */
+  takeSlot(): number;
+  freeSlot(slot: number): void;
+  post(order: LaneOrder): void;
+  /** The turn that runs now, as far as it is known here. */
+  turn(): RunningTurn | null;
+  /** Its thread is known to have claimed it. */
+  claimed(slot: number, inv: number): boolean;
+  /** True: it is back. False: it has begun, or its lane was asked: then it comes back later if it had not. */
+  takeBack(slot: number, inv: number): boolean;
+  /** Ends the turn of `isolate`, if one runs. False: none is known to run. */
+  kill(isolate: number): boolean;
+  /** Looks at the turn that runs. True: it has wedged the lane. */
+  look(turn: RunningTurn, nowNs: number): boolean;
+  /** For a lane that does not answer: it is given up. */
+  abandon(): void;
+  close(): Promise<void>;
+}
+
+/** Who was in a turn as its lane ended, and how far that is known to have gone: no further may it be billed. */
+export interface Culprit {
+  readonly isolate: number;
+  /** 0: nobody's in particular. */
+  readonly inv: number;
+  readonly sinceNs: number;
+  readonly untilNs: number;
+  readonly cpuNs: number;
+}
 
 export interface LaneEvents {
   reports(lane: Lane, reports: readonly LaneReport[]): void;
+  /** The thread has ended. */
   died(lane: Lane, error: Error | null): void;
 }
 
-export class Lane implements LaneView {
-  readonly id: number;
-  readonly realm = '';
-  readonly slots: LaneSlots = new LaneSlots();
-  isolates = 0;
-  unclaimed = 0;
-  /** Not to be given anything any more. */
-  sick = false;
-  readonly #worker: Worker;
-  readonly #freeSlots: number[] = [];
-  readonly #exited: Promise<void>;
-  #nextSlot = 0;
-  #orders: LaneOrder[] = [];
-  #scheduled = false;
+/** Hands out the numbers of claim words. */
+export class SlotNumbers {
+  readonly #most: number;
+  readonly #free: number[] = [];
+  #next = 0;
 
-  constructor(id: number, init: Omit<LaneInit, 'buffer' | 'lane'>, events: LaneEvents) {
-    this.id = id;
-    const workerData: LaneInit = { ...init, lane: id, buffer: this.slots.buffer };
-    this.#worker = new Worker(new URL(entryPoint(), import.meta.url), {
-      workerData,
-      name: `isolane-lane-${id}`,
-      env: {},
-    });
-    this.#worker.on('message', (reports: readonly LaneReport[]) => events.reports(this, reports));
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once('error', (error: Error) => events.died(this, error));
-      this.#worker.once('exit', () => {
-        events.died(this, null);
-        resolve();
-      });
-    });
+  constructor(most: number) {
+    this.#most = most;
   }
 
-  get runningSinceNs(): number {
-    return this.slots.runningSinceNs();
+  /** -1: all are taken. */
+  take(): number {
+    return this.#free.pop() ?? (this.#next < this.#most ? this.#next++ : -1);
   }
 
-  get running(): number {
-    return this.slots.running()?.isolate ?? 0;
+  give(slot: number): void {
+    this.#free.push(slot);
   }
 
-  /** A claim slot, or -1 when the lane has as many invocations as it may. */
-  takeSlot(): number {
-    const slot = this.#freeSlots.pop() ?? (this.#nextSlot < CLAIM_SLOTS ? this.#nextSlot++ : -1);
-    if (slot >= 0) this.slots.offer(slot);
-    return slot;
+  get isOut(): boolean {
+    return this.#free.length === 0 && this.#next >= this.#most;
   }
-
-  get full(): boolean {
-    return this.#freeSlots.length === 0 && this.#nextSlot >= CLAIM_SLOTS;
-  }
-
-  freeSlot(slot: number): void {
-    this.slots.release(slot);
-    this.#freeSlots.push(slot);
-  }
-
-  post(order: LaneOrder): void {
-    this.#orders.push(order);
-    if (this.#orders.length >= BATCH) this.#send();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#send());
-  }
-
-  async close(): Promise<void> {
-    this.post({ k: 'close' });
-    this.#send();
-    await this.#exited;
-  }
-
-  /** For a lane that does not answer: the thread is given up. */
-  abandon(): void {
-    this.sick = true;
-    // Should its thread ever come back, it ends, and its place is free for another lane.
-    this.post({ k: 'close' });
-    this.#worker.unref();
-  }
-
-  #send(): void {
-    this.#scheduled = false;
-    if (this.#orders.length === 0) return;
-    const orders = this.#orders;
-    this.#orders = [];
-    this.#worker.postMessage(orders);
-  }
-}
-
-/** `lane-thread.ts` in the repository, `lane-thread.js` in the package. */
-function entryPoint(): string {
-  return import.meta.url.endsWith('.ts') ? './lane-thread.ts' : './lane-thread.js';
 }

@@ -6,9 +6,6 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** File name the script is compiled under; its frames are left out of guest stack traces. */
-export const PRELUDE_NAME = 'isolane:prelude';
-
 const built = (): string => fileURLToPath(new URL('./prelude.bundle.js', import.meta.url));
 const entry = (): string => fileURLToPath(new URL('../../sandbox/99-entry.ts', import.meta.url));
 

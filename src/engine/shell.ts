@@ -6,7 +6,9 @@
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
-import { PRELUDE_NAME } from './prelude.ts';
+
+/** File name the prelude is compiled under; its frames are left out of guest stack traces. */
+export const PRELUDE_NAME = 'isolane:prelude';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;

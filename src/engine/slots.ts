@@ -1,11 +1,12 @@
 /**
  * The memory a lane's thread shares with the main thread and with its reaper: who runs since when, with what budget;
  * the kill order; and one claim word per invocation handed over. A wedged thread cannot report itself, so everything
- * a watchdog needs is here. Words are written by exactly one side, as said below.
+ * a watchdog needs is here. Words are written by exactly one side, as said below. "Main" is the main thread of the
+ * process the lane's thread lives in: the host's, or an engine process's warden.
+ *
+ * A claim word holds the number of the invocation last decided there: itself, when its thread claimed it, or its
+ * negative, when it was taken back. Both sides race by compare-and-exchange; nobody has to offer or to clear anything.
  */
-
-/** Claim words: the main thread writes PENDING, then both sides race by compare-and-exchange. */
-export const CLAIM = { free: 0, pending: 1, claimed: 2, taken: 3 } as const;
 
 const WORDS = 16;
 const FLOATS = 8;
@@ -20,16 +21,25 @@ const KILL_ISOLATE = 3;
 const KILL_TURN = 4;
 const TURN = 5;
 const RUNNING = 6;
+const KILL_CAUSE = 7;
 const THREAD_ID = 8;
+const INVOCATION = 9;
 
 const SINCE_NS = 0;
 const CPU_BASE_NS = 1;
 const CPU_BUDGET_NS = 2;
 const HARD_DEADLINE_MS = 3;
 
+/** Why a turn was ended: its CPU as the watch measured it, or any other order (the reaper's own wall deadline too). */
+export type KillCause = 'cpu' | 'order';
+
 export interface RunningTurn {
   readonly turn: number;
   readonly isolate: number;
+  /** The invocation it is for; 0: nobody's in particular, or a load. */
+  readonly inv: number;
+  /** The reaper has disposed the isolate, and the thread has not come back yet. */
+  readonly ended: boolean;
   readonly sinceNs: number;
   readonly cpuBaseNs: number;
   readonly cpuBudgetNs: number;
@@ -49,32 +59,41 @@ export class LaneSlots {
   }
 
   /** Thread: a turn of `isolate` begins. `hardDeadlineMs` (epoch) is the reaper's own, main-loop-independent limit. */
-  begin(isolate: number, cpu: { baseNs: number; budgetNs: number }, sinceNs: number, hardDeadlineMs: number): number {
+  begin(
+    who: { readonly isolate: number; readonly inv: number },
+    cpu: { readonly baseNs: number; readonly budgetNs: number },
+    sinceNs: number,
+    hardDeadlineMs: number,
+  ): number {
     const turn = (this.#words[TURN]! + 1) | 0;
     this.#floats[SINCE_NS] = sinceNs;
     this.#floats[CPU_BASE_NS] = cpu.baseNs;
     this.#floats[CPU_BUDGET_NS] = cpu.budgetNs;
     this.#floats[HARD_DEADLINE_MS] = hardDeadlineMs;
-    this.#words[RUNNING] = isolate;
+    this.#words[INVOCATION] = who.inv;
+    this.#words[RUNNING] = who.isolate;
     Atomics.store(this.#words, TURN, turn);
     return turn;
   }
 
-  /** Thread: the turn is over. True: the reaper was quicker, and its isolate is being disposed. */
-  end(): boolean {
+  /** Thread: the turn is over. Not `null`: the reaper was quicker, and its isolate is being disposed. */
+  end(): KillCause | null {
     this.#floats[SINCE_NS] = 0;
-    return Atomics.exchange(this.#words, RUNNING, 0) < 0;
+    if (Atomics.exchange(this.#words, RUNNING, 0) >= 0) return null;
+    return this.#words[KILL_TURN] === this.#words[TURN] && this.#words[KILL_CAUSE] === 1 ? 'cpu' : 'order';
   }
 
   /** Main: the turn that runs now, or `null`. */
   running(): RunningTurn | null {
     const turn = Atomics.load(this.#words, TURN);
     // Negative: the reaper has disposed it, and it has not come back yet.
-    const isolate = Math.abs(Atomics.load(this.#words, RUNNING));
-    if (isolate === 0) return null;
+    const word = Atomics.load(this.#words, RUNNING);
+    if (word === 0) return null;
     const running = {
       turn,
-      isolate,
+      isolate: Math.abs(word),
+      inv: this.#words[INVOCATION]!,
+      ended: word < 0,
       sinceNs: this.#floats[SINCE_NS]!,
       cpuBaseNs: this.#floats[CPU_BASE_NS]!,
       cpuBudgetNs: this.#floats[CPU_BUDGET_NS]!,
@@ -87,8 +106,14 @@ export class LaneSlots {
     return this.#floats[SINCE_NS]!;
   }
 
+  /** Main: turns begun so far, to tell a lane at work from one at rest. */
+  turns(): number {
+    return Atomics.load(this.#words, TURN);
+  }
+
   /** Main: have the reaper dispose `isolate` if `turn` still runs. */
-  kill(isolate: number, turn: number): void {
+  kill(isolate: number, turn: number, cause: KillCause = 'order'): void {
+    this.#words[KILL_CAUSE] = cause === 'cpu' ? 1 : 0;
     this.#words[KILL_ISOLATE] = isolate;
     this.#words[KILL_TURN] = turn;
     Atomics.store(this.#words, KILL_WANTED, 1);
@@ -118,28 +143,25 @@ export class LaneSlots {
     Atomics.store(this.#words, THREAD_ID, id);
   }
 
-  /** Main: offer slot `slot`. */
-  offer(slot: number): void {
-    Atomics.store(this.#claims, slot, CLAIM.pending);
+  /** Thread: claims it; false when it was taken back. */
+  claim(slot: number, inv: number): boolean {
+    return this.#decide(slot, inv, inv);
   }
 
-  /** Thread: claim it; false when the main thread took it back. */
-  claim(slot: number): boolean {
-    return Atomics.compareExchange(this.#claims, slot, CLAIM.pending, CLAIM.claimed) === CLAIM.pending;
+  /** Main: takes it back; false when it has started. */
+  takeBack(slot: number, inv: number): boolean {
+    return this.#decide(slot, inv, -inv);
   }
 
-  /** Main: take it back; false when it has started. */
-  takeBack(slot: number): boolean {
-    return Atomics.compareExchange(this.#claims, slot, CLAIM.pending, CLAIM.taken) === CLAIM.pending;
+  /** Main: its thread has claimed it. */
+  claimed(slot: number, inv: number): boolean {
+    return Atomics.load(this.#claims, slot) === inv;
   }
 
-  /** Main: what became of an offer, for the time after a thread died. */
-  claimed(slot: number): boolean {
-    return Atomics.load(this.#claims, slot) === CLAIM.claimed;
-  }
-
-  release(slot: number): void {
-    Atomics.store(this.#claims, slot, CLAIM.free);
+  #decide(slot: number, inv: number, word: number): boolean {
+    const before = Atomics.load(this.#claims, slot);
+    if (before === inv || before === -inv) return false;
+    return Atomics.compareExchange(this.#claims, slot, before, word) === before;
   }
 }
 

@@ -2,6 +2,7 @@
  * Booted isolates without user code, so that a cold start costs only the user's code. Made one at a time between other
  * work, in the memory sizes last asked for: an isolate's limit cannot be changed once it is made.
  */
+import type { Agenda } from './agenda.ts';
 import type { Shell } from './shell.ts';
 
 /** A spare blocks its lane for some ms: others get a chance in between. */
@@ -14,13 +15,20 @@ export class Spares {
   #shells: Shell[] = [];
   /** Memory limits, last asked for first. */
   #sizes: readonly number[];
-  #timer: NodeJS.Timeout | null = null;
+  readonly #agenda: Agenda;
+  #stocking = false;
 
-  constructor(perSize: number, firstSizeMiB: number, boot: (memoryMiB: number) => Shell) {
+  constructor(
+    sizes: { readonly perSize: number; readonly firstMiB: number },
+    agenda: Agenda,
+    boot: (memoryMiB: number) => Shell,
+  ) {
+    const { perSize, firstMiB } = sizes;
     this.#perSize = perSize;
-    this.#sizes = [firstSizeMiB];
+    this.#agenda = agenda;
+    this.#sizes = [firstMiB];
     this.#boot = boot;
-    if (perSize > 0) this.#shells.push(boot(firstSizeMiB));
+    if (perSize > 0) this.#shells.push(boot(firstMiB));
   }
 
   /** One of the right size; `undefined`: there is none, boot one. */
@@ -31,19 +39,20 @@ export class Spares {
   }
 
   restock(): void {
-    if (this.#timer !== null) return;
+    if (this.#stocking) return;
     const missing = this.#sizes.find((size) => this.#count(size) < this.#perSize);
     if (missing === undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
+    this.#stocking = true;
+    this.#agenda.at(this, Date.now() + RESTOCK_MS, () => {
+      this.#stocking = false;
       this.#shells.push(this.#boot(missing));
       this.#dropStale();
       this.restock();
-    }, RESTOCK_MS);
+    });
   }
 
   close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#agenda.cancel(this);
     for (const shell of this.#shells.splice(0)) shell.dispose();
   }
 

@@ -1,31 +1,34 @@
 /**
- * Watches running turns from outside: when a lane's thread has used the CPU a turn may use, as the operating system
- * counts it, the reaper is told. Reads a lane's CPU only once its turn has run longer than its budget, so ordinary
- * turns cost nothing here.
+ * Looks at running turns every few milliseconds while there is work, and sleeps when there is none: what it sees, others
+ * judge. Used by the host's main thread and by the warden of an engine process.
  */
-import { readFileSync } from 'node:fs';
-import type { Lane } from './lane.ts';
 import type { RunningTurn } from './slots.ts';
 
 const TICK_MS = 4;
 /** Ticks without work after which the watch sleeps. */
 const IDLE_TICKS = 250;
 
-export interface WatchPorts {
-  readonly lanes: Iterable<Lane>;
-  /** Anything handed to a lane that has not come back. */
+export interface Watched {
+  turn(): RunningTurn | null;
+}
+
+export interface WatchPorts<L extends Watched> {
+  readonly lanes: Iterable<L>;
+  /** There is work, or may be. */
   busy(): boolean;
   nowNs(): number;
   /** A turn is running; called at every tick. */
-  look(lane: Lane, turn: RunningTurn, tookNs: number): void;
+  look(lane: L, turn: RunningTurn, nowNs: number): void;
+  /** At the end of every tick. */
+  ticked?(nowNs: number): void;
 }
 
-export class Watch {
-  readonly #ports: WatchPorts;
+export class Watch<L extends Watched> {
+  readonly #ports: WatchPorts<L>;
   #timer: NodeJS.Timeout | null = null;
   #idle = 0;
 
-  constructor(ports: WatchPorts) {
+  constructor(ports: WatchPorts<L>) {
     this.#ports = ports;
   }
 
@@ -47,18 +50,9 @@ export class Watch {
     }
     const now = this.#ports.nowNs();
     for (const lane of this.#ports.lanes) {
-      const turn = lane.slots.running();
-      if (turn !== null) this.#ports.look(lane, turn, now - turn.sinceNs);
+      const turn = lane.turn();
+      if (turn !== null) this.#ports.look(lane, turn, now);
     }
-  }
-}
-
-/** CPU nanoseconds a thread of this process has used. Without /proc: infinite, so that wall time decides. */
-export function threadCpuNs(threadId: number): number {
-  if (threadId === 0) return Number.POSITIVE_INFINITY;
-  try {
-    return Number(readFileSync(`/proc/self/task/${threadId}/schedstat`, 'latin1').split(' ', 1)[0]);
-  } catch {
-    return Number.POSITIVE_INFINITY;
+    this.#ports.ticked?.(now);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Runs functions on their schedules. croner only computes times; the Clock port decides when they have come. A tick
  * that was missed (the host was down, suspended or busy) is not made up for, and none runs twice, also when
- * the wall clock is set back a little.
+ * the wall clock is set back a little. One whose function is quarantined is tried again until the next one is due.
  */
 import { Cron as Schedule } from 'croner';
 import type { Clock, Timer } from '../contract/clock.ts';
@@ -27,6 +27,8 @@ interface Job {
   lastMs: number;
   /** `null`: the schedule has no further time. */
   nextMs: number | null;
+  /** When the last tick is tried again; `null`: it had its run. */
+  againMs: number | null;
   /** Wall clock when `nextMs` was computed. */
   plannedMs: number;
 }
@@ -35,6 +37,7 @@ interface Job {
 const MAX_SLEEP_MS = 60_000;
 /** A tick this late counts as missed. */
 const GRACE_MS = 30_000;
+const MIN_AGAIN_MS = 1_000;
 /** A wall clock set back by more than this was wrong before: its ticks are planned anew instead of waited for. */
 const CLOCK_FAULT_MS = 3_600_000;
 
@@ -54,7 +57,7 @@ export class Cron {
     const jobs: Map<string, Job> = new Map();
     for (const { name, cron } of functions) {
       for (const entry of cron) {
-        const key = JSON.stringify([name, entry.schedule, entry.timezone]);
+        const key = keyOf(name, entry);
         jobs.set(key, this.#jobs.get(key) ?? newJob(name, entry, nowMs));
       }
     }
@@ -71,6 +74,14 @@ export class Cron {
     this.#arm();
   }
 
+  /** The tick of `scheduledEpochMs` was not run: it is tried again after `afterMs`, unless the next one comes first. */
+  again(functionName: string, entry: CronEntry, scheduledEpochMs: number, afterMs: number): void {
+    const job = this.#jobs.get(keyOf(functionName, entry));
+    if (job === undefined || job.lastMs !== scheduledEpochMs) return;
+    job.againMs = this.#options.clock.epochMs() + Math.max(afterMs, MIN_AGAIN_MS);
+    this.#arm();
+  }
+
   stop(): void {
     this.#started = false;
     this.#timer?.cancel();
@@ -82,7 +93,10 @@ export class Cron {
     for (const job of this.#jobs.values()) {
       if (nowMs < job.plannedMs - CLOCK_FAULT_MS) plan(job, nowMs, nowMs);
       const dueMs = job.nextMs;
-      if (dueMs === null || dueMs > nowMs) continue;
+      if (dueMs === null || dueMs > nowMs) {
+        this.#retry(job, nowMs);
+        continue;
+      }
       // Planned before it runs: nothing that happens while it runs can make it due again.
       job.lastMs = dueMs;
       plan(job, Math.max(nowMs, dueMs), nowMs);
@@ -91,17 +105,28 @@ export class Cron {
     this.#arm();
   }
 
+  #retry(job: Job, nowMs: number): void {
+    if (job.againMs === null || job.againMs > nowMs) return;
+    job.againMs = null;
+    this.#options.invoke(job.functionName, job.entry, job.lastMs);
+  }
+
   #arm(): void {
     this.#timer?.cancel();
     this.#timer = null;
     if (!this.#started || this.#jobs.size === 0) return;
     const nowMs = this.#options.clock.epochMs();
     let sleepMs = MAX_SLEEP_MS;
-    for (const { nextMs } of this.#jobs.values()) {
-      if (nextMs !== null) sleepMs = Math.min(sleepMs, Math.max(nextMs - nowMs, 0));
+    for (const { nextMs, againMs } of this.#jobs.values()) {
+      const dueMs = Math.min(nextMs ?? Infinity, againMs ?? Infinity);
+      sleepMs = Math.min(sleepMs, Math.max(dueMs - nowMs, 0));
     }
     this.#timer = this.#options.clock.after(sleepMs, () => this.#tick());
   }
+}
+
+function keyOf(functionName: string, { schedule, timezone }: CronEntry): string {
+  return JSON.stringify([functionName, schedule, timezone]);
 }
 
 function newJob(functionName: string, entry: CronEntry, nowMs: number): Job {
@@ -111,6 +136,7 @@ function newJob(functionName: string, entry: CronEntry, nowMs: number): Job {
     schedule: parse(functionName, entry),
     lastMs: -1,
     nextMs: null,
+    againMs: null,
     plannedMs: nowMs,
   };
   plan(job, nowMs, nowMs);
@@ -136,4 +162,5 @@ function parse(functionName: string, entry: CronEntry): Schedule {
 function plan(job: Job, afterMs: number, nowMs: number): void {
   job.nextMs = job.schedule.nextRun(new Date(afterMs))?.getTime() ?? null;
   job.plannedMs = nowMs;
+  job.againMs = null;
 }

@@ -1,6 +1,6 @@
 /**
  * Runs due deliveries of the inbox, a bounded number at once. Knows when, not what: the attempt itself is given to it.
- * Polls nothing: it wakes when a delivery falls due, when a slot frees, or when it is told that work came in.
+ * It wakes when a delivery falls due, when a slot frees, or when it is told that work came in; once a minute at least.
  */
 import type { Clock, Timer } from '../contract/clock.ts';
 import type { DeliveryRow, Inbox } from '../contract/store.ts';
@@ -14,7 +14,7 @@ export interface RunnerOptions {
   readonly attempt: (row: DeliveryRow) => Promise<void>;
 }
 
-/** Longest sleep: the wall clock may be set, and due times are wall-clock times. */
+/** Longest sleep: the wall clock may be set, due times are wall-clock times, and other hosts leave work behind. */
 const MAX_SLEEP_MS = 60_000;
 const TROUBLE_MS = 1_000;
 
@@ -81,7 +81,7 @@ export class Runner {
         for (const row of rows) this.track(this.#options.attempt(row));
         if (rows.length === room) continue;
         const dueMs = await inbox.nextDueMs();
-        if (dueMs !== null) this.#sleep(Math.min(Math.max(dueMs - clock.epochMs(), 0), MAX_SLEEP_MS));
+        this.#sleep(Math.min(Math.max((dueMs ?? Infinity) - clock.epochMs(), 0), MAX_SLEEP_MS));
       }
     } catch {
       // The inbox says by itself that it is in trouble; here it is only asked again.

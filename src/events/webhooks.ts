@@ -160,7 +160,7 @@ export class Webhooks {
     const answer = await this.#accept(spec, delivery, 1, true);
     if (answer !== null) return answer;
     const result = await this.#invoke(spec, running(delivery, 1));
-    const { state } = this.#judge(result, 1, 1);
+    const { state } = this.#judge(result, running(delivery, 1));
     const { outcome, status, response } = result;
     const final = state === 'succeeded' ? 'succeeded' : 'dead';
     this.#hold(this.#finish(delivery.id, { state: final, retryAtMs: null, outcome, status }));
@@ -202,7 +202,7 @@ export class Webhooks {
     const spec = this.#spec(row.endpoint);
     const answer: AttemptAnswer =
       spec === undefined ? { outcome: 'not_found', status: 404, retryAfterMs: null } : await this.#invoke(spec, row);
-    await this.#finish(row.id, this.#judge(answer, row.attempts, row.maxAttempts));
+    await this.#finish(row.id, this.#judge(answer, row));
   }
 
   async #invoke(spec: WebhookSpec, row: DeliveryRow): Promise<InvokeAnswer> {
@@ -215,9 +215,11 @@ export class Webhooks {
     }
   }
 
-  #judge(answer: AttemptAnswer, attempt: number, maxAttempts: number): AttemptResult {
+  #judge(answer: AttemptAnswer, { attempts, maxAttempts, receivedAt }: DeliveryRow): AttemptResult {
     const { clock, random } = this.#options;
-    return afterAttempt(answer, { attempt, maxAttempts, nowMs: clock.epochMs(), chance: random() });
+    const nowMs = clock.epochMs();
+    const ageMs = nowMs - Date.parse(receivedAt);
+    return afterAttempt(answer, { attempt: attempts, maxAttempts, nowMs, chance: random(), ageMs });
   }
 
   /** Until it is written, or the host stops: then the next one finds the attempt interrupted. */

@@ -16,7 +16,14 @@ const SCHEDULED = '{"kind":"scheduled"}';
 export function adminPorts(parts: Parts): AdminPorts {
   return {
     adminHost: parts.config.server.adminHost,
-    functions: () => [...parts.live.values()].map((version) => ({ version, ...parts.pool.census(version) })),
+    functions: () =>
+      [...parts.live.values()].map((version) => ({
+        version,
+        ...parts.pool.census(version),
+        realm: parts.quarantine.realmOf(version),
+        quarantine: parts.quarantine.view(version),
+      })),
+    lift: (version) => parts.quarantine.lift(version),
     invoke: async (name, body, headers) => {
       const called = invoke(parts, name, body, headers);
       if (called === null) throw new HostError('NOT_FOUND', `There is no function \`${name}\`.`);
@@ -51,6 +58,7 @@ export function gauges(parts: Parts): HostStats {
       'isolane.queue.waiting': parts.dispatch.queued,
       'isolane.pool.memory': parts.pool.stats().bytes,
       'isolane.pool.memory.limit': parts.config.server.memoryMiB * MIB,
+      'isolane.functions.quarantined': parts.quarantine.closed,
       'isolane.lanes': lanes.length,
       'isolane.lanes.busy': lanes.filter((lane) => lane.runningSinceNs > 0).length,
     },

@@ -8,6 +8,7 @@ import type { Dispatch } from '../dispatch/dispatch.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Webhooks } from '../events/events.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { Quarantine } from '../quarantine/quarantine.ts';
 import type { SqliteInbox, SqliteLedger } from '../store/store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
@@ -22,6 +23,7 @@ export interface Parts {
   readonly pool: Pool;
   readonly dispatch: Dispatch;
   readonly callers: Callers;
+  readonly quarantine: Quarantine;
   readonly webhooks: Webhooks;
   /** As it is now: a reload replaces it. */
   readonly config: Config;

@@ -1,5 +1,6 @@
 /** Between webhooks and the rest of the host: a receipt becomes a span, an attempt becomes an invocation. */
 import type { GuestEvent, HeaderList, TraceSeed } from '../contract/invocation.ts';
+import { loopDepth } from '../contract/loop.ts';
 import { wholeBody } from '../dispatch/answer.ts';
 import type { WebhookAnswer, WebhookFacts } from '../edge/ports.ts';
 import type { DeliveryAttempt, InvokeAnswer } from '../events/events.ts';
@@ -18,6 +19,7 @@ export async function runAttempt(parts: Parts, attempt: DeliveryAttempt): Promis
     requestId: delivery.id,
     attempt: context.attempt,
     webhook: context,
+    depth: loopDepth(headerOf(headers, 'cdn-loop')),
     trace: parts.telemetry.seed({ traceparent: delivery.traceparent, trusted: false, ours: true }),
   });
   if (called === null) return { outcome: 'not_found', status: 404, retryAfterMs: null, response: null };
@@ -69,7 +71,7 @@ function tell(
 }
 
 /** Seconds or a date of `retry-after` as ms from now; `null`: not given. */
-function retryAfterMs(headers: HeaderList): number | null {
+export function retryAfterMs(headers: HeaderList): number | null {
   const value = headerOf(headers, 'retry-after');
   if (value === '') return null;
   const seconds = Number(value);

@@ -2,21 +2,30 @@
  * The isolates of one function version, and who waits for one. Pure bookkeeping and two decisions: which isolate takes
  * the next invocation, and how many more are worth loading.
  */
-import type { LoadReport } from '../contract/engine-port.ts';
+import type { EngineUsage, LoadReport, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-import { NS_PER_MS } from '../contract/units.ts';
+import { MIB, NS_PER_MS } from '../contract/units.ts';
 import type { Ticket } from './ticket.ts';
 
+/** What an isolate costs the process beside its heap. */
+export const BASE_BYTES: number = 1.3 * MIB;
 /** Expected wait behind others on a busy isolate up to which queueing there beats loading another. */
 const PATIENCE_NS = NS_PER_MS;
 /** Invocations handed to one isolate ahead of time. */
 const DEPTH = 64;
 /** Busy isolates looked at for one placement. */
 const LOOK = 16;
+/** How long a load that failed is not tried again. */
+const BACKOFF_FIRST_NS = 1000 * NS_PER_MS;
+const BACKOFF_MOST_NS = 60_000 * NS_PER_MS;
 /** Loads under way at once for a function whose invocations wait. */
 const LOADS_PER_LANE = 8;
 /** Weight of the newest run in the expectation. */
 const WEIGHT = 0.2;
+/** CPU of an invocation from which on its turns are long for others. */
+const LONG_NS = 3 * NS_PER_MS;
+/** So many more long than short runs make a function known for them; none, and it is not any more. */
+const LONG_RUNS = 4;
 
 export interface PooledIsolate {
   readonly number: number;
@@ -34,10 +43,34 @@ export interface PooledIsolate {
   slow: boolean;
   /** It is in its group's `idle`. */
   isIdle: boolean;
+  /** It was put on a lane for long turns. */
+  apart: boolean;
+}
+
+/** An isolate that is being loaded. */
+export function newIsolate(number: number, lane: number, group: Group): PooledIsolate {
+  return {
+    number,
+    lane,
+    group,
+    state: 'loading',
+    tickets: [],
+    bytes: BASE_BYTES,
+    init: null,
+    awaited: group.waiting.length > 0,
+    slow: false,
+    isIdle: false,
+    apart: group.isLong,
+  };
 }
 
 export class Group {
   readonly version: FunctionVersion;
+  /** Where its isolates belong. */
+  realm: Realm;
+  /** It is known for long turns. */
+  isLong = false;
+  #longRuns = 0;
   readonly waiting: Ticket[] = [];
   readonly isolates: Set<PooledIsolate> = new Set();
   /** Ready and empty, most recently used last. */
@@ -51,22 +84,43 @@ export class Group {
   expectedNs: number | null = null;
   failure: { readonly report: LoadReport; readonly untilNs: number; readonly backoffNs: number } | null = null;
 
-  constructor(version: FunctionVersion) {
+  constructor(version: FunctionVersion, realm: Realm) {
     this.version = version;
+    this.realm = realm;
   }
 
   get concurrency(): number {
     return this.version.spec.limits.concurrency;
   }
 
+  /** One more isolate is allowed. */
   get mayGrow(): boolean {
     return this.isolates.size < this.version.spec.limits.instances;
   }
 
-  /** Learns from a settled invocation. */
-  learn(runNs: number): void {
+  /** Learns from a settled invocation; true when it has become known for long turns, or is not any more. */
+  learn({ startedNs, settledNs, cpuNs }: EngineUsage): boolean {
+    const runNs = settledNs - startedNs;
     this.expectedNs = this.expectedNs === null ? runNs : this.expectedNs * (1 - WEIGHT) + runNs * WEIGHT;
     this.#awaiting *= 1 - WEIGHT / 2;
+    this.#longRuns = cpuNs > LONG_NS ? Math.min(LONG_RUNS, this.#longRuns + 1) : Math.max(0, this.#longRuns - 1);
+    const isLong = this.isLong ? this.#longRuns > 0 : this.#longRuns === LONG_RUNS;
+    if (isLong === this.isLong) return false;
+    this.isLong = isLong;
+    return true;
+  }
+
+  /** It could not be loaded: told to whoever comes, until it is tried again. */
+  failed(report: LoadReport, nowNs: number): void {
+    const backoffNs = Math.min(BACKOFF_MOST_NS, (this.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
+    this.failure = { report, untilNs: nowNs + backoffNs, backoffNs };
+  }
+
+  /** Puts an invocation that came back where its age says, before all that came later. */
+  requeue(ticket: Ticket): void {
+    const { acceptedNs } = ticket.invocation;
+    const at = this.waiting.findIndex((one) => one.invocation.acceptedNs >= acceptedNs);
+    this.waiting.splice(at < 0 ? this.waiting.length : at, 0, ticket);
   }
 
   /** A turn has ended and its invocation goes on. */

@@ -19,8 +19,9 @@ export class Handover implements JobListener {
   }
 
   started(atNs: number): void {
-    const { number, lane } = this.#isolate;
-    const init = this.#pool.began(this.#isolate, this.#ticket);
+    const { number, lane, init } = this.#isolate;
+    this.#isolate.init = null;
+    this.#ticket.hasStarted = true;
     this.#ticket.listener.started(atNs, { isolate: number, lane, init });
   }
 

@@ -1,22 +1,30 @@
-/** What the pool knows of lanes: which are stuck in a long turn, and where the next isolate is loaded. */
+/**
+ * What the pool knows of lanes: which are stuck in a long turn, and where the next isolate is loaded. Always within the
+ * group's realm; and functions known for long turns are kept apart, so that nobody else waits behind them.
+ */
 import type { EnginePort, LaneView } from '../contract/engine-port.ts';
 import { NS_PER_MS } from '../contract/units.ts';
-import type { Group } from './group.ts';
+import type { Group, PooledIsolate } from './group.ts';
 
 /** A turn this long makes its lane one to avoid. */
 const STUCK_NS = 3 * NS_PER_MS;
+/** Most lanes of a realm that are given to functions with long turns; beyond, these share them. */
+const MOST_APART = 8;
 
 export class Lanes {
   readonly #engine: Pick<EnginePort, 'lanes' | 'grow'>;
   readonly #nowNs: () => number;
+  /** Isolates of functions with long turns, by lane. */
+  readonly #apart: Map<number, number> = new Map();
 
   constructor(engine: Pick<EnginePort, 'lanes' | 'grow'>, nowNs: () => number) {
     this.#engine = engine;
     this.#nowNs = nowNs;
   }
 
-  get count(): number {
-    return this.#engine.lanes().length;
+  /** Lanes a group may use; it is never worth less than one. */
+  count(group: Group): number {
+    return Math.max(1, this.#fit(group).length);
   }
 
   isStuck(id: number): boolean {
@@ -35,29 +43,63 @@ export class Lanes {
       if (!this.isStuck(isolate.lane)) return false;
       if (isolate.state === 'loading' && this.#find(isolate.lane)?.running === isolate.number) return false;
     }
-    return this.#engine.lanes().some((lane) => !this.isStuck(lane.id)) || this.#engine.grow('');
+    return this.#fit(group).some((lane) => !this.isStuck(lane.id)) || this.#grow(group);
   }
 
   /** Where to load one more isolate of `group`; `null`: there is no lane at all. */
   choose(group: Group): number | null {
-    let free = this.#free();
-    if (free.length === 0 && this.#engine.grow('')) free = this.#free();
-    const own = new Map<number, number>();
-    for (const isolate of group.isolates) own.set(isolate.lane, (own.get(isolate.lane) ?? 0) + 1);
+    let fit = this.#fit(group);
+    let free = fit.filter((lane) => !this.isStuck(lane.id));
+    if (free.length === 0 && this.#grow(group)) {
+      fit = this.#fit(group);
+      free = fit.filter((lane) => !this.isStuck(lane.id));
+    }
+    const own = ownOn(group);
     let best: LaneView | null = null;
-    for (const lane of free.length > 0 ? free : this.#engine.lanes()) {
+    const all = this.#engine.lanes(group.realm);
+    for (const lane of [free, fit, all].find((lanes) => lanes.length > 0) ?? []) {
       if (best === null || before(lane, best, own)) best = lane;
     }
     return best?.id ?? null;
   }
 
-  #free(): readonly LaneView[] {
-    return this.#engine.lanes().filter((lane) => !this.isStuck(lane.id));
+  /** The group is alone on this lane: its long turns are in nobody's way. */
+  isAlone(group: Group, id: number): boolean {
+    return this.#find(id)?.isolates === ownOn(group).get(id);
+  }
+
+  /** An isolate with long turns has come to its lane (1), or left it (-1). */
+  settle(isolate: PooledIsolate, by: 1 | -1): void {
+    const count = (this.#apart.get(isolate.lane) ?? 0) + by;
+    if (count > 0) this.#apart.set(isolate.lane, count);
+    else this.#apart.delete(isolate.lane);
+  }
+
+  #grow(group: Group): boolean {
+    const room = !group.isLong || this.#fit(group).filter((lane) => this.#apart.has(lane.id)).length < MOST_APART;
+    return room && this.#engine.grow(group.realm);
+  }
+
+  /** Short turns: lanes without long ones. Long turns: lanes without anybody else; when there are many, with their kind. */
+  #fit(group: Group): readonly LaneView[] {
+    const lanes = this.#engine.lanes(group.realm);
+    if (!group.isLong) return this.#apart.size === 0 ? lanes : lanes.filter((lane) => !this.#apart.has(lane.id));
+    const apart = lanes.filter((lane) => this.#apart.has(lane.id));
+    if (apart.length >= MOST_APART) return apart;
+    const own = ownOn(group);
+    return lanes.filter((lane) => lane.isolates === (own.get(lane.id) ?? 0));
   }
 
   #find(id: number): LaneView | undefined {
     return this.#engine.lanes().find((lane) => lane.id === id);
   }
+}
+
+/** How many isolates the group has on each lane. */
+function ownOn(group: Group): ReadonlyMap<number, number> {
+  const own = new Map<number, number>();
+  for (const isolate of group.isolates) own.set(isolate.lane, (own.get(isolate.lane) ?? 0) + 1);
+  return own;
 }
 
 /** Fewest isolates of the group first, then the least work, then the fewest isolates. */

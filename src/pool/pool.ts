@@ -3,34 +3,32 @@
  * idle one, loads no more than the waiting work is worth, takes work back from lanes that are stuck in a long turn.
  * No clock, no timers, no Node: a simulator runs it against a fake engine.
  */
-import type { EnginePort, Fall, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
+import type {
+  EnginePort,
+  Fall,
+  IsolateListener,
+  LoadReport,
+  LogLine,
+  Realm,
+  Settlement,
+} from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-import { NS_PER_MS } from '../contract/units.ts';
-import { Group, type PooledIsolate } from './group.ts';
+import { groupCensus, type PoolStats, poolStats } from './census.ts';
+import { Group, newIsolate, type PooledIsolate } from './group.ts';
 import { Handover } from './handover.ts';
 import { Lanes } from './lanes.ts';
 import type { Ticket } from './ticket.ts';
-import { BASE_BYTES, type Budget, Warm } from './warm.ts';
-
-const BACKOFF_FIRST_NS = 1000 * NS_PER_MS;
-const BACKOFF_MOST_NS = 60_000 * NS_PER_MS;
+import { Waits } from './waits.ts';
+import { type Budget, Warm } from './warm.ts';
 
 export interface PoolOptions extends Budget {
   readonly engine: EnginePort;
   nowNs(): number;
+  /** Where a version belongs now; `rehome` asks again. */
+  realmOf(version: FunctionVersion): Realm;
   stray(version: FunctionVersion, line: LogLine): void;
   /** A function brought its lane or engine process down. */
   felled(version: FunctionVersion, how: Fall): void;
-}
-
-export interface PoolStats {
-  readonly isolates: number;
-  readonly idle: number;
-  readonly loading: number;
-  readonly waiting: number;
-  readonly bytes: number;
-  readonly evictions: number;
-  readonly loads: number;
 }
 
 export class Pool implements IsolateListener {
@@ -39,19 +37,15 @@ export class Pool implements IsolateListener {
   readonly #lanes: Lanes;
   readonly #groups: Map<string, Group> = new Map();
   readonly #warm: Warm;
-  /** Groups whose work waits although they have idle isolates: on lanes that are stuck. */
-  readonly #stranded: Set<Group> = new Set();
-  /** Groups whose work waits because the pool is full of busy isolates. */
-  readonly #starved: Set<Group> = new Set();
+  readonly #waits: Waits = new Waits((group) => this.#pump(group));
   /** Keys of what is deployed; `null`: nobody has said. */
   #live: ReadonlySet<string> | null = null;
-  #loads = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#engine = options.engine;
     this.#lanes = new Lanes(options.engine, () => options.nowNs());
-    this.#warm = new Warm(options);
+    this.#warm = new Warm(options, this.#lanes);
   }
 
   /** The versions that are live now: others are retired, those with `warm` are filled up. */
@@ -65,8 +59,19 @@ export class Pool implements IsolateListener {
       this.#tidy(group);
     }
     for (const version of versions) {
-      const group = this.#group(version);
-      for (let i = group.isolates.size; i < version.spec.warm; i++) this.#load(group);
+      this.#fill(this.#group(version));
+    }
+  }
+
+  /** Realms may have changed: what is warm elsewhere retires, what has not started there moves. */
+  rehome(): void {
+    for (const group of [...this.#groups.values()]) {
+      const realm = this.#options.realmOf(group.version);
+      if (realm === group.realm) continue;
+      group.realm = realm;
+      this.#leave([...group.isolates]);
+      this.#pump(group);
+      this.#fill(group);
     }
   }
 
@@ -87,7 +92,7 @@ export class Pool implements IsolateListener {
 
   /** Takes an invocation out again if it has not started. */
   withdraw(ticket: Ticket): boolean {
-    if (ticket.hasStarted) return false;
+    if (ticket.hasStarted || ticket.recalled) return false;
     const group = this.#group(ticket.invocation.version);
     if (ticket.isolate === null) {
       const at = group.waiting.indexOf(ticket);
@@ -95,37 +100,21 @@ export class Pool implements IsolateListener {
       return at >= 0;
     }
     const isolate = this.#warm.isolates.get(ticket.isolate);
-    if (!this.#engine.takeBack(ticket.invocation.id)) return false;
+    ticket.recalled = !this.#engine.takeBack(ticket.invocation.id);
+    if (ticket.recalled) return false;
     if (isolate !== undefined) this.#unassign(isolate, ticket);
     // Where it would have run another may.
-    if (group.waiting.length > 0) this.#pump(group);
+    this.#pump(group);
     return true;
   }
 
   stats(): PoolStats {
-    let waiting = 0;
-    let loading = 0;
-    for (const group of this.#groups.values()) {
-      waiting += group.waiting.length;
-      loading += group.loading;
-    }
-    return {
-      isolates: this.#warm.isolates.size,
-      idle: this.#warm.idle,
-      loading,
-      waiting,
-      bytes: this.#warm.bytes,
-      evictions: this.#warm.evictions,
-      loads: this.#loads,
-    };
+    return poolStats(this.#groups.values(), this.#warm);
   }
 
-  /** Isolates of one version and the invocations that have started in them, for the admin plane. */
+  /** For the admin plane. */
   census(version: FunctionVersion): { isolates: number; running: number } {
-    const isolates = this.#groups.get(version.key)?.isolates ?? new Set();
-    let running = 0;
-    for (const isolate of isolates) for (const ticket of isolate.tickets) if (ticket.hasStarted) running += 1;
-    return { isolates: isolates.size, running };
+    return groupCensus(this.#groups.get(version.key));
   }
 
   loaded(number: number, report: LoadReport): void {
@@ -135,8 +124,8 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') group.loading -= 1;
     if (!report.ok) {
       this.#failed(isolate, report);
-      this.#pumpStranded();
-      this.#feedStarved(null);
+      this.#waits.turnEnded();
+      this.#waits.roomMade(null);
       return;
     }
     group.failure = null;
@@ -164,9 +153,8 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') isolate.group.loading -= 1;
     this.#warm.remove(isolate);
     this.#pump(isolate.group);
-    this.#tidy(isolate.group);
-    this.#pumpStranded();
-    this.#feedStarved(null);
+    this.#waits.turnEnded();
+    this.#waits.roomMade(null);
   }
 
   size(number: number, bytes: number): void {
@@ -174,7 +162,7 @@ export class Pool implements IsolateListener {
     if (isolate === undefined) return;
     this.#warm.resize(isolate, bytes);
     this.#sawTurn(isolate);
-    this.#pumpStranded();
+    this.#waits.turnEnded();
   }
 
   stuck(lane: number): void {
@@ -182,10 +170,8 @@ export class Pool implements IsolateListener {
     for (const isolate of this.#warm.isolates.values()) {
       if (isolate.lane !== lane) continue;
       const { group } = isolate;
-      for (const ticket of isolate.tickets.filter((one) => !one.hasStarted && one.invocation.start !== 'cold')) {
-        if (!this.#engine.takeBack(ticket.invocation.id)) continue;
-        groups.add(this.#back(isolate, ticket));
-      }
+      const tickets = isolate.tickets.filter((one) => one.invocation.start !== 'cold');
+      if (this.#recall(isolate, tickets)) groups.add(group);
       if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
     for (const group of groups) this.#pump(group);
@@ -199,9 +185,8 @@ export class Pool implements IsolateListener {
     this.#options.felled(version, how);
   }
 
-  /** A lane has ended a turn: who waited for one looks again. */
-  #pumpStranded(): void {
-    for (const group of this.#stranded) this.#pump(group);
+  lanesChanged(): void {
+    this.#waits.lanesChanged();
   }
 
   /** Hands waiting work to isolates, then loads what is worth loading. */
@@ -212,12 +197,13 @@ export class Pool implements IsolateListener {
       this.#assign(isolate, group.waiting.shift()!);
     }
     // Its isolates are free and their lanes are not: whoever ends a turn looks again.
-    if (group.waiting.length > 0 && group.idle.length > 0) this.#stranded.add(group);
-    else this.#stranded.delete(group);
-    if (group.obsolete && group.isolates.size > 0) return;
-    const wanted = group.wanted(this.#lanes.count);
+    if (group.waiting.length > 0 && group.idle.length > 0) this.#waits.stranded.add(group);
+    else this.#waits.stranded.delete(group);
+    if (group.waiting.length === 0) this.#waits.laneless.delete(group);
+    if (group.waiting.length === 0 || (group.obsolete && group.isolates.size > 0)) return;
+    const wanted = group.wanted(this.#lanes.count(group));
     for (let i = 0; i < wanted; i++) if (!this.#load(group)) return;
-    if (wanted === 0 && group.waiting.length > 0 && this.#lanes.isCornered(group)) this.#load(group);
+    if (wanted === 0 && this.#lanes.isCornered(group)) this.#load(group);
   }
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -227,32 +213,36 @@ export class Pool implements IsolateListener {
     this.#engine.start(isolate.number, ticket.invocation, new Handover(this, isolate, ticket));
   }
 
-  began(isolate: PooledIsolate, ticket: Ticket): LoadReport | null {
-    ticket.hasStarted = true;
-    const { init } = isolate;
-    isolate.init = null;
-    return init;
-  }
-
   settled(isolate: PooledIsolate, ticket: Ticket, settlement: Settlement): void {
     const { group } = isolate;
-    const { startedNs, settledNs } = settlement.usage;
-    group.learn(settledNs - startedNs);
     isolate.slow = false;
     this.#unassign(isolate, ticket);
+    if (group.learn(settlement.usage)) this.#sort(group);
     ticket.listener.settled(settlement);
     if (group.waiting.length > 0) this.#pump(group);
   }
 
   returned(isolate: PooledIsolate, ticket: Ticket): void {
     isolate.slow = true;
-    const group = this.#back(isolate, ticket);
     // A start refused on the spot comes back within the hand-over: never hand over again from in here.
-    this.#pumpSoon(group);
+    this.#pumpSoon(this.#back(isolate, ticket));
   }
 
   #pumpSoon(group: Group): void {
     Promise.resolve().then(() => this.#pump(group));
+  }
+
+  /** Asks back what has not started; true if some of it is back at once. What is in another process follows, or starts. */
+  #recall(isolate: PooledIsolate, tickets: readonly Ticket[]): boolean {
+    let some = false;
+    for (const ticket of tickets) {
+      if (ticket.hasStarted || ticket.recalled) continue;
+      ticket.recalled = !this.#engine.takeBack(ticket.invocation.id);
+      if (ticket.recalled) continue;
+      this.#back(isolate, ticket);
+      some = true;
+    }
+    return some;
   }
 
   /**
@@ -261,9 +251,31 @@ export class Pool implements IsolateListener {
    */
   #back(isolate: PooledIsolate, ticket: Ticket): Group {
     const group = this.#group(ticket.invocation.version);
-    if (!ticket.over && ticket.listener.returned()) group.waiting.unshift(ticket);
+    ticket.recalled = false;
+    if (!ticket.over && ticket.listener.returned()) group.requeue(ticket);
     this.#unassign(isolate, ticket);
     return group;
+  }
+
+  /** These isolates take nothing more, and what has not started in them goes elsewhere. */
+  #leave(isolates: readonly PooledIsolate[]): void {
+    for (const isolate of isolates) {
+      this.retired(isolate.number);
+      this.#recall(isolate, [...isolate.tickets]);
+    }
+  }
+
+  /** A function has become known for long turns, or is not any more: its isolates go where their kind is. */
+  #sort(group: Group): void {
+    for (const isolate of [...group.isolates]) {
+      if (isolate.apart === group.isLong) continue;
+      if (!this.#lanes.isAlone(group, isolate.lane)) this.#leave([isolate]);
+      else this.#lanes.settle(isolate, (isolate.apart = group.isLong) ? 1 : -1);
+    }
+  }
+
+  #fill(group: Group): void {
+    for (let i = group.isolates.size; i < group.version.spec.warm; i++) if (this.#load(group) === null) return;
   }
 
   #unassign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -277,33 +289,17 @@ export class Pool implements IsolateListener {
   /** After a change: an empty isolate becomes idle, a retired one goes. */
   #settleDown(isolate: PooledIsolate): void {
     if (isolate.tickets.length > 0 || !this.#warm.isolates.has(isolate.number)) return;
-    const { group } = isolate;
+    const { group, state } = isolate;
+    if (state === 'loading') return;
     // What is no longer deployed goes as soon as it serves nobody.
-    const isOld = group.obsolete && isolate.state === 'ready' && group.waiting.length === 0;
-    if (isolate.state === 'retired' || isOld) {
-      this.#warm.remove(isolate);
-      this.#engine.drop(isolate.number);
-      // It made room, and who waited for it needs another.
-      this.#pump(group);
-      this.#tidy(group);
-      this.#feedStarved(null);
+    if (state === 'retired' || (group.obsolete && group.waiting.length === 0)) {
+      this.#drop(isolate);
+      this.#waits.roomMade(null);
       return;
     }
-    if (isolate.state !== 'ready') return;
     this.#warm.rest(isolate);
     while (this.#warm.isOver && this.#evict());
-    this.#feedStarved(group);
-  }
-
-  /** There is room, or an idle isolate to make it of, for groups that found none. `except` pumps by itself. */
-  #feedStarved(except: Group | null): void {
-    for (const group of [...this.#starved]) {
-      if (group === except && group.waiting.length > 0) continue;
-      this.#starved.delete(group);
-      if (group.waiting.length === 0) continue;
-      this.#pump(group);
-      if (this.#starved.has(group)) return;
-    }
+    this.#waits.roomMade(group);
   }
 
   /** A turn has ended and its invocation goes on: this function waits for I/O, so its others need isolates. */
@@ -319,27 +315,26 @@ export class Pool implements IsolateListener {
 
   #load(group: Group): PooledIsolate | null {
     if (!this.#makeRoom()) {
-      this.#starved.add(group);
+      this.#waits.starved.add(group);
       return null;
     }
     const lane = this.#lanes.choose(group);
-    if (lane === null) return null;
-    const isolate: PooledIsolate = {
-      number: this.#engine.load(group.version, lane),
-      lane,
-      group,
-      state: 'loading',
-      tickets: [],
-      bytes: BASE_BYTES,
-      init: null,
-      awaited: group.waiting.length > 0,
-      slow: false,
-      isIdle: false,
-    };
-    this.#loads += 1;
+    if (lane === null) {
+      this.#missesLane(group);
+      return null;
+    }
+    this.#waits.laneless.delete(group);
+    const isolate = newIsolate(this.#engine.load(group.version, lane), lane, group);
     group.loading += 1;
     this.#warm.add(isolate);
     return isolate;
+  }
+
+  /** No lane for its realm and none to be had: a realm that only keeps warm what nobody uses makes room. */
+  #missesLane(group: Group): void {
+    if (this.#waits.laneless.has(group)) return;
+    this.#waits.laneless.add(group);
+    for (const victim of this.#warm.idleRealm(group.realm)) this.#drop(victim);
   }
 
   /** Benchmark control: a new isolate for this invocation alone. */
@@ -357,8 +352,7 @@ export class Pool implements IsolateListener {
     const { group } = isolate;
     this.#warm.remove(isolate);
     if (group.loading > 0 || group.isolates.size > 0) return;
-    const backoffNs = Math.min(BACKOFF_MOST_NS, (group.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
-    group.failure = { report, untilNs: this.#options.nowNs() + backoffNs, backoffNs };
+    group.failed(report, this.#options.nowNs());
     const tickets = [...isolate.tickets, ...group.waiting.splice(0)];
     tickets.forEach((ticket, index) => {
       ticket.over = true;
@@ -376,18 +370,22 @@ export class Pool implements IsolateListener {
 
   #evict(): boolean {
     const victim = this.#warm.evict();
-    if (victim === undefined) return false;
-    this.#engine.drop(victim.number);
-    this.#tidy(victim.group);
-    // It was idle on a lane that is stuck, and who waits for that lane now needs another isolate.
-    if (victim.group.waiting.length > 0) this.#pumpSoon(victim.group);
-    return true;
+    if (victim !== undefined) this.#drop(victim);
+    return victim !== undefined;
+  }
+
+  #drop(isolate: PooledIsolate): void {
+    this.#warm.remove(isolate);
+    this.#engine.drop(isolate.number);
+    this.#tidy(isolate.group);
+    // It was retired, or idle on a lane that is stuck: who waits for it needs another.
+    if (isolate.group.waiting.length > 0) this.#pumpSoon(isolate.group);
   }
 
   #group(version: FunctionVersion): Group {
     const known = this.#groups.get(version.key);
     if (known !== undefined) return known;
-    const group = new Group(version);
+    const group = new Group(version, this.#options.realmOf(version));
     group.obsolete = this.#live?.has(version.key) === false;
     this.#groups.set(version.key, group);
     return group;

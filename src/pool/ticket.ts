@@ -24,6 +24,8 @@ export interface Ticket {
   /** Where it is at present; `null`: it waits. */
   isolate: number | null;
   hasStarted: boolean;
+  /** It was asked back from where it is; asking again changes nothing. */
+  recalled: boolean;
   /** It has been told its end: nothing may be done for it any more. */
   over: boolean;
 }

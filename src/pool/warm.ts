@@ -3,11 +3,9 @@
  * the least recently used, never a busy one.
  */
 import { LRUCache } from 'lru-cache';
-import { MIB } from '../contract/units.ts';
-import type { PooledIsolate } from './group.ts';
-
-/** What an isolate costs the process beside its heap. */
-export const BASE_BYTES: number = 1.3 * MIB;
+import type { Realm } from '../contract/engine-port.ts';
+import { BASE_BYTES, type PooledIsolate } from './group.ts';
+import type { Lanes } from './lanes.ts';
 
 export interface Budget {
   readonly maxIsolates: number;
@@ -18,11 +16,14 @@ export class Warm {
   readonly isolates: Map<number, PooledIsolate> = new Map();
   readonly #budget: Budget;
   readonly #idle: LRUCache<number, PooledIsolate>;
+  readonly #lanes: Lanes;
   bytes = 0;
   evictions = 0;
+  loads = 0;
 
-  constructor(budget: Budget) {
+  constructor(budget: Budget, lanes: Lanes) {
     this.#budget = budget;
+    this.#lanes = lanes;
     this.#idle = new LRUCache({ max: budget.maxIsolates });
   }
 
@@ -42,6 +43,8 @@ export class Warm {
   add(isolate: PooledIsolate): void {
     this.isolates.set(isolate.number, isolate);
     isolate.group.isolates.add(isolate);
+    this.loads += 1;
+    if (isolate.apart) this.#lanes.settle(isolate, 1);
     this.bytes += isolate.bytes;
   }
 
@@ -75,18 +78,28 @@ export class Warm {
   }
 
   remove(isolate: PooledIsolate): void {
-    this.isolates.delete(isolate.number);
+    if (!this.isolates.delete(isolate.number)) return;
+    if (isolate.apart) this.#lanes.settle(isolate, -1);
     isolate.group.isolates.delete(isolate);
     this.bar(isolate);
     this.bytes -= isolate.bytes;
   }
 
-  /** Takes the least recently used idle isolate out; `undefined`: all are busy. */
+  /** All of the engine process whose idle isolate was used the longest ago, if nobody in it is busy. */
+  idleRealm(except: Realm): readonly PooledIsolate[] {
+    const kept = new Set<Realm>(['', except]);
+    for (const isolate of this.isolates.values()) if (!this.#idle.has(isolate.number)) kept.add(isolate.group.realm);
+    for (const idle of this.#idle.rvalues()) {
+      const realm = idle?.group.realm ?? '';
+      if (!kept.has(realm)) return [...this.isolates.values()].filter((isolate) => isolate.group.realm === realm);
+    }
+    return [];
+  }
+
+  /** The least recently used idle isolate, which is to be dropped; `undefined`: all are busy. */
   evict(): PooledIsolate | undefined {
     const victim = this.#idle.pop();
-    if (victim === undefined) return undefined;
-    this.evictions += 1;
-    this.remove(victim);
+    if (victim !== undefined) this.evictions += 1;
     return victim;
   }
 }

@@ -15,8 +15,9 @@ import {
   SUMMARY,
   toDelivery,
 } from './inbox-rows.ts';
+import { ifDead } from './lock.ts';
 import { type Call, type Port, type Service, serveThread } from './serve.ts';
-import { type OpenOptions, openLocked } from './sqlite.ts';
+import { beginWrite, openDatabase } from './sqlite.ts';
 
 export interface InboxData {
   readonly dataDir: string;
@@ -24,36 +25,34 @@ export interface InboxData {
 }
 
 /** An attempt whose host died is counted: a delivery that kills hosts must not do so for ever. */
-const RECOVER = `UPDATE deliveries SET owner = NULL, last_outcome = 'interrupted', last_status = NULL,
+const GIVE_BACK = `UPDATE deliveries SET owner = NULL, last_outcome = 'interrupted', last_status = NULL,
   state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END
-  WHERE state = 'running'`;
+  WHERE state = 'running' AND owner = ?`;
+const OWNERS = `SELECT DISTINCT owner FROM deliveries WHERE state = 'running' AND owner <> ?`;
 
 class InboxWriter implements Service<never> {
   readonly #owner: string;
   readonly #port: Port<never>;
   readonly #db: Database;
-  readonly #close: () => void;
+  readonly #dataDir: string;
   readonly #statements: Map<string, Statement> = new Map();
 
   constructor(data: InboxData, port: Port<never>) {
     this.#owner = data.owner;
     this.#port = port;
-    const options: OpenOptions = {
+    this.#dataDir = data.dataDir;
+    this.#db = openDatabase({
       dataDir: data.dataDir,
       file: 'inbox.db',
       synchronous: 'FULL',
       migrations: INBOX_MIGRATIONS,
-    };
-    // The lock is ours, so whoever runs a delivery by this file is dead.
-    const { db, close } = openLocked('inbox', options, (opened) => void opened.exec(RECOVER));
-    this.#db = db;
-    this.#close = close;
+    });
   }
 
   handle(_messages: readonly never[], calls: readonly Call[]): void {
     const answers: (() => void)[] = [];
     try {
-      this.#db.exec('BEGIN IMMEDIATE');
+      beginWrite(this.#db);
       for (const call of calls) answers.push(this.#one(call));
       this.#db.exec('COMMIT');
     } catch (error) {
@@ -65,7 +64,7 @@ class InboxWriter implements Service<never> {
   }
 
   close(): void {
-    this.#close();
+    this.#db.close();
   }
 
   /** What to say once the transaction is on disk. */
@@ -101,6 +100,8 @@ class InboxWriter implements Service<never> {
         return this.#finish(args as FinishArgs);
       case 'nextDueMs':
         return this.#get(`SELECT MIN(due_ms) AS due FROM deliveries WHERE state = 'ready'`)?.['due'] ?? null;
+      case 'recover':
+        return this.#recover();
       case 'list':
         return this.#list(args as ListArgs);
       case 'get': {
@@ -169,17 +170,30 @@ class InboxWriter implements Service<never> {
 
   #finish({ id, result }: FinishArgs): null {
     const { changes } = this.#run(
-      `UPDATE deliveries SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_outcome = ?, last_status = ?
+      `UPDATE deliveries SET state = ?, owner = NULL, due_ms = COALESCE(?, due_ms), last_outcome = ?, last_status = ?,
+         attempts = attempts - ?
        WHERE id = ? AND state = 'running' AND owner = ?`,
       result.state,
       result.retryAtMs,
       result.outcome,
       result.status,
+      result.uncounted === true ? 1 : 0,
       id,
       this.#owner,
     );
     if (changes === 1) return null;
     throw new HostError('NOT_FOUND', `No running delivery has the id ${id}; its attempt was ended before.`);
+  }
+
+  /** How many deliveries came back from hosts that are dead. */
+  #recover(): number {
+    let deliveries = 0;
+    for (const row of this.#all(OWNERS, this.#owner)) {
+      const owner = String(row['owner']);
+      const giveBack = (): number => this.#run(GIVE_BACK, owner).changes;
+      deliveries += ifDead(this.#dataDir, owner, { forget: false }, giveBack) ?? 0;
+    }
+    return deliveries;
   }
 
   #list({ endpoint, state, cursor, limit }: ListArgs): { items: readonly DeliveryRow[]; nextCursor: string | null } {

@@ -8,7 +8,7 @@ import type { AcceptArgs, FinishArgs, ListArgs } from './inbox-rows.ts';
 import type { InboxData } from './inbox-writer.ts';
 import { StoreThread } from './thread.ts';
 
-/** Refuses with `DATA_DIR_UNUSABLE` or `DATA_DIR_IN_USE`. `owner` names this host process in leases. */
+/** Refuses with `DATA_DIR_UNUSABLE`. `owner` is the host's id, which names its leases. */
 export async function openInbox(options: InboxData): Promise<SqliteInbox> {
   const inbox = new SqliteInbox(options);
   await inbox.open();
@@ -77,6 +77,11 @@ export class SqliteInbox implements Inbox {
 
   async get(id: string): Promise<DeliveryRow | null> {
     return (await this.#ask('get', id)) as DeliveryRow | null;
+  }
+
+  /** Gives back what dead hosts were running. Living hosts keep theirs. */
+  async recover(): Promise<{ readonly deliveries: number }> {
+    return { deliveries: (await this.#ask('recover', null)) as number };
   }
 
   close(): Promise<void> {

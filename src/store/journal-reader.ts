@@ -6,42 +6,43 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readSync,
+  rmdirSync,
   rmSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { JOURNAL_DIR, SEGMENT_NAME, segmentPath } from './journal.ts';
+import { SEGMENT_NAME, segmentPath } from './journal.ts';
 
 /** Some 2,700 rows: one transaction. */
 const PIECE_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
 export class JournalReader {
-  readonly #dataDir: string;
+  readonly #dir: string;
   #buffer: Buffer = Buffer.alloc(0);
   #fd: number | null = null;
   #segment = 0;
   #at = 0;
   #next = 0;
 
-  constructor(dataDir: string) {
-    this.#dataDir = dataDir;
+  constructor(dir: string) {
+    this.#dir = dir;
   }
 
   /** Makes the directory, readable by its owner alone, and refuses one that cannot be used. */
   open(): void {
-    const dir = join(this.#dataDir, JOURNAL_DIR);
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    accessSync(this.#dir, constants.R_OK | constants.W_OK | constants.X_OK);
   }
 
-  /** Segments a former host left behind, oldest first. */
-  leftovers(): number[] {
-    return readdirSync(join(this.#dataDir, JOURNAL_DIR))
+  /** The segments there are, oldest first. */
+  segments(): number[] {
+    if (!existsSync(this.#dir)) return [];
+    return readdirSync(this.#dir)
       .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b);
@@ -72,10 +73,15 @@ export class JournalReader {
     this.#at = this.#next;
   }
 
-  /** Everything has been read: deletes what there is. */
+  /** Everything has been read: deletes what there is, and the directory if nobody else's are in it. */
   clear(): void {
     this.close();
-    for (const segment of this.leftovers()) this.#remove(segment);
+    for (const segment of this.segments()) this.#remove(segment);
+    try {
+      rmdirSync(this.#dir);
+    } catch {
+      // An empty directory harms nobody.
+    }
   }
 
   close(): void {
@@ -84,7 +90,7 @@ export class JournalReader {
   }
 
   #move(segment: number): number {
-    const fd = openSync(segmentPath(this.#dataDir, segment), 'r');
+    const fd = openSync(segmentPath(this.#dir, segment), 'r');
     if (this.#fd !== null) {
       this.close();
       this.#remove(this.#segment);
@@ -99,7 +105,7 @@ export class JournalReader {
 
   #remove(segment: number): void {
     try {
-      rmSync(segmentPath(this.#dataDir, segment), { force: true });
+      rmSync(segmentPath(this.#dir, segment), { force: true });
     } catch {
       // It will be read again and change nothing.
     }

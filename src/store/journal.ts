@@ -1,7 +1,7 @@
 /**
  * The ledger's journal: rows are given to the operating system with one write(2) before anybody is answered, so they
  * survive the death of the process, and no other thread is waited for. The writer thread reads the same files into
- * SQLite and deletes them (`journal-reader.ts`). No fsync: `billing.durability: "power"` has no journal.
+ * SQLite and deletes them (`journal-reader.ts`), or that of another host once this one is dead. No fsync: `billing.durability: "power"` has no journal.
  */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,18 +22,24 @@ export interface JournalPosition {
 }
 
 export interface JournalOptions {
-  readonly dataDir: string;
+  /** Of this host alone, `journalDir`. */
+  readonly dir: string;
   readonly segmentBytes?: number | undefined;
   /** A file system that fails on demand. */
   readonly write?: ((fd: number, bytes: Uint8Array, offset: number, length: number) => number) | undefined;
 }
 
-export function segmentPath(dataDir: string, segment: number): string {
-  return join(dataDir, JOURNAL_DIR, `${segment}.jsonl`);
+/** A host has its own. Files right in the journal's directory are of a time when there was one host. */
+export function journalDir(dataDir: string, hostId: string | null): string {
+  return hostId === null ? join(dataDir, JOURNAL_DIR) : join(dataDir, JOURNAL_DIR, hostId);
+}
+
+export function segmentPath(dir: string, segment: number): string {
+  return join(dir, `${segment}.jsonl`);
 }
 
 export class Journal {
-  readonly #dataDir: string;
+  readonly #dir: string;
   readonly #segmentBytes: number;
   readonly #write: NonNullable<JournalOptions['write']>;
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -44,7 +50,7 @@ export class Journal {
   #spoiled = false;
 
   constructor(options: JournalOptions) {
-    this.#dataDir = options.dataDir;
+    this.#dir = options.dir;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#write = options.write ?? writeSync;
   }
@@ -61,7 +67,7 @@ export class Journal {
   /** Appends whole lines. Throws what the file system says; then none of them count. */
   append(lines: string): void {
     if (this.#spoiled) throw new Error('the journal segment was given up');
-    this.#fd ??= openSync(segmentPath(this.#dataDir, this.#segment), 'ax', 0o600);
+    this.#fd ??= openSync(segmentPath(this.#dir, this.#segment), 'ax', 0o600);
     const fits = lines.length <= SCRATCH_CHARS;
     const bytes = fits ? this.#scratch : Buffer.from(lines);
     const length = fits ? this.#scratch.write(lines) : bytes.length;

@@ -3,6 +3,7 @@
  * Nothing is sent twice: what the writer could not commit it keeps and tries again.
  */
 import { HostError } from '../contract/errors.ts';
+import type { Culprit } from './ledger-recovery.ts';
 import type { Intake, LedgerBatch, LedgerData, LedgerEvent } from './ledger-writer.ts';
 import { StoreThread } from './thread.ts';
 
@@ -70,6 +71,11 @@ export class LedgerFeed {
     if (this.has(batch)) queueMicrotask(waiter.done);
     else if (this.#dead) queueMicrotask(() => waiter.failed(failure(this.#problem!)));
     else this.#waiters.push({ batch, ...waiter });
+  }
+
+  /** Comes after everything posted so far. */
+  async recover(culprit: Culprit | null): Promise<number> {
+    return (await this.#writer.call('recover', culprit)) as number;
   }
 
   close(): Promise<void> {

@@ -77,18 +77,17 @@ export const INSERT_START: string = `INSERT INTO starts (${names(START_COLUMNS)}
 export const INSERT_RECORD: string = `INSERT INTO records (${names([...START_COLUMNS, ...END_COLUMNS])}) VALUES (${marks(RECORD_WIDTH)})
   ON CONFLICT (invocation_id) DO NOTHING`;
 export const DELETE_START = 'DELETE FROM starts WHERE invocation_id = ?';
-export const INSERT_HOST = `INSERT INTO hosts (host_id, pid, opened_ms) VALUES (?, ?, ?)
-  ON CONFLICT (host_id) DO UPDATE SET pid = excluded.pid, opened_ms = excluded.opened_ms, closed_ms = NULL`;
 /** Once, however often a journal is read again. */
 export const INSERT_REFUSED: string = `WITH new (at_ms, reason, row) AS (VALUES (?, ?, ?))
   INSERT INTO refused SELECT * FROM new WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.row = new.row)`;
 
-/** Whoever left these rows behind is dead: nothing was measured to the end, so nothing is billed. */
-export const RECOVER: string = `INSERT INTO records (${names([...START_COLUMNS, ...END_COLUMNS])})
-  SELECT ${names(START_COLUMNS)}, 'aborted', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'recovery'
-  FROM starts WHERE true ORDER BY started_ms, invocation_id
-  ON CONFLICT (invocation_id) DO NOTHING;
-  DELETE FROM starts`;
+/** Of a dead host: the function that brought it down (or null), and the host. */
+export const CLOSE_STARTS: string = `INSERT INTO records (${names([...START_COLUMNS, ...END_COLUMNS])})
+  SELECT ${names(START_COLUMNS)}, CASE WHEN function = ? THEN 'crashed' ELSE 'aborted' END,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'recovery'
+  FROM starts WHERE host_id = ? ORDER BY started_ms, invocation_id
+  ON CONFLICT (invocation_id) DO NOTHING`;
+export const DELETE_STARTS = 'DELETE FROM starts WHERE host_id = ?';
 
 // One literal each: an array that grows cell by cell costs three times as much.
 

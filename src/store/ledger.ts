@@ -1,21 +1,22 @@
 /**
- * The ledger port over SQLite: one `ledger.db` for the data directory, every row naming its host, so usage is one
- * query and recovery one statement. With durability "process" rows are durable once the journal's write(2) has taken
+ * The ledger port over SQLite: one `ledger.db` for all hosts of the data directory, every row naming its host, so usage
+ * is one query. With durability "process" rows are durable once the journal's write(2) has taken
  * them, one write for all rows of a turn, and reach SQLite later; with "power" they are durable once SQLite has
  * committed them. Refuses to pretend: what was not written is said by `failed` and by `problem()`.
  */
 import { HostError } from '../contract/errors.ts';
 import type { Ledger, RecordQuery, StoredRecord, UsageGroup, UsageQuery } from '../contract/store.ts';
 import type { UsageRecord, UsageStart } from '../contract/usage.ts';
-import { Journal, type JournalOptions } from './journal.ts';
+import { Journal, type JournalOptions, journalDir } from './journal.ts';
 import { failure, LedgerFeed, type Waiter } from './ledger-feed.ts';
 import type { RecordPage } from './ledger-reader.ts';
+import type { Culprit } from './ledger-recovery.ts';
 import { recordLine, startLine } from './ledger-rows.ts';
 import type { LedgerData } from './ledger-writer.ts';
 import { StoreThread } from './thread.ts';
 
 export interface LedgerOptions extends LedgerData {
-  readonly journal?: Omit<JournalOptions, 'dataDir'>;
+  readonly journal?: Omit<JournalOptions, 'dir'>;
 }
 
 /** Rows that are not in SQLite yet; some seconds of full load. Beyond it rows are refused and counted as lost. */
@@ -26,7 +27,7 @@ const TELL_ROWS = 512;
 const TELL_MS = 20;
 const RETRY_MS = 1000;
 
-/** Refuses with `DATA_DIR_UNUSABLE` or `DATA_DIR_IN_USE`. */
+/** Refuses with `DATA_DIR_UNUSABLE`. Takes no lock (`openHostLock`) and nothing over (`recover`). */
 export async function openLedger(options: LedgerOptions): Promise<SqliteLedger> {
   const ledger = new SqliteLedger(options);
   await ledger.open();
@@ -55,8 +56,8 @@ export class SqliteLedger implements Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
-    const { dataDir, durability, journal } = options;
-    this.#journal = durability === 'process' ? new Journal({ dataDir, ...journal }) : null;
+    const { dataDir, hostId, durability, journal } = options;
+    this.#journal = durability === 'process' ? new Journal({ dir: journalDir(dataDir, hostId), ...journal }) : null;
     this.#feed = new LedgerFeed(() => {
       // With a journal rows are still safe, until too many wait.
       if (this.#journal === null) this.#ended = failure(this.#feed.problem!);
@@ -121,7 +122,15 @@ export class SqliteLedger implements Ledger {
     return (await this.#ask('record', invocationId)) as StoredRecord | null;
   }
 
-  /** Rejects if rows are not in SQLite; those in the journal get there when it is opened again. */
+  /**
+   * Takes over the journals and closes the invocations of hosts that are dead, unbilled: what ran of the culprit as
+   * `crashed`, the rest as `aborted`. Living hosts keep theirs, and two that recover at once do it once.
+   */
+  async recover(options: { readonly culprit?: Culprit } = {}): Promise<{ readonly records: number }> {
+    return { records: await this.#feed.recover(options.culprit ?? null) };
+  }
+
+  /** Rejects if rows are not in SQLite; those in the journal get there when somebody recovers. */
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     const written = await this.#written();

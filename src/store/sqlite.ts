@@ -10,8 +10,10 @@ import { HostError } from '../contract/errors.ts';
 
 /** Older versions can corrupt a database when its write-ahead log is reset under load. */
 const OLDEST_SQLITE: readonly number[] = [3, 51, 3];
-/** How long a statement waits for another process that holds the file, e.g. a backup or a `sqlite3` shell. */
+/** How long a statement waits for another process that holds the file: another host, a backup or a `sqlite3` shell. */
 const BUSY_MS = 2000;
+/** Between two tries to write, and left to other hosts between two transactions of many. */
+export const TURN_MS = 1;
 /** 16 MiB of log between checkpoints: a checkpoint stalls commits for a moment, so it should be rare. */
 const CHECKPOINT_PAGES = 4000;
 
@@ -24,46 +26,28 @@ export interface OpenOptions {
   readonly migrations: readonly string[];
 }
 
-/** Takes the lock of that name and opens the file; `prepare` runs while nobody else can. */
-export function openLocked(
-  name: string,
-  options: OpenOptions,
-  prepare: (db: Database) => void,
-): { readonly db: Database; readonly close: () => void } {
-  const lock = lockDataDir(options.dataDir, name);
-  let db: Database | null = null;
-  const close = (): void => {
-    db?.close();
-    lock.close();
-  };
-  try {
-    db = openDatabase(options);
-    const opened = db;
-    explained(options.dataDir, options.file, () => prepare(opened));
-    return { db: opened, close };
-  } catch (error) {
-    close();
-    throw error;
-  }
-}
-
-function openDatabase(options: OpenOptions): Database {
-  const { dataDir, file, synchronous, migrations } = options;
+/** Changes nothing in a file of this version, so that a host in reserve can open it. */
+export function openDatabase(options: OpenOptions): Database {
+  const { dataDir, file } = options;
   return explained(dataDir, file, () => {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const db = new Database(join(dataDir, file), { timeout: BUSY_MS });
-    try {
-      assertVersion(db);
-      db.pragma('journal_mode = WAL');
-      db.pragma(`synchronous = ${synchronous}`);
-      db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-      migrate(db, dataDir, file, migrations);
-      return db;
-    } catch (error) {
-      db.close();
-      throw error;
-    }
+    return patiently(() => openNow(options));
   });
+}
+
+function openNow({ dataDir, file, synchronous, migrations }: OpenOptions): Database {
+  const db = new Database(join(dataDir, file), { timeout: 0 });
+  try {
+    assertVersion(db);
+    db.pragma('journal_mode = WAL');
+    db.pragma(`synchronous = ${synchronous}`);
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    if (versionOf(db) !== migrations.length) migrate(db, dataDir, file, migrations);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /** A second connection for reading; a long query on it never delays a commit. */
@@ -71,29 +55,30 @@ export function openReader(dataDir: string, file: string): Database {
   return explained(dataDir, file, () => new Database(join(dataDir, file), { readonly: true, timeout: BUSY_MS }));
 }
 
-/**
- * Holds `<name>.lock` for as long as the returned connection lives. It is a transaction on an empty database, so the
- * operating system drops it with the process, SIGKILL included: whoever gets the lock knows that every earlier
- * holder is dead.
- */
-function lockDataDir(dataDir: string, name: string): Database {
-  const file = `${name}.lock`;
-  const lock = explained(dataDir, file, () => {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    return new Database(join(dataDir, file), { timeout: 0 });
-  });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if (!codeOf(error).startsWith('SQLITE_BUSY')) throw unusable(dataDir, file, error);
-    throw new HostError(
-      'DATA_DIR_IN_USE',
-      `The data directory ${dataDir} is in use by another isolane host; stop that one or choose another directory with --data-dir.`,
-      { cause: error },
-    );
+/** Begins to write: a connection that `openDatabase` opened waits for nothing by itself. */
+export function beginWrite(db: Database): void {
+  patiently(() => db.exec('BEGIN IMMEDIATE'));
+}
+
+/** Hosts take turns at a file. Tried every millisecond: with SQLite's own, longer sleeps a busy host starves the others. */
+function patiently<T>(work: () => T): T {
+  const until = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= until) throw error;
+      pause(TURN_MS);
+    }
   }
+}
+
+export function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY');
+}
+
+export function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** SQLite's own result code, `''` for other errors. */
@@ -120,17 +105,23 @@ function assertVersion(db: Database): void {
   }
 }
 
+/** In one transaction: of several hosts that open an old file one brings it up to date. */
 function migrate(db: Database, dataDir: string, file: string, migrations: readonly string[]): void {
-  const version = Number(db.pragma('user_version', { simple: true }));
+  db.exec('BEGIN IMMEDIATE');
+  const version = versionOf(db);
   if (version > migrations.length) {
     throw new HostError(
       'DATA_DIR_UNUSABLE',
       `The data directory ${dataDir} cannot be used: ${file} was written by a newer isolane (schema ${version}, this one knows ${migrations.length}); update isolane or choose another directory with --data-dir.`,
     );
   }
-  for (let next = version; next < migrations.length; next++) {
-    db.exec(`BEGIN IMMEDIATE; ${migrations[next]!}; PRAGMA user_version = ${next + 1}; COMMIT`);
-  }
+  for (const migration of migrations.slice(version)) db.exec(migration);
+  db.pragma(`user_version = ${migrations.length}`);
+  db.exec('COMMIT');
+}
+
+function versionOf(db: Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
 }
 
 /** Every failure as one sentence that names the file. */

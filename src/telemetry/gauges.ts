@@ -13,6 +13,7 @@ const GAUGES = {
   'isolane.pool.memory.limit': ['By', 'The budget of the pool of isolates.'],
   'isolane.lanes': ['{lane}', 'Engine threads.'],
   'isolane.lanes.busy': ['{lane}', 'Engine threads within a turn.'],
+  'isolane.functions.quarantined': ['{function}', 'Functions that let nobody in but probes.'],
   'isolane.connections': ['{connection}', 'Open connections of the data plane.'],
   'isolane.inbox.ready': ['{delivery}', 'Webhook deliveries that wait for an attempt.'],
   'isolane.ledger.pending': ['{row}', 'Ledger rows not yet durable.'],

@@ -33,6 +33,7 @@ const SUMS: Readonly<Record<string, readonly [string, string]>> = {
   [M.faasColdstarts]: ['{coldstart}', 'Invocations that waited for an isolate to load.'],
   'isolane.billed.milliseconds': ['ms', 'Billed milliseconds.'],
   'isolane.shed': ['{request}', 'Requests refused before they started, by reason.'],
+  'isolane.falls': ['{fall}', 'Times a function brought its engine down, by how.'],
   'isolane.stray.lines': ['{line}', 'Log lines and errors outside any invocation.'],
 };
 
@@ -87,6 +88,7 @@ function addVersion(points: Points, series: VersionSeries, times: Times): void {
     addHistogram('isolane.queue.duration', cells.queue, attributes);
   }
   for (const [reason, count] of series.shed) add('isolane.shed', count, { ...base, reason });
+  for (const [how, count] of series.falls) add('isolane.falls', count, { ...base, how });
   add('isolane.stray.lines', series.strayLines, base);
   for (const cell of series.http()) {
     const attributes: Attributes = { ...base };

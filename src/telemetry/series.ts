@@ -3,6 +3,7 @@
  * `maxVersions` versions (the least recently used goes) and 256 HTTP cells each (the rest share one overflow cell), so
  * neither a stream of deploys nor a guest that answers with every status can grow it.
  */
+import type { Fall } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { InvocationStory } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
@@ -49,6 +50,7 @@ export class VersionSeries {
   readonly version: string;
   readonly triggers: Map<Trigger, TriggerCells> = new Map();
   readonly shed: Map<Shed, number> = new Map();
+  readonly falls: Map<Fall, number> = new Map();
   readonly #routes = new Map<string, Map<number, HttpCell>>();
   #httpCells = 0;
   #overflow: HttpCell | null = null;

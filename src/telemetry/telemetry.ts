@@ -7,7 +7,7 @@ import type { Meter } from '@opentelemetry/api';
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
-import type { LogLine } from '../contract/engine-port.ts';
+import type { Fall, LogLine } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import { newSpanId, newTraceId } from '../contract/ids.ts';
 import type { TraceSeed } from '../contract/invocation.ts';
@@ -43,6 +43,8 @@ export interface Telemetry extends Observer {
   start(): Promise<void>;
   /** The trace context of an event that a door accepts. */
   seed(input: SeedInput): TraceSeed;
+  /** A function brought its engine down. */
+  felled(version: FunctionVersion, how: Fall): void;
   /** A webhook was answered. */
   receipt(facts: ReceiptFacts): void;
   /** What the host shows as gauges, read at each collection. Call once. */
@@ -142,6 +144,11 @@ class HostTelemetry implements Telemetry {
   stray(version: FunctionVersion, line: LogLine): void {
     this.#series.of(version).strayLines++;
     this.#store.stray(version.spec.name, line);
+  }
+
+  felled(version: FunctionVersion, how: Fall): void {
+    const { falls } = this.#series.of(version);
+    falls.set(how, (falls.get(how) ?? 0) + 1);
   }
 
   receipt(facts: ReceiptFacts): void {

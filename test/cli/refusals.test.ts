@@ -73,6 +73,15 @@ describe('the configuration', () => {
     expect(existsSync(join(directory, '.isolane'))).toBe(false);
   });
 
+  it('a function above the profile, and a profile that is none', () => {
+    write('isolane.json', '{ "functions": { "a": { "entry": "a.ts", "limits": { "cpuMs": 50 } } } }');
+    const sentence =
+      'isolane.json: functions.a.limits.cpuMs is 50, but profile "cloudflare-free" (Cloudflare Workers, Free) allows at most 10; lower it or choose another --profile.';
+    expect(serve('--profile', 'cloudflare-free', ...FREE_PORTS)).toEqual(refusal(sentence, 'CONFIG_INVALID'));
+    const unknown = '"superbase" is not a profile; did you mean "supabase"?';
+    expect(serve('--profile', 'superbase', ...FREE_PORTS)).toEqual(refusal(unknown, 'USAGE', 2));
+  });
+
   it('a file that is not there', () => {
     const sentence = 'There is no other.json; "isolane init" writes one, --config names another.';
     expect(serve('--config', 'other.json')).toEqual(refusal(sentence, 'CONFIG_NOT_FOUND'));

@@ -47,6 +47,7 @@ afterEach(() => rmSync(dataDir, { recursive: true }));
 
 async function allRecords(hostId: string): Promise<Map<string, StoredRecord>> {
   const ledger = await openLedger({ dataDir, hostId, durability: 'process' });
+  await ledger.recover();
   const records = new Map<string, StoredRecord>();
   let count = 0;
   for (let cursor: string | null = null; ; ) {
@@ -62,7 +63,10 @@ async function allRecords(hostId: string): Promise<Map<string, StoredRecord>> {
   return records;
 }
 
-const segments = (): string[] => readdirSync(join(dataDir, 'ledger-journal'));
+const segments = (): string[] =>
+  readdirSync(join(dataDir, 'ledger-journal'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.jsonl'),
+  );
 
 describe.each([
   ['process', []],
@@ -108,8 +112,9 @@ describe('the journal', () => {
   it('is replayed once, however often the replay is killed', { timeout: 60_000 }, async () => {
     const total = 60_000;
     const apart = 20_000;
-    const journal = new Journal({ dataDir, segmentBytes: 2_000_000 });
-    mkdirSync(join(dataDir, 'ledger-journal'));
+    const dir = join(dataDir, 'ledger-journal', 'h');
+    mkdirSync(dir, { recursive: true });
+    const journal = new Journal({ dir, segmentBytes: 2_000_000 });
     const row = (i: number) => usageRecord({ invocationId: `id-${String(i).padStart(6, '0')}` });
     for (let i = 0; i < total + apart; i++) {
       // Every third began in a line of its own, long before it ended; every sixth never ended.
@@ -122,7 +127,7 @@ describe('the journal', () => {
     expect(segments().length).toBeGreaterThan(4);
     let killed = 0;
     for (const afterMs of [250, 350, 450]) {
-      await load(['open', dataDir], afterMs);
+      await load(['recover', dataDir], afterMs);
       if (segments().length > 0) killed += 1;
     }
     expect(killed).toBeGreaterThan(0);
@@ -167,6 +172,7 @@ describe('the inbox', () => {
       for (const id of ids(lines, 'a')) accepted.add(id);
       for (const id of ids(lines, 'f')) finished.add(id);
       const inbox = await openInbox({ dataDir, owner: `reader-${round}` });
+      await inbox.recover();
       for (const id of accepted) {
         const row = await inbox.get(id);
         expect(Buffer.from(row!.body).toString()).toBe(id);

@@ -151,6 +151,21 @@ describe.each(kinds)('Inbox: $name', ({ open }) => {
     expect(await inbox.nextDueMs()).toBeNull();
   });
 
+  it('an attempt that was none takes none away', async () => {
+    const event = delivery();
+    await inbox.accept(event, { ...OPTIONS, running: true });
+    const held = {
+      state: 'ready',
+      retryAtMs: T0 + 60_000,
+      outcome: 'quarantined',
+      status: 503,
+      uncounted: true,
+    } as const;
+    await inbox.finish(event.id, held);
+    expect(await inbox.get(event.id)).toMatchObject({ state: 'ready', attempts: 0, lastOutcome: 'quarantined' });
+    expect(await inbox.claim(T0 + 60_000, 1)).toMatchObject([{ id: event.id, attempts: 1 }]);
+  });
+
   it('ends an attempt once', async () => {
     const event = delivery();
     const done = { state: 'succeeded', retryAtMs: null, outcome: 'ok', status: 200 } as const;
@@ -189,7 +204,7 @@ describe.each(kinds)('Inbox: $name', ({ open }) => {
 });
 
 describe('Inbox on disk', () => {
-  it('returns what a former host was running, and counts the attempt', async () => {
+  it('gives back what a former host was running, and counts the attempt', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'isolane-inbox-'));
     const first = await openInbox({ dataDir, owner: 'host-1' });
     const fresh = delivery();
@@ -198,6 +213,8 @@ describe('Inbox on disk', () => {
     await first.accept(lastTry, { ...OPTIONS, maxAttempts: 1, running: true });
     await first.close();
     const second = await openInbox({ dataDir, owner: 'host-2' });
+    expect(await second.get(fresh.id)).toMatchObject({ state: 'running', attempts: 1 });
+    expect(await second.recover()).toEqual({ deliveries: 2 });
     expect(await second.get(fresh.id)).toMatchObject({ state: 'ready', attempts: 1, lastOutcome: 'interrupted' });
     expect(await second.get(lastTry.id)).toMatchObject({ state: 'dead', attempts: 1, lastOutcome: 'interrupted' });
     expect(await second.claim(T0, 10)).toMatchObject([{ id: fresh.id, attempts: 2 }]);

@@ -102,7 +102,7 @@ describe.each(['process', 'power'] as const)('Ledger: SQLite, durability %s', (d
     expect(items).toEqual([{ ...row, seq: 1 }]);
   });
 
-  it('closes by recovery what a former host had started, unbilled, and nothing else', async () => {
+  it('closes, when it recovers, what a former host had started, unbilled, and nothing else', async () => {
     const open = [record(), record({ cold: true }), record()];
     const [first, together, apart] = [open[0]!, open[1]!, open[2]!];
     ledger.start(first);
@@ -114,6 +114,8 @@ describe.each(['process', 'power'] as const)('Ledger: SQLite, durability %s', (d
     await ledger.close();
     for (let life = 2; life < 4; life++) {
       ledger = await openLedger({ dataDir, hostId: `host-${life}`, durability });
+      expect(await ledger.records(query)).toMatchObject({ items: { length: life } });
+      expect(await ledger.recover()).toEqual({ records: life === 2 ? 1 : 0 });
       const { items } = await ledger.records(query);
       expect(items).toHaveLength(3);
       expect(items.filter((item) => item.closedBy === 'recovery')).toEqual([

@@ -19,7 +19,7 @@ it('loads and kills at the same time, many times over', async () => {
 
 it('keeps its word while every kill is ordered again and again', async () => {
   const path = await Path.open({ lanes: 1, maxLanes: 1, spares: 0 });
-  const [lane] = path.engine.lanes() as readonly { slots: { kill(isolate: number, turn: number): void } }[];
+  const [lane] = path.engine.lanes() as unknown as readonly { slots: { kill(isolate: number, turn: number): void } }[];
   let orders = 0;
   const flood = setInterval(() => {
     for (let i = 0; i < 2000; i++) lane!.slots.kill(0x7fffffff, -1);

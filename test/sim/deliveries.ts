@@ -7,7 +7,10 @@ export interface Accepted {
   /** Ids that were answered 202, and the bytes they came with. */
   readonly ids: Map<string, Uint8Array>;
   /** Attempts that came to an end, in order. */
-  readonly attempts: Map<string, readonly { readonly attempt: number; readonly status: number }[]>;
+  readonly attempts: Map<
+    string,
+    readonly { readonly attempt: number; readonly status: number; readonly outcome: string }[]
+  >;
 }
 
 export async function checkDeliveries(
@@ -25,7 +28,9 @@ export async function checkDeliveries(
     if (Buffer.compare(row.body, body) !== 0) oracle.violate('a webhook has other bytes', id);
     checkState(oracle, row, rules);
   }
-  for (const [id, made] of attempts) {
+  for (const [id, all] of attempts) {
+    // While its function is quarantined an event waits, and uses up no attempt.
+    const made = all.filter(({ outcome }) => outcome !== 'quarantined');
     const row = await inbox.get(id);
     const facts = `${id}: ${JSON.stringify(made)}, ${row?.state} after ${row?.attempts}`;
     if (row === null) oracle.violate('an attempt of nothing', facts);

@@ -1,6 +1,9 @@
 /** What one invocation will do, drawn when it is handed over: its turns, its waits, its answer. */
+
+import type { ByteStream } from '../../src/contract/invocation.ts';
 import type { Outcome } from '../../src/contract/outcome.ts';
 import { Chance } from './chance.ts';
+import type { SimClock } from './sim-clock.ts';
 import type { FunctionPlan } from './world.ts';
 
 export interface JobPlan {
@@ -28,5 +31,21 @@ export function planOf(plan: FunctionPlan, seed: number, key: string): JobPlan {
     streams: chance.is(0.2),
     hangs,
     outcome: fails ? 'function_error' : 'ok',
+  };
+}
+
+/** A response body that comes in two chunks, or breaks off at once. */
+export function streamOf(clock: SimClock, breaks: boolean): ByteStream {
+  let chunks = 2;
+  return {
+    length: null,
+    read: () =>
+      new Promise((resolve, reject) => {
+        clock.afterUs(200, () => {
+          if (breaks) reject(new Error('the invocation broke off'));
+          else resolve(chunks-- > 0 ? new Uint8Array(2) : null);
+        });
+      }),
+    cancel: () => undefined,
   };
 }

@@ -3,16 +3,18 @@
  * late, turns that are killed, lanes that wedge or die, work given back, lanes in another process that can only be
  * asked. It checks what pool and dispatch must never do to an engine.
  */
-import type { EnginePort, IsolateListener, JobListener, LoadReport, Realm } from '../../src/contract/engine-port.ts';
+import type { EnginePort, IsolateListener, JobListener, Realm } from '../../src/contract/engine-port.ts';
 import type { FunctionVersion } from '../../src/contract/function.ts';
-import type { Body, Invocation } from '../../src/contract/invocation.ts';
+import type { Invocation } from '../../src/contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../../src/contract/outcome.ts';
-import { planOf } from './job-plan.ts';
+import { FAILED, LOADED } from '../support/fake-engine.ts';
+import { planOf, streamOf } from './job-plan.ts';
 import { type Item, type SimIsolate, type SimJob, SimLane } from './sim-lane.ts';
 import { type SimEngineOptions, SimTurns } from './sim-turns.ts';
 import type { Step } from './world.ts';
 
 const BOOT_US = 20_000;
+const IDLE_US = 1_000;
 
 export class SimEngine implements EnginePort {
   listener!: IsolateListener;
@@ -24,8 +26,6 @@ export class SimEngine implements EnginePort {
   #healthy: readonly SimLane[] = [];
   #next = 0;
   #starts = 0;
-  /** For a moment there was no lane at all. */
-  wasLaneless = false;
   /** Work and messages under way; 0: nothing will come of itself. */
   busy = 0;
 
@@ -44,9 +44,24 @@ export class SimEngine implements EnginePort {
   }
 
   grow(realm: Realm): boolean {
-    if (this.#lanes.size >= this.#options.spec.maxLanes || this.#fails('grow', String(this.#next))) return false;
+    const lanes = this.lanes(realm).length;
+    if (lanes >= this.#options.spec.maxLanes || (lanes === 0 && !this.#mayOpen(realm))) return false;
+    if (this.#fails('grow', String(this.#next))) return false;
     this.#addLane(realm, BOOT_US);
     return true;
+  }
+
+  /** It has lanes, or may have them for the asking. */
+  mayServe(realm: Realm): boolean {
+    const { chances, fails } = this.#options.spec;
+    const mayRefuse = chances.grow !== undefined || fails.some(({ step }) => step === 'grow');
+    return this.lanes(realm).length > 0 || (this.#mayOpen(realm) && !mayRefuse);
+  }
+
+  #mayOpen(realm: Realm): boolean {
+    const realms = new Set(this.#healthy.map((lane) => lane.realm));
+    realms.delete('');
+    return realm === '' || realms.size < this.#options.spec.maxRealms;
   }
 
   load(version: FunctionVersion, laneId: number): number {
@@ -99,7 +114,7 @@ export class SimEngine implements EnginePort {
   takeBack(id: string): boolean {
     const job = this.jobs.get(id);
     if (job === undefined || job.started || job.claimed || job.withdrawn) return false;
-    if (this.#options.spec.remote) {
+    if (job.isolate.lane.remote) {
       this.#say(() => `ask ${job.key} back`);
       this.later(job.isolate.lane.hopUs, () => {
         if (job.claimed || job.over) return;
@@ -125,7 +140,7 @@ export class SimEngine implements EnginePort {
     if (job === undefined || job.over) return;
     this.#say(() => `abort ${job.key}: ${outcome}`);
     const { lane } = job.isolate;
-    if (!this.#options.spec.remote) this.#end(job, outcome);
+    if (!lane.remote) this.#end(job, outcome);
     else
       this.later(lane.hopUs, () => {
         if (job.over || job.withdrawn) return;
@@ -156,9 +171,7 @@ export class SimEngine implements EnginePort {
 
   /** Every isolate of a version that the host has not let go. */
   census(key: string): number {
-    let count = 0;
-    for (const isolate of this.isolates.values()) if (isolate.version.key === key) count += 1;
-    return count;
+    return [...this.isolates.values()].filter((isolate) => isolate.version.key === key).length;
   }
 
   #countInstances(version: FunctionVersion): void {
@@ -172,12 +185,13 @@ export class SimEngine implements EnginePort {
 
   #addLane(realm: Realm, bootUs: number): void {
     const { clock, spec } = this.#options;
-    const lane = new SimLane(++this.#next, { realm, slots: spec.slots, hopUs: spec.remote ? 250 : 60, clock });
+    const remote = spec.remote || realm !== '';
+    const lane = new SimLane(++this.#next, { realm, remote, slots: spec.slots, clock });
     this.#lanes.set(lane.id, lane);
-    this.#healthy = [...this.#lanes.values()].filter((one) => one.alive);
+    this.#healthy = [...this.#lanes.values()];
     this.later(bootUs, () => {
       lane.up = true;
-      this.#tellLanes();
+      this.listener.lanesChanged();
       this.#turns.work(lane);
     });
   }
@@ -205,11 +219,8 @@ export class SimEngine implements EnginePort {
     if (this.isolates.get(isolate.number) !== isolate) return;
     if (!ok) this.#dispose(isolate, 'load failed');
     this.#say(() => `loaded ${isolate.number}: ${ok}`);
-    const problem = { name: 'Error', message: 'no', stack: '' };
-    const report: LoadReport = ok
-      ? { ok, initNs: us * 1000, cpuNs: us * 1000, heapBytes: 1e6, outcome: null, problem: null }
-      : { ok, initNs: us * 1000, cpuNs: us * 1000, heapBytes: 0, outcome: 'init_error', problem };
-    this.listener.loaded(isolate.number, report);
+    const paid = { initNs: us * 1000, cpuNs: us * 1000 };
+    this.listener.loaded(isolate.number, { ...(ok ? LOADED : FAILED), ...paid });
   }
 
   turned(job: SimJob): void {
@@ -219,7 +230,10 @@ export class SimEngine implements EnginePort {
     const last = job.turn === plan.turns.length - 1;
     if (job.turn === plan.headTurn && !this.#fails('head', job.key)) {
       job.headGiven = true;
-      job.listener.head({ status: 200, headers: [] }, plan.streams ? this.#stream(job) : new Uint8Array(3));
+      job.listener.head(
+        { status: 200, headers: [] },
+        plan.streams ? streamOf(this.#options.clock, this.#fails('body', job.key)) : new Uint8Array(3),
+      );
     }
     if (job.over) return;
     if (this.#fails('turn-stray', `${job.key}.${job.turn}`)) this.#bar(isolate);
@@ -237,23 +251,6 @@ export class SimEngine implements EnginePort {
       const failed = this.#fails('settle', job.key);
       this.#settle(job, failed || !job.headGiven ? 'function_error' : plan.outcome);
     }
-  }
-
-  #stream(job: SimJob): Body {
-    const { clock } = this.#options;
-    let chunks = this.#fails('body', job.key) ? 0 : 2;
-    const breaks = chunks === 0;
-    return {
-      length: null,
-      read: () =>
-        new Promise((resolve, reject) => {
-          clock.afterUs(200, () => {
-            if (breaks) reject(new Error('the invocation broke off'));
-            else resolve(chunks-- > 0 ? new Uint8Array(2) : null);
-          });
-        }),
-      cancel: () => undefined,
-    };
   }
 
   started(job: SimJob): void {
@@ -292,42 +289,48 @@ export class SimEngine implements EnginePort {
     // Whoever was not claimed finds the isolate gone when the lane comes to it.
   }
 
+  /** A wedged lane is given up alone; a crash takes the whole process along, and the host's own is never the one. */
   condemn(lane: SimLane, culprit: SimIsolate, how: 'wedged' | 'crashed'): void {
     this.#say(() => `lane ${lane.id} ${how}`);
     const guilty = lane.current;
-    lane.alive = false;
-    this.#lanes.delete(lane.id);
-    this.#healthy = [...this.#lanes.values()].filter((one) => one.alive);
-    this.wasLaneless ||= this.#healthy.length === 0;
+    const lost = this.#healthy.filter((one) => one === lane || (lane.realm !== '' && one.realm === lane.realm));
+    for (const one of lost) this.#bury(one);
     for (const isolate of [...this.isolates.values()]) {
-      if (isolate.lane !== lane) continue;
+      if (!lost.includes(isolate.lane)) continue;
       this.#lose(isolate, how);
-      for (const job of [...isolate.jobs]) {
-        if (job.over) continue;
-        if (!job.claimed) this.giveBack(job);
-        else {
-          this.started(job);
-          this.#settle(job, job === guilty ? 'crashed' : 'aborted');
-        }
-      }
+      for (const job of [...isolate.jobs]) this.#orphan(job, guilty);
     }
     // Isolates that had gone before may still have had work on their way.
-    for (const job of [...this.jobs.values()]) if (job.isolate.lane === lane && !job.over) this.#orphan(job);
-    if (this.#lanes.size < this.#options.spec.lanes) this.#addLane(lane.realm, BOOT_US);
+    for (const job of [...this.jobs.values()]) if (lost.includes(job.isolate.lane)) this.#orphan(job, null);
+    if (this.lanes('').length < this.#options.spec.lanes) this.#addLane('', BOOT_US);
     this.listener.felled(culprit.version, how);
-    this.#tellLanes();
+    this.listener.lanesChanged();
   }
 
-  #tellLanes(): void {
-    (this.listener as { lanesChanged?: () => void }).lanesChanged?.();
+  #bury(lane: SimLane): void {
+    lane.alive = false;
+    this.#lanes.delete(lane.id);
+    this.#healthy = [...this.#lanes.values()];
   }
 
-  #orphan(job: SimJob): void {
+  #orphan(job: SimJob, guilty: SimJob | null): void {
+    if (job.over) return;
     if (!job.claimed) this.giveBack(job);
     else {
       this.started(job);
-      this.#settle(job, 'aborted');
+      this.#settle(job, job === guilty ? 'crashed' : 'aborted');
     }
+  }
+
+  /** A process in which nothing lives any more ends after a while. */
+  #endIdle(realm: Realm): void {
+    const isEmpty = (): boolean => realm !== '' && this.lanes(realm).every((lane) => lane.isolates === 0);
+    if (!isEmpty()) return;
+    this.later(IDLE_US, () => {
+      if (!isEmpty()) return;
+      for (const lane of this.lanes(realm)) this.#bury(lane);
+      this.listener.lanesChanged();
+    });
   }
 
   giveBack(job: SimJob): void {
@@ -386,13 +389,9 @@ export class SimEngine implements EnginePort {
     isolate.disposed = true;
     isolate.barred = why;
     if (this.isolates.delete(isolate.number)) isolate.lane.isolates -= 1;
+    this.#endIdle(isolate.lane.realm);
   }
 
-  #fails(step: Step, about: string): boolean {
-    return this.#options.oracle.fails(step, about);
-  }
-
-  #say(what: () => string): void {
-    this.#options.oracle.say(what);
-  }
+  #fails = (step: Step, about: string): boolean => this.#options.oracle.fails(step, about);
+  #say = (what: () => string): void => this.#options.oracle.say(what);
 }

@@ -48,6 +48,8 @@ export type Item =
 export class SimLane implements LaneView {
   readonly id: number;
   readonly realm: Realm;
+  /** In another process: asked, not told. */
+  readonly remote: boolean;
   readonly items: Item[] = [];
   readonly #slots: number;
   readonly #clock: SimClock;
@@ -67,12 +69,13 @@ export class SimLane implements LaneView {
   wedging = false;
   up = false;
 
-  constructor(id: number, options: { realm: Realm; slots: number; hopUs: number; clock: SimClock }) {
+  constructor(id: number, options: { realm: Realm; remote: boolean; slots: number; clock: SimClock }) {
     this.id = id;
     this.realm = options.realm;
     this.#slots = options.slots;
     this.#clock = options.clock;
-    this.hopUs = options.hopUs;
+    this.remote = options.remote;
+    this.hopUs = options.remote ? 250 : 60;
   }
 
   get full(): boolean {

@@ -92,8 +92,10 @@ export class SimLedger implements Pick<Ledger, 'start' | 'end' | 'whenDurable'> 
 /** An inbox that takes its time. A call that fails has done nothing. */
 export class SimInbox extends MemoryInbox {
   readonly #options: StoreOptions;
-  /** Attempts ended, by delivery. */
-  readonly finished: Map<string, number> = new Map();
+  /** Deliveries that have not come to their end. */
+  readonly open: Set<string> = new Set();
+  /** Calls under way. */
+  busy = 0;
   #calls = 0;
 
   constructor(options: StoreOptions) {
@@ -107,7 +109,9 @@ export class SimInbox extends MemoryInbox {
   ): Promise<{ readonly duplicateOf: string | null }> {
     await this.#turn('inbox-accept');
     if (this.#options.sabotage === 'forgets' && delivery.body.length % 2 === 0) return { duplicateOf: null };
-    return super.accept(delivery, options);
+    const answer = await super.accept(delivery, options);
+    if (answer.duplicateOf === null) this.open.add(delivery.id);
+    return answer;
   }
 
   override async claim(nowMs: number, limit: number): Promise<readonly DeliveryRow[]> {
@@ -117,8 +121,8 @@ export class SimInbox extends MemoryInbox {
 
   override async finish(id: string, result: AttemptResult): Promise<void> {
     await this.#turn('inbox-finish');
-    this.finished.set(id, (this.finished.get(id) ?? 0) + 1);
-    return super.finish(id, result);
+    await super.finish(id, result);
+    if (result.state !== 'ready') this.open.delete(id);
   }
 
   override async nextDueMs(): Promise<number | null> {
@@ -131,7 +135,9 @@ export class SimInbox extends MemoryInbox {
     this.#calls += 1;
     const about = String(this.#calls);
     const us = new Chance(seed, 'inbox', about).scale(20, 5000);
+    this.busy += 1;
     await new Promise<void>((resolve) => void clock.afterUs(us, resolve));
+    this.busy -= 1;
     if (oracle.fails(step, about)) throw new Error('database or disk is full');
   }
 }

@@ -14,8 +14,9 @@ import { Dispatch } from '../../src/dispatch/dispatch.ts';
 import { Cron, Webhooks } from '../../src/events/events.ts';
 import type { Parts } from '../../src/host/parts.ts';
 import { runAttempt } from '../../src/host/webhook-door.ts';
+import { BASE_BYTES } from '../../src/pool/group.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import { BASE_BYTES } from '../../src/pool/warm.ts';
+import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { invocation } from '../support/versions.ts';
 import { Chance } from './chance.ts';
 import { type Accepted, checkDeliveries } from './deliveries.ts';
@@ -59,6 +60,7 @@ class Simulation {
   readonly #engine: SimEngine;
   readonly #inbox: SimInbox;
   readonly #pool: Pool;
+  readonly #quarantine: Quarantine;
   readonly #dispatch: Dispatch;
   readonly #callers: Callers;
   readonly #webhooks: Webhooks;
@@ -87,12 +89,19 @@ class Simulation {
       maxIsolates: spec.maxIsolates,
       memoryBytes: 500 * MIB,
       nowNs: () => clock.nowNs(),
+      realmOf: (version) => this.#quarantine.realmOf(version),
       stray: () => undefined,
-      felled: () => undefined,
+      felled: (version, how) => this.#quarantine.strike(version, how),
+    });
+    this.#quarantine = new Quarantine({
+      epochMs: () => clock.epochMs(),
+      changed: () => this.#pool.rehome(),
+      say: (_, sentence) => oracle.say(() => sentence),
     });
     this.#engine.open(this.#pool);
     this.#dispatch = new Dispatch({
       pool: this.#pool,
+      gate: this.#quarantine,
       engine: this.#engine,
       book: {
         start: (of, placed, { queueNs }) =>
@@ -135,15 +144,15 @@ class Simulation {
         if (oracle.fails('delivery', `${bodyKey(attempt.delivery.body)}.${attempt.context.attempt}`)) {
           this.#accepted.attempts.set(id, [
             ...(this.#accepted.attempts.get(id) ?? []),
-            { attempt: attempt.context.attempt, status: 0 },
+            { attempt: attempt.context.attempt, status: 0, outcome: 'aborted' },
           ]);
           throw new Error('no');
         }
         const answer = await runAttempt(this.#parts(), attempt);
-        const { status } = answer;
+        const { status, outcome } = answer;
         this.#accepted.attempts.set(id, [
           ...(this.#accepted.attempts.get(id) ?? []),
-          { attempt: attempt.context.attempt, status },
+          { attempt: attempt.context.attempt, status, outcome },
         ]);
         return answer;
       },
@@ -197,21 +206,34 @@ class Simulation {
         oracle.violate('goes on for ever', `${clock.pending} timers, ${this.#dispatch.running} run`);
         return;
       }
-      if (oracle.violations.length > 10) return;
+      if (oracle.violations.length > 10 || this.#isQuiet()) return;
     }
+  }
+
+  /** Only the inbox is still looked into, once a minute. */
+  #isQuiet(): boolean {
+    const { clock } = this;
+    if (this.#stopped || clock.nowUs <= CRON_STOPS_US || this.oracle.unanswered.size > 0) return false;
+    const isIdle = this.#dispatch.running === 0 && this.#engine.busy === 0 && this.#engine.jobs.size === 0;
+    return isIdle && this.#inbox.busy === 0 && this.#inbox.open.size === 0;
   }
 
   /** Nobody waits while nothing is under way that could end the wait, or while there is room for an isolate of its own. */
   #watchWaiting(): void {
     const { waiting, idle } = this.#pool.stats();
+    const { oracle } = this;
     const engine = this.#engine;
-    if (waiting === 0 || engine.wasLaneless) return;
-    if (engine.busy === 0 && engine.jobs.size === 0)
-      this.oracle.violate('waits for nothing', `${waiting} wait, the engine rests`);
-    if (engine.isolates.size >= this.#spec.maxIsolates && idle === 0) return;
-    for (const [id, { key, invocation: of }] of this.oracle.unanswered)
-      if (!engine.jobs.has(id) && engine.census(of.version.key) === 0)
-        this.oracle.violate('starves', `${key}: no isolate of ${of.version.key}, and there is room`);
+    if (waiting === 0) return;
+    const isResting = engine.busy === 0 && engine.jobs.size === 0;
+    const isFull = engine.isolates.size >= this.#spec.maxIsolates && idle === 0;
+    if (isFull && !isResting) return;
+    for (const [id, { key, invocation: of }] of oracle.unanswered) {
+      // Its engine process may not be started, and no lane of it is left.
+      if (engine.jobs.has(id) || !engine.mayServe(this.#quarantine.realmOf(of.version))) continue;
+      if (isResting) oracle.violate('waits for nothing', `${key} waits, the engine rests`);
+      else if (engine.census(of.version.key) === 0)
+        oracle.violate('starves', `${key}: no isolate of ${of.version.key}, and there is room`);
+    }
   }
 
   #conclude(): void {
@@ -242,6 +264,7 @@ class Simulation {
     this.oracle.say(() => `deploy ${generation}`);
     const versions = this.#spec.functions.map((plan) => versionOf(plan, generation));
     this.#live = new Map(versions.map((one) => [one.spec.name, one]));
+    this.#quarantine.retain(versions);
     this.#pool.retain(versions);
     this.#cron.set(versions.map((one) => one.spec));
   }

@@ -41,6 +41,8 @@ export interface FunctionPlan {
   readonly warm: number;
   readonly rate: { readonly perSecond: number; readonly burst: number } | null;
   readonly cron: boolean;
+  /** It runs in an engine process of its own. */
+  readonly apart: boolean;
   /** Typical length of a turn, µs. */
   readonly turnUs: number;
   /** Typical wait for I/O, µs. */
@@ -65,7 +67,10 @@ export interface WorldSpec {
   readonly functions: readonly FunctionPlan[];
   readonly arrivals: readonly Arrival[];
   readonly lanes: number;
+  /** Of one realm. */
   readonly maxLanes: number;
+  /** Engine processes at once. */
+  readonly maxRealms: number;
   /** Claim slots of one lane. */
   readonly slots: number;
   /** The lanes are in another process: asked, not told. */
@@ -105,6 +110,7 @@ export function drawWorld(seed: number, size: 'small' | 'large'): WorldSpec {
     arrivals,
     lanes,
     maxLanes: lanes + chance.whole(0, 3),
+    maxRealms: chance.whole(1, 3),
     slots: chance.pick([2, 4, 64]),
     remote: chance.is(0.4),
     maxIsolates: warm + chance.whole(1, 6),
@@ -140,6 +146,7 @@ function drawFunction(chance: Chance, index: number): FunctionPlan {
     warm: chance.is(0.2) ? 1 : 0,
     rate: chance.is(0.15) ? { perSecond: 20, burst: 3 } : null,
     cron: chance.is(0.2),
+    apart: chance.is(0.2),
     turnUs: chance.scale(20, 8000),
     awaitUs: chance.scale(100, 60_000),
     awaits: chance.pick([0, 0, 0.3, 1]),
@@ -148,9 +155,14 @@ function drawFunction(chance: Chance, index: number): FunctionPlan {
 }
 
 export function versionOf(plan: FunctionPlan, generation: number): FunctionVersion {
-  const { name, concurrency, instances, queueMs, wallMs, warm, rate, cron } = plan;
+  const { name, concurrency, instances, queueMs, wallMs, warm, rate, cron, apart } = plan;
   const limits = { concurrency, instances, queueMs, wallMs, waitUntilMs: 100, cpuMs: 50 };
   const schedule = cron ? [{ schedule: '* * * * * *', timezone: 'UTC' }] : [];
-  const made = version(name, limits, { rate, cron: schedule, warm: Math.min(warm, instances) });
+  const made = version(name, limits, {
+    rate,
+    cron: schedule,
+    warm: Math.min(warm, instances),
+    isolation: apart ? 'process' : 'shared',
+  });
   return { ...made, version: generation, key: `${name}@${generation}` };
 }

@@ -50,6 +50,9 @@ export class FakeEngine implements EnginePort {
   readonly jobs: Map<string, FakeJob> = new Map();
   readonly dropped: number[] = [];
   readonly aborted: { id: string; outcome: string }[] = [];
+  /** Lanes are in other processes: what is asked back comes with `giveBack`, or begins. */
+  isRemote = false;
+  readonly asked: string[] = [];
   maxLanes = 2;
   nowNs = 0;
   #next = 100;
@@ -80,6 +83,8 @@ export class FakeEngine implements EnginePort {
   takeBack(id: string): boolean {
     const job = this.jobs.get(id);
     if (job === undefined || job.started) return false;
+    if (this.isRemote) this.asked.push(id);
+    if (this.isRemote) return false;
     return this.jobs.delete(id);
   }
 
@@ -92,15 +97,21 @@ export class FakeEngine implements EnginePort {
 
   drop(isolate: number): void {
     if ([...this.jobs.values()].some((job) => job.isolate === isolate)) throw new Error(`isolate ${isolate} is in use`);
-    this.isolates.delete(isolate);
+    this.#forget(isolate);
     this.dropped.push(isolate);
+  }
+
+  #forget(isolate: number): void {
+    const lane = this.isolates.get(isolate)?.lane;
+    if (!this.isolates.delete(isolate)) return;
+    this.laneList.find((one) => one.id === lane)!.isolates -= 1;
   }
 
   async close(): Promise<void> {}
 
   finishLoad(isolate: number, report: LoadReport = LOADED): void {
     this.isolates.get(isolate)!.loaded = true;
-    if (!report.ok) this.isolates.delete(isolate);
+    if (!report.ok) this.#forget(isolate);
     this.listener.loaded(isolate, report);
   }
 

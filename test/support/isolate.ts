@@ -6,7 +6,8 @@ import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
-import { PRELUDE_NAME, preludeSource } from '../../src/engine/prelude.ts';
+import { preludeSource } from '../../src/engine/prelude.ts';
+import { PRELUDE_NAME } from '../../src/engine/shell.ts';
 
 let source: Promise<string> | null = null;
 const prelude = (): Promise<string> => (source ??= preludeSource());

@@ -47,7 +47,8 @@ export class MemoryInbox implements Inbox {
     const row = this.#rows.get(id);
     if (row?.state !== 'running') throw new HostError('NOT_FOUND', `No running delivery has the id ${id}.`);
     const { state, retryAtMs, outcome, status } = result;
-    this.#put({ ...row, state, dueAtMs: retryAtMs ?? row.dueAtMs, lastOutcome: outcome, lastStatus: status });
+    const attempts = row.attempts - (result.uncounted === true ? 1 : 0);
+    this.#put({ ...row, state, attempts, dueAtMs: retryAtMs ?? row.dueAtMs, lastOutcome: outcome, lastStatus: status });
   }
 
   async nextDueMs(): Promise<number | null> {

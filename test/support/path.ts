@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endRecord, startRow } from '../../src/billing/record.ts';
+import type { EnginePort, Realm } from '../../src/contract/engine-port.ts';
 import type { FunctionSpec, FunctionVersion } from '../../src/contract/function.ts';
 import { newInvocationId } from '../../src/contract/ids.ts';
 import type { GuestEvent, Invocation, TraceSeed } from '../../src/contract/invocation.ts';
@@ -17,9 +18,11 @@ import { Answer, wholeBody } from '../../src/dispatch/answer.ts';
 import { Callers } from '../../src/dispatch/callers.ts';
 import { Dispatch } from '../../src/dispatch/dispatch.ts';
 import { Engine } from '../../src/engine/engine.ts';
+import type { ProcessOptions } from '../../src/engine/engine-options.ts';
 import { type Image, makeSnapshot } from '../../src/engine/image.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { Pool } from '../../src/pool/pool.ts';
+import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { SystemClock } from '../../src/system-clock.ts';
 import { version } from './versions.ts';
 
@@ -42,6 +45,17 @@ export interface RequestInit {
   readonly start?: 'cold';
 }
 
+export interface PathOptions {
+  readonly lanes?: number;
+  readonly maxLanes?: number;
+  readonly spares?: number;
+  readonly maxIsolates?: number;
+  readonly snapshot?: false;
+  /** Where every function of this path runs; default: in this process. */
+  readonly realm?: Realm;
+  readonly processes?: Partial<ProcessOptions>;
+}
+
 /** Trace context of an unsampled test invocation. */
 export const TRACE: TraceSeed = {
   traceId: 'a'.repeat(32),
@@ -56,6 +70,9 @@ export class Path {
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
   readonly lines: string[] = [];
+  readonly quarantine: Quarantine;
+  /** `name how` of functions that brought down what ran them. */
+  readonly felled: string[] = [];
   readonly pool: Pool;
   readonly engine: Engine;
   readonly dispatch: Dispatch;
@@ -64,19 +81,14 @@ export class Path {
   readonly #waiting = new Map<string, (story: InvocationStory) => void>();
   #count = 0;
 
-  static async open(
-    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number; snapshot?: false } = {},
-  ): Promise<Path> {
+  static async open(options: PathOptions = {}): Promise<Path> {
     const prelude = await preludeSource();
     const path = new Path({ prelude, snapshot: options.snapshot === false ? null : makeSnapshot(prelude) }, options);
     await path.engine.open(path.pool);
     return path;
   }
 
-  private constructor(
-    image: Image,
-    options: { lanes?: number; maxLanes?: number; spares?: number; maxIsolates?: number; snapshot?: false },
-  ) {
+  private constructor(image: Image, options: PathOptions) {
     this.#dir = mkdtempSync(join(tmpdir(), 'isolane-path-'));
     let callers: Callers;
     this.engine = new Engine({
@@ -92,14 +104,24 @@ export class Path {
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
       },
       log: (line) => this.lines.push(line),
+      ...(options.processes === undefined ? {} : { processes: options.processes }),
+    });
+    this.quarantine = new Quarantine({
+      epochMs: () => Date.now(),
+      changed: () => this.pool.rehome(),
+      say: (_, sentence) => this.lines.push(sentence),
     });
     this.pool = new Pool({
-      engine: this.engine,
+      engine: within(this.engine, options.realm ?? ''),
       maxIsolates: options.maxIsolates ?? 200,
       memoryBytes: 2000 * MIB,
       nowNs: () => this.clock.nowNs(),
       stray: (_, line) => this.strays.push(line.text),
-      felled: () => undefined,
+      realmOf: (version) => this.quarantine.realmOf(version),
+      felled: (version, how) => {
+        this.felled.push(`${version.spec.name} ${how}`);
+        this.quarantine.strike(version, how);
+      },
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
       start: () => undefined,
@@ -108,6 +130,7 @@ export class Path {
     };
     this.dispatch = new Dispatch({
       pool: this.pool,
+      gate: this.quarantine,
       engine: this.engine,
       book: {
         start: (invocation, placed, { queueNs }) =>
@@ -213,6 +236,21 @@ export class Path {
     await this.engine.close();
     rmSync(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** The engine as if there were no other realm. */
+function within(engine: Engine, realm: Realm): EnginePort {
+  return {
+    lanes: () => engine.lanes(realm),
+    grow: () => engine.grow(realm),
+    load: (version, lane) => engine.load(version, lane),
+    start: (isolate, invocation, listener) => engine.start(isolate, invocation, listener),
+    takeBack: (id) => engine.takeBack(id),
+    abort: (id, outcome) => engine.abort(id, outcome),
+    clientClosed: (id) => engine.clientClosed(id),
+    drop: (isolate) => engine.drop(isolate),
+    close: () => engine.close(),
+  };
 }
 
 function bodyOf(body: RequestInit['body']) {

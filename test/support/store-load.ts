@@ -1,16 +1,18 @@
 /**
  * A program for the crash tests: appends to the ledger or the inbox as fast as answers come and prints every id it was
- * told is durable, until somebody kills it. `node store-load.ts process|power|inbox|open DATA_DIR [SEGMENT_BYTES]`;
+ * told is durable, until somebody kills it. `node store-load.ts process|power|inbox|recover DATA_DIR [SEGMENT_BYTES]`;
  * lines `s ID` (START durable), `e ID` (record durable), `a ID` (delivery accepted), `f ID` (attempt ended),
- * `! REASON` (a write failed). `open` only opens the ledger: it replays its journal.
+ * `! REASON` (a write failed). `recover` only takes over what dead hosts left.
  */
 import { writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { newInvocationId } from '../../src/contract/ids.ts';
 import type { UsageRecord } from '../../src/contract/usage.ts';
-import { openInbox, openLedger } from '../../src/store/store.ts';
+import { openHostLock, openInbox, openLedger } from '../../src/store/store.ts';
 
 const [, , what, dataDir = '', segmentBytes] = process.argv;
+const hostId = `host-${process.pid}`;
+
 /** Synchronous: a line that was printed is out of the process. The pipe may be full for a moment. */
 function say(line: string): void {
   let text = `${line}\n`;
@@ -36,7 +38,7 @@ function record(): UsageRecord {
       cold: false,
       startedAt: new Date(now).toISOString(),
     },
-    ...{ queueNs: 1, memoryLimitMiB: 128, isolateId: 'i', engineId: 'e', hostId: `host-${process.pid}` },
+    ...{ queueNs: 1, memoryLimitMiB: 128, isolateId: 'i', engineId: 'e', hostId },
     ...{ outcome: 'ok', status: 200, initNs: 0, runNs: 1_500_000, billedMs: 2, cpuNs: 5, cpuEstimated: false },
     ...{ hostCpuNs: 0, isolateMemoryPeakBytes: 0, mibMs: 256, sharedMibMs: 256, requestBytes: 0, responseBytes: 0 },
     ...{ subrequests: 0, closedBy: 'normal' },
@@ -45,7 +47,7 @@ function record(): UsageRecord {
 
 async function loadLedger(durability: 'process' | 'power'): Promise<void> {
   const journal = segmentBytes === undefined ? {} : { segmentBytes: Number(segmentBytes) };
-  const ledger = await openLedger({ dataDir, hostId: `host-${process.pid}`, durability, journal });
+  const ledger = await openLedger({ dataDir, hostId, durability, journal });
   const durable = (): Promise<void> => new Promise((then, failed) => ledger.whenDurable(then, failed));
   const lane = async (splits: boolean): Promise<void> => {
     for (;;) {
@@ -73,7 +75,7 @@ async function loadLedger(durability: 'process' | 'power'): Promise<void> {
 }
 
 async function loadInbox(): Promise<void> {
-  const inbox = await openInbox({ dataDir, owner: `host-${process.pid}` });
+  const inbox = await openInbox({ dataDir, owner: hostId });
   const lane = async (running: boolean): Promise<void> => {
     for (;;) {
       const now = Date.now();
@@ -93,9 +95,10 @@ async function loadInbox(): Promise<void> {
   await Promise.all(Array.from({ length: 8 }, (_, index) => lane(index % 2 === 0)));
 }
 
-async function openOnly(): Promise<void> {
+async function recoverOnly(): Promise<void> {
   say('ready');
-  const ledger = await openLedger({ dataDir, hostId: `host-${process.pid}`, durability: 'process' });
+  const ledger = await openLedger({ dataDir, hostId, durability: 'process' });
+  await ledger.recover();
   await ledger.close();
 }
 
@@ -106,13 +109,15 @@ function run(): Promise<void> {
       return loadLedger(what);
     case 'inbox':
       return loadInbox();
-    case 'open':
-      return openOnly();
+    case 'recover':
+      return recoverOnly();
     default:
       return Promise.reject(new Error(`unknown load ${what}`));
   }
 }
 
+// It goes with the process.
+openHostLock(dataDir, hostId);
 run().catch((error: unknown) => {
   say(`! ${error instanceof Error ? error.message : String(error)}`);
   process.exit(3);

@@ -22,7 +22,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['config', 'admin', 'catalog', 'cli'],
 };
 /** Run in a simulator: no Node, no timers, no clock of their own. */
-const PURE = ['dispatch', 'pool', 'contract'];
+const PURE = ['dispatch', 'pool', 'quarantine', 'contract'];
 const PURE_EXCEPT = new Set(['src/contract/ids.ts']);
 
 function stage(path: string): string {
@@ -65,7 +65,7 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('dispatch, pool and contract use no Node and no timers', () => {
+  it('dispatch, pool, quarantine and contract use no Node and no timers', () => {
     const wrong = SRC.filter((source) => PURE.includes(stage(source.path)) && !PURE_EXCEPT.has(source.path)).filter(
       (source) =>
         source.imports.some(({ specifier }) => specifier.startsWith('node:')) ||

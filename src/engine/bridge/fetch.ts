@@ -3,27 +3,19 @@
  * here so that every hop is checked and credentials do not cross origins.
  */
 import { type Response as UndiciResponse, fetch as undiciFetch } from 'undici';
-import { type Body, type ByteStream, type HeaderList, isStream } from '../../contract/invocation.ts';
+import { type Body, type ByteStream, type HeaderList, type Invocation, isStream } from '../../contract/invocation.ts';
+import type { Agents } from './agents.ts';
 import { readAll } from './bodies.ts';
-import { type Agents, checkUrl, EgressError, type EgressPolicy } from './egress.ts';
+import { checkUrl, EgressError, type EgressPolicy } from './egress.ts';
+import { checkMethod, outgoingHeaders, withoutHeaders } from './outgoing.ts';
 
 const MAX_HOPS = 20;
 /** A request body that may have to be sent again on a 307/308 is kept up to this size. */
 const REPLAYABLE_BYTES = 1024 * 1024;
-/** Never the guest's to say. */
-const REFUSED_HEADERS: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+/** One inside the other, bytes that cost much to unpack need never come out at the end: nothing could count them. */
+const MAX_CODINGS = 1;
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+const OF_A_BODY = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
 export interface OutgoingRequest {
   readonly url: string;
@@ -42,34 +34,71 @@ export interface IncomingResponse {
   readonly body: Body;
 }
 
+/** What `invocation` may do with its fetches. */
+export interface Terms {
+  readonly policy: EgressPolicy;
+  /** Bytes of a response after its coding was undone. */
+  readonly responseBytes: number;
+  /** Calls from function to function that lead to what is fetched. */
+  readonly depth: number;
+}
+
+export function termsOf({ version: { spec }, depth }: Invocation): Terms {
+  const policy = { tenant: spec.tenant, allow: spec.egressAllow, privateHosts: spec.privateHosts };
+  return { policy, responseBytes: spec.limits.streamedResponseBytes, depth: depth + 1 };
+}
+
 /** Sends one request. Rejects with an error whose message the guest may read. */
 export async function exchange(
+  request: OutgoingRequest,
+  terms: Terms,
+  agents: Agents,
+  signal: AbortSignal,
+): Promise<IncomingResponse> {
+  checkMethod(request.method);
+  const headers = outgoingHeaders(request.headers, terms.depth);
+  try {
+    const { response, url, hops, method } = await follow({ ...request, headers }, terms.policy, agents, signal);
+    return incoming(response, { url, redirected: hops > 0, method, limit: terms.responseBytes });
+  } catch (error) {
+    if (isStream(request.body)) request.body.cancel();
+    throw error;
+  }
+}
+
+interface Answered {
+  readonly response: UndiciResponse;
+  readonly url: URL;
+  readonly hops: number;
+  readonly method: string;
+}
+
+async function follow(
   request: OutgoingRequest,
   policy: EgressPolicy,
   agents: Agents,
   signal: AbortSignal,
-): Promise<IncomingResponse> {
+): Promise<Answered> {
   let url = parse(request.url);
-  let method = request.method;
-  let headers = allowed(request.headers);
+  let { method, headers } = request;
   let body =
     isStream(request.body) && smallEnough(request.body) ? await readAll(request.body, REPLAYABLE_BYTES) : request.body;
-  for (let hop = 0; ; hop++) {
-    checkUrl(url, policy);
+  for (let hops = 0; ; hops++) {
+    checkUrl(url, policy, agents.machine());
     const response = await send({ url, method, headers, body }, policy, agents, signal);
     const target = redirectTarget(response, url);
-    if (target === null || request.redirect === 'manual') return incoming(response, url, hop > 0, method);
+    if (target === null || request.redirect === 'manual') return { response, url, hops, method };
     await response.body?.cancel();
     if (request.redirect === 'error')
       throw new EgressError(`fetch to ${url.host} was redirected, but redirect is "error"`);
-    if (hop >= MAX_HOPS) throw new EgressError(`fetch was redirected more than ${MAX_HOPS} times`);
+    if (hops >= MAX_HOPS) throw new EgressError(`fetch was redirected more than ${MAX_HOPS} times`);
     const drop = response.status === 303 ? method !== 'HEAD' : response.status <= 302 && method === 'POST';
     if (drop) {
       method = 'GET';
       body = null;
-      headers = without(headers, ['content-type', 'content-encoding', 'content-language', 'content-location']);
+      headers = withoutHeaders(headers, OF_A_BODY);
     } else if (isStream(body)) throw new EgressError('fetch cannot repeat a streamed body after a redirect');
-    if (target.origin !== url.origin) headers = without(headers, ['authorization', 'cookie']);
+    if (target.origin !== url.origin) headers = withoutHeaders(headers, CREDENTIALS);
     url = target;
   }
 }
@@ -95,42 +124,89 @@ async function send(
   }
 }
 
-function incoming(response: UndiciResponse, url: URL, redirected: boolean, method: string): IncomingResponse {
+function incoming(
+  response: UndiciResponse,
+  to: { readonly url: URL; readonly redirected: boolean; readonly method: string; readonly limit: number },
+): IncomingResponse {
+  const whole = response.body === null || to.method === 'HEAD';
+  const codings = codingsOf(response);
+  if (codings.length > MAX_CODINGS) {
+    response.body?.cancel().catch(() => undefined);
+    throw new EgressError(
+      `fetch to ${to.url.host} failed: its response has ${codings.length} content codings, of which ${MAX_CODINGS} is undone`,
+    );
+  }
+  // What undici has unpacked is no longer what these say; a function that hands the response on would pass on a lie.
+  const unpacked = !whole && codings.some((coding) => UNPACKED.has(coding));
   const headers: string[] = [];
-  for (const [name, value] of response.headers) headers.push(name, value.replace(/[\r\n\0]/g, ' '));
-  const whole = response.body === null || method === 'HEAD';
+  for (const [name, value] of response.headers) {
+    if (unpacked && (name === 'content-encoding' || name === 'content-length')) continue;
+    headers.push(name, value.replace(/[\r\n\0]/g, ' '));
+  }
   return {
     status: response.status,
     statusText: response.statusText.replace(/[^\t\x20-\x7e]/g, ''),
     headers,
-    url: url.href,
-    redirected,
-    body: whole ? null : new WebBody(response),
+    url: to.url.href,
+    redirected: to.redirected,
+    body: whole ? null : new WebBody(response, { host: to.url.host, limit: to.limit, unpacked }),
   };
 }
 
-/** A response body of undici as a pulled stream. */
+/** Codings undici undoes. */
+const UNPACKED: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd']);
+
+function codingsOf(response: UndiciResponse): readonly string[] {
+  const codings = (response.headers.get('content-encoding') ?? '').toLowerCase().split(',');
+  return codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
+}
+
+/** A response body of undici as a pulled stream, counted as the guest gets it. */
 class WebBody implements ByteStream {
   readonly length: number | null;
   readonly #reader: { read(): Promise<{ done: boolean; value?: unknown }>; cancel(): Promise<void> };
+  readonly #host: string;
+  readonly #limit: number;
+  #left: number;
 
-  constructor(response: UndiciResponse) {
+  constructor(
+    response: UndiciResponse,
+    facts: { readonly host: string; readonly limit: number; readonly unpacked: boolean },
+  ) {
     const length = Number(response.headers.get('content-length') ?? Number.NaN);
-    this.length = Number.isSafeInteger(length) && !response.headers.has('content-encoding') ? length : null;
+    this.length = Number.isSafeInteger(length) && !facts.unpacked ? length : null;
     this.#reader = response.body!.getReader();
+    this.#host = facts.host;
+    this.#limit = facts.limit;
+    this.#left = facts.limit;
   }
 
   async read(): Promise<Uint8Array | null> {
     for (;;) {
-      const { done, value } = await this.#reader.read();
+      const { done, value } = await this.#next();
       if (done) return null;
       const chunk = value as Uint8Array;
+      this.#left -= chunk.byteLength;
+      if (this.#left < 0) {
+        this.cancel();
+        throw new EgressError(
+          `the response of ${this.#host} is larger than ${this.#limit} bytes (limits.streamedResponseBytes)`,
+        );
+      }
       if (chunk.byteLength > 0) return chunk;
     }
   }
 
   cancel(): void {
     this.#reader.cancel().catch(() => undefined);
+  }
+
+  async #next(): Promise<{ done: boolean; value?: unknown }> {
+    try {
+      return await this.#reader.read();
+    } catch {
+      throw new EgressError(`the response of ${this.#host} broke off`);
+    }
   }
 }
 
@@ -148,21 +224,6 @@ function redirectTarget(response: UndiciResponse, from: URL): URL | null {
 
 function smallEnough(body: ByteStream): boolean {
   return body.length !== null && body.length <= REPLAYABLE_BYTES;
-}
-
-function allowed(headers: HeaderList): HeaderList {
-  return filterNames(headers, (name) => !REFUSED_HEADERS.has(name) && !name.startsWith('proxy-'));
-}
-
-function without(headers: HeaderList, names: readonly string[]): HeaderList {
-  return filterNames(headers, (name) => !names.includes(name));
-}
-
-function filterNames(headers: HeaderList, keep: (name: string) => boolean): HeaderList {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2)
-    if (keep(headers[i]!.toLowerCase())) kept.push(headers[i]!, headers[i + 1]!);
-  return kept;
 }
 
 function pairs(headers: HeaderList): [string, string][] {

@@ -5,6 +5,14 @@ import type { HeaderList } from '../../contract/invocation.ts';
 const MAX_PAIRS = 512;
 const MAX_CHARS = 60 * 1024;
 
+/** A list of headers longer than this on the wire is not even taken apart. */
+const MAX_WIRE_CHARS = 256 * 1024;
+
+/** `null`, or a sentence about a list as it crossed from the guest. */
+export function listFlaw(text: string): string | null {
+  return text.length > MAX_WIRE_CHARS ? `Headers may have ${MAX_CHARS} characters in all.` : null;
+}
+
 /** `null`, or a sentence what is wrong with it. */
 export function headFlaw(status: number, headers: HeaderList): string | null {
   if (status < 200 || status > 599) return `A response status must be from 200 to 599, not ${status}.`;

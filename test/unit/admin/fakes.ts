@@ -1,6 +1,7 @@
 /** Ports of the admin plane with a little in each, and a client that speaks as a token of every scope. */
 
 import { type AdminPorts, createAdminApp, SCOPES, type Scope } from '../../../src/admin/admin.ts';
+import type { QuarantineView } from '../../../src/contract/quarantine.ts';
 import type { DeliveryRow, RecordQuery, StoredRecord, UsageQuery } from '../../../src/contract/store.ts';
 import { aRecord, aVersion, TRACE_ID } from '../telemetry/story.ts';
 
@@ -30,6 +31,15 @@ export function aDelivery(changes: Partial<DeliveryRow> = {}): DeliveryRow {
   };
 }
 
+const ORDINARY: QuarantineView = { state: 'ordinary', strikes: 0, since: null, nextProbe: null, reason: null };
+const CLOSED: QuarantineView = {
+  state: 'quarantined',
+  strikes: 3,
+  since: '2026-01-01T00:00:00.000Z',
+  nextProbe: '2026-01-01T00:01:00.000Z',
+  reason: 'function `hello` brought its engine down',
+};
+
 export interface Asked {
   readonly records: RecordQuery[];
   readonly usage: UsageQuery[];
@@ -37,14 +47,24 @@ export interface Asked {
   readonly traces: unknown[];
   readonly invoked: { readonly name: string; readonly body: string; readonly headers: readonly string[] }[];
   readonly faults: unknown[];
+  readonly lifted: string[];
 }
 
 export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: AdminPorts; readonly asked: Asked } {
-  const asked: Asked = { records: [], usage: [], deliveries: [], traces: [], invoked: [], faults: [] };
+  const asked: Asked = { records: [], usage: [], deliveries: [], traces: [], invoked: [], faults: [], lifted: [] };
   const stored: StoredRecord = { ...aRecord(), seq: 1 };
   const ports: AdminPorts = {
     adminHost: '127.0.0.1',
-    functions: () => [{ version: aVersion('hello', 3), isolates: 2, running: 1 }],
+    functions: () => [
+      {
+        version: aVersion('hello', 3),
+        isolates: 2,
+        running: 1,
+        realm: '',
+        quarantine: asked.lifted.length > 0 ? ORDINARY : CLOSED,
+      },
+    ],
+    lift: (version) => void asked.lifted.push(version.spec.name),
     invoke: async (name, body, headers) => {
       asked.invoked.push({ name, body: new TextDecoder().decode(body), headers });
       const answer = new TextEncoder().encode('<script>alert(1)</script>');

@@ -59,6 +59,8 @@ export class FakeTerminal implements Terminal {
       adminTokenFile: '/data/admin-token',
       wedged: false,
       inputs: this.inputs,
+      strike: () => undefined,
+      refreshQuarantine: () => undefined,
       reload: (config) => {
         this.reloads.push(config);
         return this.onReload();

@@ -53,6 +53,7 @@ describe('a configuration that holds', () => {
         maxIsolates: 4000,
         maxConnections: 10_000,
         queueDepth: 10_000,
+        profile: null,
       },
       telemetry: { sampleRatio: 0.05, trustedParents: [] },
       billing: { durability: 'process' },
@@ -126,12 +127,20 @@ describe('a configuration that holds', () => {
     expect(spec.env['valueOf']).toBeUndefined();
   });
 
-  it('takes process isolation with a warning and runs it shared', () => {
-    const { config, warnings } = project.load(one({ isolation: 'process', wasm: true }));
-    expect(config.functions[0]).toMatchObject({ isolation: 'shared', wasm: false });
-    expect(warnings).toEqual([
-      'functions.a.isolation is "process", but engine processes arrive later; it runs shared and without WebAssembly until then.',
-    ]);
+  it('raises isolation by function, tenant and server, and lets a tenant entry lower the server', () => {
+    const isolation = (own: object, operator: object = {}) => first({ ...one(own), ...operator });
+    const server = { server: { isolation: 'process' } };
+    const tenant = (grant: object) => ({ tenants: { acme: { functions: ['*'], ...grant } } });
+    expect(isolation({})).toMatchObject({ isolation: 'shared', wasm: false });
+    expect(isolation({ isolation: 'process', wasm: true })).toMatchObject({ isolation: 'process', wasm: true });
+    expect(isolation({}, tenant({ isolation: 'process' })).isolation).toBe('tenant');
+    expect(isolation({ isolation: 'process' }, tenant({ isolation: 'process' })).isolation).toBe('process');
+    expect(isolation({ wasm: true }, server)).toMatchObject({ isolation: 'tenant', wasm: true });
+    expect(isolation({}, { ...server, ...tenant({}) }).isolation).toBe('tenant');
+    expect(isolation({ isolation: 'shared' }, { ...server, ...tenant({ isolation: 'shared' }) }).isolation).toBe(
+      'shared',
+    );
+    expect(project.load(one({ isolation: 'process' })).warnings).toEqual([]);
   });
 });
 

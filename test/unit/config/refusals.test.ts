@@ -132,6 +132,16 @@ describe('meaning', () => {
     ],
     ['wasm', a({ wasm: true }), 'functions.a.wasm is true, but needs "isolation": "process"; set both or neither.'],
     [
+      'isolation under a server',
+      { ...a({ isolation: 'shared' }), server: { isolation: 'process' } },
+      'functions.a.isolation is "shared", but server.isolation demands "process"; remove the key.',
+    ],
+    [
+      'isolation under a tenant',
+      { ...a({ isolation: 'shared' }), tenants: { acme: { functions: ['*'], isolation: 'process' } } },
+      'functions.a.isolation is "shared", but tenants.acme.isolation demands "process"; remove the key.',
+    ],
+    [
       'cron',
       a({ cron: [{ schedule: '61 * * * *' }] }),
       /^functions\.a\.cron\[0\]\.schedule is "61 \* \* \* \*", but that is not a cron schedule \(.+\); write one/,

@@ -59,6 +59,7 @@ beforeEach(() => {
     maxIsolates: 50,
     memoryBytes: 500 * MIB,
     nowNs: () => clock.nowNs(),
+    realmOf: () => '',
     stray: () => undefined,
     felled: () => undefined,
   });
@@ -66,6 +67,7 @@ beforeEach(() => {
   dispatch = new Dispatch({
     pool,
     engine,
+    gate: { admit: () => ({ kind: 'open' }), probed: () => undefined },
     book: {
       start: (of, placed, { queueNs }) =>
         startRow(of, {

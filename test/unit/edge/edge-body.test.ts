@@ -157,7 +157,7 @@ describe('request bodies', () => {
   });
 });
 
-describe('what is left unread', () => {
+describe('cases 76 and 84: what is left unread', () => {
   it('keeps the connection when it is small: its bytes are not taken for the next request', async () => {
     const stub = await startEdge([{ url: true }]);
     const smuggled = 'GET /smuggled HTTP/1.1\r\nhost: h\r\n\r\n';

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { Readable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
-import { EDGE_TIMEOUTS } from '../../../src/edge/ports.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { DRAIN_BYTES_PER_SECOND, EDGE_TIMEOUTS, MAX_PIPELINED } from '../../../src/edge/ports.ts';
 import { BodyBudget, readWhole } from '../../../src/edge/request-body.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { bytes, eventually, FedStream, RawClient, startEdge, text } from './stub-host.ts';
@@ -113,7 +113,7 @@ describe('close', () => {
   });
 });
 
-describe('clients that take their time', () => {
+describe('case 83: clients that take their time', () => {
   const timeouts = { ...EDGE_TIMEOUTS, headersMs: 60, idleMs: 100, keepAliveMs: 60, lingerMs: 20 };
 
   it('are cut while they dawdle over headers', async () => {
@@ -170,5 +170,59 @@ describe('clients that take their time', () => {
     client.socket.write(GET);
     await eventually(() => stub.clientClosed.length === 1);
     expect(stub.edge.inFlight).toBe(0);
+  });
+
+  it('are cut when they read a byte now and then: a whole body has its time too', async () => {
+    const clock = new FakeClock();
+    const stub = await startEdge([{ url: true }], { ports: { clock } });
+    const bytesInMemory = 30 * 1024 * 1024;
+    stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, new Uint8Array(bytesInMemory));
+    const client = new RawClient(stub.port);
+    client.socket.pause();
+    client.socket.write(GET);
+    await eventually(() => stub.edge.inFlight === 1 && clock.pending === 1);
+    const allowedMs = EDGE_TIMEOUTS.drainMs + (bytesInMemory / DRAIN_BYTES_PER_SECOND) * 1000;
+    await clock.advance(allowedMs - 1);
+    expect(stub.edge.inFlight).toBe(1);
+    await clock.advance(1);
+    await eventually(() => stub.edge.inFlight === 0);
+    expect(stub.clientClosed).toEqual(['id-1']);
+  });
+});
+
+describe('many connections', () => {
+  it('of one address end at its share; others are still served, and so is it when some have gone', async () => {
+    const stub = await startEdge([{ url: true }], { options: { maxConnections: 400 } });
+    const share = 100;
+    const held = Array.from({ length: share }, () => new RawClient(stub.port, GET));
+    await Promise.all(held.map((client) => client.until('hello')));
+    expect(await new RawClient(stub.port, GET).rest()).toBe('');
+    const other = connect({ port: stub.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    const answer = new Promise<string>((resolve) => other.once('data', (chunk) => resolve(chunk.toString())));
+    other.write(GET);
+    expect(await answer).toContain('hello');
+    other.destroy();
+    held[0]!.socket.destroy();
+    await held[0]!.closed;
+    await eventually(() => stub.edge.inFlight === 0);
+    await vi.waitFor(() => new RawClient(stub.port, GET).until('hello'));
+  });
+
+  it('of a trusted proxy are other people’s', async () => {
+    const options = { maxConnections: 400, trustedProxies: ['127.0.0.1'] };
+    const stub = await startEdge([{ url: true }], { options });
+    const held = Array.from({ length: 150 }, () => new RawClient(stub.port, GET));
+    await Promise.all(held.map((client) => client.until('hello')));
+  });
+
+  it('a flood of requests sent ahead ends the connection', async () => {
+    const stub = await startEdge([{ url: true }]);
+    stub.answer = () => {};
+    const client = new RawClient(stub.port, GET.repeat(MAX_PIPELINED + 2));
+    await client.closed;
+    await eventually(() => stub.clientClosed.length === 1);
+    expect(stub.invocations).toHaveLength(1);
+    stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, bytes('again'));
+    expect(await new RawClient(stub.port, GET).until('again')).toMatch(/max=100000/);
   });
 });

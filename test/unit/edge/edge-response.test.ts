@@ -3,7 +3,7 @@ import { bytes, eventually, FedStream, RawClient, startEdge } from './stub-host.
 
 const GET = 'GET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n';
 
-describe('what a guest must not decide', () => {
+describe('cases 77 to 80: what a guest must not decide', () => {
   it.each([99, 0, 101, 199, 600, 1000, 200.5, Number.NaN])('status %d becomes a failure', async (status) => {
     const stub = await startEdge([{ url: true }]);
     stub.answer = ({ reply }) => reply.respond({ status, headers: [] }, bytes('guest'));
@@ -58,7 +58,7 @@ describe('what a guest must not decide', () => {
   });
 });
 
-describe('streamed responses', () => {
+describe('case 85: streamed responses', () => {
   it('send the head before the first chunk', async () => {
     const stub = await startEdge([{ url: true }]);
     const first = Promise.withResolvers<Uint8Array | null>();

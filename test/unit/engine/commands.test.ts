@@ -56,7 +56,7 @@ describe('headers on the wire', () => {
 });
 
 describe('classify', () => {
-  const base = { why: 'killed', ordered: 'cpu_exceeded', cpuNs: 100, cpuLimitNs: 100 } as const;
+  const base = { why: 'burned', ordered: null, cpuNs: 100, cpuLimitNs: 100 } as const;
   it('charges the guest only when its measured CPU reached the limit', () => {
     expect(classify(base)).toBe('cpu_exceeded');
     expect(classify({ ...base, cpuNs: 99 })).toBe('aborted');
@@ -64,7 +64,8 @@ describe('classify', () => {
   it('keeps what the host ordered', () => {
     expect(classify({ ...base, ordered: 'wall_timeout', cpuNs: 0 })).toBe('wall_timeout');
     expect(classify({ ...base, ordered: 'aborted' })).toBe('aborted');
-    expect(classify({ ...base, ordered: null })).toBe('wall_timeout');
+    expect(classify({ ...base, why: 'killed' })).toBe('wall_timeout');
+    expect(classify({ ...base, why: 'killed', ordered: 'aborted' })).toBe('aborted');
   });
   it('memory is memory, a fault of ours is nobody else’s', () => {
     expect(classify({ ...base, why: 'memory' })).toBe('memory_exceeded');

@@ -6,22 +6,21 @@ import { threadCpuClock } from '../../../src/engine/thread-cpu.ts';
 describe('claims', () => {
   it('are won by exactly one side', () => {
     const slots = new LaneSlots();
-    slots.offer(3);
-    expect(slots.claim(3)).toBe(true);
-    expect(slots.takeBack(3)).toBe(false);
-    expect(slots.claimed(3)).toBe(true);
-    slots.release(3);
-    slots.offer(3);
-    expect(slots.takeBack(3)).toBe(true);
-    expect(slots.claim(3)).toBe(false);
+    expect(slots.claimed(3, 7)).toBe(false);
+    expect(slots.claim(3, 7)).toBe(true);
+    expect(slots.takeBack(3, 7)).toBe(false);
+    expect(slots.claimed(3, 7)).toBe(true);
+    expect(slots.takeBack(3, 8)).toBe(true);
+    expect(slots.claim(3, 8)).toBe(false);
+    expect(slots.claimed(3, 8)).toBe(false);
+    expect(slots.claim(3, 9)).toBe(true);
   });
 
   it('are seen through the shared memory', () => {
     const main = new LaneSlots();
     const thread = new LaneSlots(main.buffer);
-    main.offer(0);
-    expect(thread.claim(0)).toBe(true);
-    expect(main.claimed(0)).toBe(true);
+    expect(thread.claim(0, 5)).toBe(true);
+    expect(main.claimed(0, 5)).toBe(true);
   });
 });
 
@@ -29,8 +28,16 @@ describe('the running turn', () => {
   it('says who runs since when with what budget, and nothing once it has ended', () => {
     const slots = new LaneSlots();
     expect(slots.running()).toBeNull();
-    const turn = slots.begin(7, { baseNs: 5, budgetNs: 100 }, 1000, 2000);
-    expect(slots.running()).toEqual({ turn, isolate: 7, sinceNs: 1000, cpuBaseNs: 5, cpuBudgetNs: 100 });
+    const turn = slots.begin({ isolate: 7, inv: 4 }, { baseNs: 5, budgetNs: 100 }, 1000, 2000);
+    expect(slots.running()).toEqual({
+      turn,
+      isolate: 7,
+      inv: 4,
+      ended: false,
+      sinceNs: 1000,
+      cpuBaseNs: 5,
+      cpuBudgetNs: 100,
+    });
     slots.end();
     expect(slots.running()).toBeNull();
     expect(slots.runningSinceNs()).toBe(0);
@@ -38,10 +45,10 @@ describe('the running turn', () => {
 
   it('has a number of its own', () => {
     const slots = new LaneSlots();
-    const first = slots.begin(1, { baseNs: 0, budgetNs: 1 }, 1, 1);
-    const second = slots.begin(1, { baseNs: 0, budgetNs: 1 }, 1, 1);
+    const first = slots.begin({ isolate: 1, inv: 0 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
+    const second = slots.begin({ isolate: 1, inv: 0 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
     expect(second).not.toBe(first);
-    expect(slots.end()).toBe(false);
+    expect(slots.end()).toBeNull();
   });
 });
 

@@ -66,6 +66,24 @@ describe('Cron', () => {
     expect(runs).toEqual(['f 11-30T13:00:00']);
   });
 
+  it('tries a tick again that was not run, until the next one is due', async () => {
+    const { clock, cron, runs } = scene(entry('0 * * * *'));
+    const tick = '11-30T13:00:00';
+    const at = Date.parse('2026-11-30T13:00:00Z');
+    await clock.advance(HOUR);
+    cron.again('f', entry('0 * * * *'), at, 20 * MINUTE);
+    await clock.advance(20 * MINUTE - 1);
+    expect(runs).toEqual([`f ${tick}`]);
+    await clock.advance(1);
+    expect(runs).toEqual([`f ${tick}`, `f ${tick}`]);
+    cron.again('f', entry('0 * * * *'), at, HOUR);
+    await clock.advance(40 * MINUTE);
+    cron.again('f', entry('0 * * * *'), at, MINUTE);
+    cron.again('g', entry('0 * * * *'), at, MINUTE);
+    await clock.advance(59 * MINUTE);
+    expect(runs).toEqual([`f ${tick}`, `f ${tick}`, 'f 11-30T14:00:00']);
+  });
+
   it('keeps its place over a reload, drops what is gone and takes up what is new', async () => {
     const { clock, cron, runs } = scene(entry('* * * * *'));
     await clock.advance(MINUTE);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { afterAttempt, backoffMs } from '../../../src/events/retry.ts';
 
-const facts = { attempt: 1, maxAttempts: 8, nowMs: 1_000_000, chance: 0.5 };
+const facts = { attempt: 1, maxAttempts: 8, nowMs: 1_000_000, chance: 0.5, ageMs: 0 };
 const answer = (status: number, outcome = 'ok', retryAfterMs: number | null = null) => ({
   outcome,
   status,
@@ -32,6 +32,20 @@ describe('afterAttempt', () => {
   it.each(['aborted', 'overloaded', 'throttled'])('does not hold %s against the function', (outcome) => {
     expect(afterAttempt(answer(503, outcome), { ...facts, attempt: 8 }).state).toBe('ready');
     expect(afterAttempt(answer(503, outcome), { ...facts, attempt: 16 }).state).toBe('dead');
+  });
+
+  it('holds what is quarantined without counting it, for three days', () => {
+    const held = afterAttempt(answer(503, 'quarantined', 60_000), { ...facts, attempt: 99 });
+    expect(held).toEqual({
+      state: 'ready',
+      retryAtMs: 1_065_000,
+      outcome: 'quarantined',
+      status: 503,
+      uncounted: true,
+    });
+    const old = { ...facts, ageMs: 3 * 86_400_000 + 1 };
+    expect(afterAttempt(answer(503, 'quarantined', 60_000), old)).toMatchObject({ state: 'dead', retryAtMs: null });
+    expect(afterAttempt(answer(500, 'function_error'), facts)).not.toHaveProperty('uncounted');
   });
 
   it('waits as long as the function asks, at most a day', () => {

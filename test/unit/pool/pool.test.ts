@@ -20,6 +20,7 @@ function ticket(of: Invocation): Watched {
     events,
     isolate: null,
     hasStarted: false,
+    recalled: false,
     over: false,
     listener: {
       started: (_, placement) => events.push(placement.init === null ? 'warm' : 'cold'),
@@ -42,6 +43,7 @@ function world(options: { maxIsolates?: number; memoryBytes?: number; maxLanes?:
     maxIsolates: options.maxIsolates ?? 100,
     memoryBytes: options.memoryBytes ?? 1000 * MIB,
     nowNs: () => engine.nowNs,
+    realmOf: () => '',
     stray: () => undefined,
     felled: () => undefined,
   });

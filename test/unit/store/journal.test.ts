@@ -1,27 +1,25 @@
-import { closeSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal, type JournalOptions } from '../../../src/store/journal.ts';
 import { JournalReader } from '../../../src/store/journal-reader.ts';
 
-let dataDir: string;
+let dir: string;
 let reader: JournalReader;
 
 beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'isolane-journal-'));
-  mkdirSync(join(dataDir, 'ledger-journal'), { mode: 0o700 });
-  reader = new JournalReader(dataDir);
+  dir = mkdtempSync(join(tmpdir(), 'isolane-journal-'));
+  reader = new JournalReader(dir);
 });
 
 afterEach(() => {
   reader.close();
-  rmSync(dataDir, { recursive: true });
+  rmSync(dir, { recursive: true, force: true });
 });
 
 type Write = NonNullable<JournalOptions['write']>;
-const files = (): string[] => readdirSync(join(dataDir, 'ledger-journal')).sort();
-const text = (segment: number): string => readFileSync(join(dataDir, 'ledger-journal', `${segment}.jsonl`), 'utf8');
+const text = (segment: number): string => readFileSync(join(dir, `${segment}.jsonl`), 'utf8');
 const fault = (code: string): Error => Object.assign(new Error(`${code}: it failed`), { code });
 
 describe('a journal', () => {
@@ -31,12 +29,12 @@ describe('a journal', () => {
       writes += 1;
       return writeSync(...all);
     };
-    const journal = new Journal({ dataDir, write });
+    const journal = new Journal({ dir, write });
     journal.append('a\nb\nü🙂\n');
     expect(writes).toBe(1);
     expect(text(1)).toBe('a\nb\nü🙂\n');
     expect(journal.position).toEqual({ segment: 1, bytes: 11 });
-    expect(statSync(join(dataDir, 'ledger-journal', '1.jsonl')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(dir, '1.jsonl')).mode & 0o777).toBe(0o600);
     const long = `${'ü'.repeat(300_000)}\n`;
     journal.append(long);
     expect(text(1)).toBe(`a\nb\nü🙂\n${long}`);
@@ -50,7 +48,7 @@ describe('a journal', () => {
       if (call % 3 === 0) throw fault(call % 2 === 0 ? 'EINTR' : 'EAGAIN');
       return writeSync(fd, bytes, offset, Math.min(length, 3));
     };
-    const journal = new Journal({ dataDir, write });
+    const journal = new Journal({ dir, write });
     journal.append('0123456789\n');
     expect(text(1)).toBe('0123456789\n');
     journal.close();
@@ -60,7 +58,7 @@ describe('a journal', () => {
     const write: Write = () => {
       throw fault('EAGAIN');
     };
-    expect(() => new Journal({ dataDir, write }).append('a\n')).toThrow('EAGAIN');
+    expect(() => new Journal({ dir, write }).append('a\n')).toThrow('EAGAIN');
   });
 
   it('takes half a write back, so that the next one begins a line', () => {
@@ -70,7 +68,7 @@ describe('a journal', () => {
       if (offset > 0) throw fault('ENOSPC');
       return writeSync(fd, bytes, offset, 5);
     };
-    const journal = new Journal({ dataDir, write });
+    const journal = new Journal({ dir, write });
     journal.append('before\n');
     full = true;
     expect(() => journal.append('some\nmore\n')).toThrow('ENOSPC');
@@ -90,7 +88,7 @@ describe('a journal', () => {
       closeSync(fd);
       throw fault('EIO');
     };
-    const journal = new Journal({ dataDir, write });
+    const journal = new Journal({ dir, write });
     journal.append('before\n');
     broken = true;
     expect(() => journal.append('half\n')).toThrow('EIO');
@@ -104,14 +102,14 @@ describe('a journal', () => {
   });
 
   it('never writes into a file that is there already', () => {
-    new Journal({ dataDir }).append('a\n');
-    expect(() => new Journal({ dataDir }).append('b\n')).toThrow('EEXIST');
+    new Journal({ dir }).append('a\n');
+    expect(() => new Journal({ dir }).append('b\n')).toThrow('EEXIST');
   });
 });
 
 describe('a reader of the journal', () => {
   it('gives whole lines up to where it was told, again until it is told to go on', () => {
-    const journal = new Journal({ dataDir });
+    const journal = new Journal({ dir });
     journal.append('a\nb\n');
     const { bytes } = journal.position;
     journal.append('c\n');
@@ -124,7 +122,7 @@ describe('a reader of the journal', () => {
   });
 
   it('reads in bounded pieces, and a line of any length', () => {
-    const journal = new Journal({ dataDir });
+    const journal = new Journal({ dir });
     const lines = Array.from({ length: 3000 }, (_, index) => `${index}${'x'.repeat(997)}ü`);
     lines[1500] = 'y'.repeat(3_000_000);
     for (const line of lines) journal.append(`${line}\n`);
@@ -139,7 +137,7 @@ describe('a reader of the journal', () => {
   });
 
   it('drops an unfinished last line', () => {
-    const journal = new Journal({ dataDir });
+    const journal = new Journal({ dir });
     journal.append('a\nb');
     expect(reader.read(1)).toBe('a');
     reader.advance();
@@ -148,24 +146,24 @@ describe('a reader of the journal', () => {
   });
 
   it('deletes a segment when it goes on to the next, and what is left in the end', () => {
-    const journal = new Journal({ dataDir, segmentBytes: 2 });
+    const journal = new Journal({ dir, segmentBytes: 2 });
     for (let i = 0; i < 11; i++) {
       journal.append(`${i}\n`);
       expect(journal.full).toBe(true);
       journal.rotate();
     }
-    expect(reader.leftovers()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(reader.segments()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     for (const segment of [1, 2, 3]) {
       expect(reader.read(segment)).toBe(String(segment - 1));
       reader.advance();
-      expect(reader.leftovers()[0]).toBe(segment);
+      expect(reader.segments()[0]).toBe(segment);
     }
     reader.clear();
-    expect(files()).toEqual([]);
+    expect(existsSync(dir)).toBe(false);
   });
 
   it('says when a file is shorter than it was', () => {
-    const journal = new Journal({ dataDir });
+    const journal = new Journal({ dir });
     journal.append('a\n');
     expect(() => reader.read(1, 100)).toThrow('the journal segment 1 has lost its end');
     journal.close();

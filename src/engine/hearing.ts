@@ -1,0 +1,176 @@
+/** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
+import type { GuestProblem } from '../contract/engine-port.ts';
+import { strayLine } from './bridge/bridge.ts';
+import { classify } from './classify.ts';
+import { readCommands } from './commands.ts';
+import type { EngineOptions } from './engine-options.ts';
+import type { Lane } from './lane.ts';
+import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
+import type { IsolateRecord, Residents } from './residents.ts';
+
+export interface HearingPorts {
+  up(): void;
+  /** The lane says itself that it is not to be trusted any more. */
+  sick(lane: Lane, message: string): void;
+  abort(invocationId: string, outcome: 'wall_timeout' | 'aborted'): void;
+  nowNs(): number;
+}
+
+export class Hearing {
+  readonly #residents: Residents;
+  readonly #options: Pick<EngineOptions, 'mapStack' | 'log'>;
+  readonly #ports: HearingPorts;
+
+  constructor(residents: Residents, options: Pick<EngineOptions, 'mapStack' | 'log'>, ports: HearingPorts) {
+    this.#residents = residents;
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  reports(lane: Lane, reports: readonly LaneReport[]): void {
+    for (const report of reports) {
+      try {
+        this.#hear(lane, report);
+      } catch (error) {
+        // One invocation's trouble is not the others'.
+        this.#options.log(`engine: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      }
+    }
+  }
+
+  #hear(lane: Lane, report: LaneReport): void {
+    switch (report.k) {
+      case 'turn':
+        this.#turn(lane, report);
+        return;
+      case 'loaded':
+        this.#loaded(lane, report.isolate, report.logs, () => {
+          const { initNs, cpuNs, heapBytes } = report;
+          const load = { ok: true, initNs, cpuNs, heapBytes, outcome: null, problem: null };
+          this.#residents.listener.loaded(report.isolate, load);
+        });
+        return;
+      case 'load-failed':
+        this.#loaded(lane, report.isolate, report.logs, (record) => this.#loadFailed(record, report));
+        return;
+      case 'gone':
+        this.#gone(lane, report);
+        return;
+      case 'returned':
+      case 'skipped': {
+        const entry = this.#residents.entryOn(lane, report.inv);
+        if (entry !== undefined) this.#residents.passed(entry);
+        return;
+      }
+      case 'sick':
+        this.#ports.sick(lane, report.message);
+        return;
+      case 'up':
+        this.#ports.up();
+        this.#residents.listener.lanesChanged();
+        return;
+      default: {
+        const never: never = report;
+        throw new Error(`unknown report ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #turn(lane: Lane, report: TurnReport): void {
+    const residents = this.#residents;
+    const record = residents.on(lane, report.isolate);
+    if (record === undefined) return;
+    const entry = residents.entryOn(lane, report.inv);
+    if (entry !== undefined) {
+      if (!entry.job.started) residents.started(entry, report.startedNs);
+      entry.job.measure(report);
+    }
+    if (report.logs !== null) this.#logs(record, report.logs);
+    if (report.stray !== null) {
+      const line = strayLine(this.#mapped(report.stray, record), Date.now());
+      if (entry === undefined) residents.listener.stray(record.version, line);
+      else entry.job.listener.log(line);
+      residents.listener.retired(record.number);
+    }
+    try {
+      record.bridge.obey(readCommands(report.out), report.chunks);
+    } catch (error) {
+      this.#fault(record, error);
+      return;
+    }
+    residents.listener.size(record.number, report.heapBytes);
+    // A kill that came as its turn ended hit nothing: the order stands.
+    const { ordered } = entry?.job ?? { ordered: null };
+    if (entry !== undefined && ordered !== null) this.#ports.abort(entry.job.invocation.id, ordered);
+  }
+
+  #loaded(lane: Lane, isolate: number, logs: readonly LaneLog[] | null, then: (record: IsolateRecord) => void): void {
+    const record = this.#residents.on(lane, isolate);
+    if (record?.loaded !== false) return;
+    this.#residents.loading -= 1;
+    record.loaded = true;
+    if (logs !== null) this.#logs(record, logs);
+    then(record);
+  }
+
+  #loadFailed(record: IsolateRecord, report: LoadFailedReport): void {
+    this.#residents.forget(record);
+    const { initMs } = record.version.spec.limits;
+    const message = report.why === 'killed' ? `Loading took longer than ${initMs} ms (limits.initMs).` : report.message;
+    this.#residents.listener.loaded(report.isolate, {
+      ok: false,
+      initNs: report.initNs,
+      cpuNs: report.cpuNs,
+      heapBytes: 0,
+      outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
+      problem: this.#mapped({ name: report.name, message, stack: report.stack }, record),
+    });
+  }
+
+  #gone(lane: Lane, report: GoneReport): void {
+    const residents = this.#residents;
+    const record = residents.on(lane, report.isolate);
+    if (record === undefined) return;
+    if (report.logs !== null) this.#logs(record, report.logs);
+    residents.remove(record);
+    const culprit = residents.entryOn(lane, report.inv);
+    if (culprit !== undefined && !culprit.job.started) residents.started(culprit, report.startedNs);
+    for (const job of record.bridge.jobs.values()) {
+      const entry = residents.jobs.get(job.invocation.id);
+      if (entry === undefined || !entry.job.started) continue;
+      if (job !== culprit?.job) {
+        residents.settle(entry, 'aborted', report.endedNs);
+        continue;
+      }
+      job.measure(report);
+      const { cpuNs } = report;
+      const outcome = classify({ why: report.why, ordered: job.ordered, cpuNs, cpuLimitNs: job.cpuLimitNs });
+      residents.settle(entry, outcome, report.endedNs);
+    }
+  }
+
+  #logs(record: IsolateRecord, logs: readonly LaneLog[]): void {
+    for (const { inv, ...line } of logs) {
+      const job = record.bridge.jobs.get(inv);
+      if (job === undefined) this.#residents.listener.stray(record.version, line);
+      else job.listener.log(line);
+    }
+  }
+
+  /** The prelude broke the wire's rules: nothing more is believed of this isolate. */
+  #fault(record: IsolateRecord, error: unknown): void {
+    const { lane, version } = record;
+    this.#options.log(`isolate of ${version.spec.name} dropped: ${error instanceof Error ? error.message : error}`);
+    this.#residents.remove(record);
+    lane.post({ k: 'drop', isolate: record.number });
+    for (const job of record.bridge.jobs.values()) {
+      const entry = this.#residents.jobs.get(job.invocation.id);
+      const began = job.started || lane.claimed(job.slot, job.inv);
+      if (entry !== undefined && began) this.#residents.settle(entry, 'function_error', this.#ports.nowNs());
+    }
+  }
+
+  #mapped(problem: GuestProblem, record: IsolateRecord): GuestProblem {
+    return { ...problem, stack: this.#options.mapStack(problem.stack, record.version.hash) };
+  }
+}

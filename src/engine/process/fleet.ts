@@ -1,0 +1,134 @@
+/**
+ * All engine processes: one per realm, made when the realm is first used, closed when nothing has been loaded there for a
+ * while, and one booted spare as soon as any is in use. A process serves one realm in its life, never a second.
+ */
+import { availableParallelism, totalmem } from 'node:os';
+import type { Realm } from '../../contract/engine-port.ts';
+import { MIB } from '../../contract/units.ts';
+import type { EngineOptions, ProcessOptions } from '../engine-options.ts';
+import { EngineProcess, type ProcessEvents } from './engine-process.ts';
+import { FrameWriter } from './frames.ts';
+import type { ProcessLane } from './process-lane.ts';
+
+/** How often each process is looked at. */
+const LOOK_MS = 50;
+
+function defaults(): ProcessOptions {
+  return {
+    most: 16,
+    lanes: Math.max(4, availableParallelism()),
+    headroomMiB: 1536,
+    dataMiB: Math.floor((totalmem() * 0.9) / MIB),
+    idleMs: 60_000,
+  };
+}
+
+export class Fleet {
+  readonly #options: ProcessOptions;
+  readonly #events: ProcessEvents;
+  readonly #nextId: () => number;
+  readonly #initOf: () => Buffer;
+  readonly #processes: Set<EngineProcess> = new Set();
+  #init: Buffer | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #closing = false;
+
+  constructor(options: EngineOptions, events: ProcessEvents, nextId: () => number) {
+    this.#options = { ...defaults(), ...options.processes };
+    this.#nextId = nextId;
+    this.#initOf = () => initFrame(options);
+    this.#events = {
+      ...events,
+      reports: (lane, reports) => events.reports(lane, reports),
+      doomed: (process) => {
+        events.doomed(process);
+        // In time for whoever is handed back.
+        if (!process.isClosing && process.realm !== null) this.#keepSpare();
+      },
+      buried: (process) => {
+        this.#processes.delete(process);
+        if (this.#processes.size === 0) this.#rest();
+        events.buried(process);
+      },
+    };
+  }
+
+  /** One lane more in `realm`; `null` when the bounds do not allow it. */
+  grow(realm: Realm): readonly ProcessLane[] | null {
+    if (this.#closing) return null;
+    const process = this.#find((one) => one.realm === realm);
+    if (process !== undefined) return process.isFull ? null : [process.grow(this.#nextId())];
+    const spare = this.#find((one) => one.realm === null) ?? this.#spawn();
+    if (spare === null) return null;
+    spare.realm = realm;
+    spare.idleSinceMs = performance.now();
+    this.#keepSpare();
+    return spare.lanes;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#rest();
+    await Promise.all([...this.#processes].map((process) => process.close()));
+  }
+
+  /** Pids of those that live, for tests and for the operator. */
+  get pids(): readonly { readonly pid: number; readonly realm: Realm | null }[] {
+    return [...this.#processes].map(({ pid, realm }) => ({ pid, realm }));
+  }
+
+  #find(fits: (process: EngineProcess) => boolean): EngineProcess | undefined {
+    for (const process of this.#processes) if (fits(process) && !process.isDoomed) return process;
+    return undefined;
+  }
+
+  /** In the next round: starting a process takes a millisecond or two of ours. */
+  #keepSpare(): void {
+    setImmediate(() => {
+      if (this.#closing || this.#find((one) => one.realm === null) !== undefined) return;
+      if (this.#processes.size < this.#options.most) this.#spawn();
+    });
+  }
+
+  #spawn(): EngineProcess | null {
+    if (this.#processes.size >= this.#options.most) {
+      // One that nobody needs makes room.
+      const idle = this.#find((one) => one.realm !== null && one.isolates === 0 && !one.owes);
+      if (idle === undefined) return null;
+      void idle.close();
+    }
+    const { lanes, headroomMiB, dataMiB } = this.#options;
+    this.#init ??= this.#initOf();
+    const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
+    const process = new EngineProcess(this.#init, limits, this.#events);
+    process.grow(this.#nextId());
+    this.#processes.add(process);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    return process;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    let inUse = false;
+    for (const process of this.#processes) {
+      process.look();
+      if (process.realm === null || process.isDoomed) continue;
+      if (now - process.idleSinceMs > this.#options.idleMs) void process.close();
+      else inUse = true;
+    }
+    // A spare is for those who use one.
+    if (!inUse) for (const process of this.#processes) void process.close();
+  }
+
+  #rest(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+}
+
+function initFrame({ image, spares, spareMemoryMiB }: EngineOptions): Buffer {
+  const writer = new FrameWriter();
+  const snapshot = image.snapshot === null ? null : Buffer.from(image.snapshot).toString('base64');
+  writer.add({ k: 'init', prelude: image.prelude, snapshot, spares, spareMemoryMiB });
+  return writer.take();
+}

@@ -1,0 +1,223 @@
+/**
+ * A lane whose thread lives in an engine process: the host's end of its socket. What runs there is known as far as the
+ * warden told; what had begun is known exactly once the process is dead and its board was read. Figures from there are
+ * believed only within what the host itself has seen of time.
+ */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { MIB } from '../../contract/units.ts';
+import type { BoardLine } from '../board.ts';
+import { type Culprit, type Lane, type LaneEvents, SlotNumbers } from '../lane.ts';
+import type { LaneOrder, LaneReport } from '../lane-wire.ts';
+import { CLAIM_SLOTS, type RunningTurn } from '../slots.ts';
+import { asLaneReport, type RunsReport } from './control.ts';
+import type { EngineProcess } from './engine-process.ts';
+import { FrameReader, FrameWriter } from './frames.ts';
+
+/** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
+const BATCH = 4;
+/** Bytes a lane that does not read may keep the host waiting with. */
+const UNREAD_BYTES = 8 * MIB;
+/** A frame from a lane may be this long, and twice the memory of its largest guest besides. */
+const FRAME_BYTES = 64 * MIB;
+
+export class ProcessLane implements Lane {
+  readonly id: number;
+  readonly line: number;
+  isolates = 0;
+  unclaimed = 0;
+  sick = false;
+  /** Loads and invocations that have not been answered. */
+  owed = 0;
+  /** MiB of the guests that were loaded here, for the bound on the process's memory. */
+  readonly memory: Map<number, number> = new Map();
+  readonly #process: EngineProcess;
+  readonly #socket: Socket;
+  readonly #events: Pick<LaneEvents, 'reports'>;
+  readonly #numbers: SlotNumbers = new SlotNumbers(CLAIM_SLOTS);
+  readonly #writer: FrameWriter = new FrameWriter();
+  readonly #reader: FrameReader;
+  /** How many start orders had been sent, this one included, by slot. */
+  readonly #order: number[] = [];
+  #starts = 0;
+  #unsent = 0;
+  #scheduled = false;
+  #runs: RunsReport | null = null;
+  #end: BoardLine | null = null;
+
+  constructor(id: number, line: number, socket: Socket, process: EngineProcess, events: Pick<LaneEvents, 'reports'>) {
+    this.id = id;
+    this.line = line;
+    this.#process = process;
+    this.#socket = socket;
+    this.#events = events;
+    this.#reader = new FrameReader(FRAME_BYTES, (messages) => this.#hear(messages.map(asLaneReport)));
+    socket.on('data', (bytes: Buffer) => process.guard(() => this.#reader.push(bytes)));
+    socket.on('error', () => undefined);
+  }
+
+  get realm(): string {
+    return this.#process.realm ?? '';
+  }
+
+  get runningSinceNs(): number {
+    return this.#runs?.sinceNs ?? 0;
+  }
+
+  get running(): number {
+    return this.#runs?.isolate ?? 0;
+  }
+
+  get full(): boolean {
+    return this.#numbers.isOut || this.#socket.writableLength > UNREAD_BYTES;
+  }
+
+  takeSlot(): number {
+    if (this.sick || this.full) return -1;
+    const slot = this.#numbers.take();
+    if (slot >= 0) this.owed += 1;
+    return slot;
+  }
+
+  freeSlot(slot: number): void {
+    this.owed -= 1;
+    this.#numbers.give(slot);
+  }
+
+  post(order: LaneOrder): void {
+    if (this.sick) return;
+    switch (order.k) {
+      case 'start':
+        this.#starts += 1;
+        this.#order[order.slot] = this.#starts;
+        break;
+      case 'load':
+        this.owed += 1;
+        this.memory.set(order.isolate, order.memoryMiB);
+        this.#reader.mostBytes = Math.max(this.#reader.mostBytes, FRAME_BYTES + 2 * order.memoryMiB * MIB);
+        // The engine process reads no files but its own code.
+        this.#writer.add({ ...order, bundlePath: '', source: readFileSync(order.bundlePath, 'utf8') });
+        this.#sent();
+        return;
+      case 'drop':
+        this.memory.delete(order.isolate);
+        // Should a turn of it run after all, it ends.
+        this.#process.tell({ k: 'kill', lane: this.id, isolate: order.isolate });
+        break;
+      default:
+        break;
+    }
+    this.#writer.add(order);
+    this.#sent();
+  }
+
+  turn(): RunningTurn | null {
+    if (this.#runs === null) return null;
+    const { turn, isolate, inv, sinceNs } = this.#runs;
+    return { turn, isolate, inv, ended: false, sinceNs, cpuBaseNs: 0, cpuBudgetNs: Number.POSITIVE_INFINITY };
+  }
+
+  claimed(slot: number, inv: number): boolean {
+    if (this.#end !== null) return this.#order[slot]! <= this.#end.begun;
+    return this.#runs?.inv === inv;
+  }
+
+  takeBack(slot: number, inv: number): boolean {
+    this.#process.tell({ k: 'recall', lane: this.id, slot, inv });
+    return false;
+  }
+
+  kill(isolate: number): boolean {
+    if (this.#runs?.isolate !== isolate) return false;
+    this.#process.tell({ k: 'kill', lane: this.id, isolate });
+    return true;
+  }
+
+  /** The warden judges. */
+  look(): boolean {
+    return false;
+  }
+
+  abandon(): void {
+    this.sick = true;
+  }
+
+  async close(): Promise<void> {
+    await this.#process.close();
+  }
+
+  /** What the warden told of its turn. */
+  runs(report: RunsReport): void {
+    this.#runs = report.isolate === 0 ? null : report;
+  }
+
+  /** The process is dead and nothing more comes: what stands on its board is the last word. */
+  died(line: BoardLine | undefined): void {
+    this.sick = true;
+    this.#end = line ?? { line: this.line, running: false, isolate: 0, inv: 0, begun: 0, sinceNs: 0, name: '' };
+    if (!this.#end.running) this.#runs = null;
+  }
+
+  /** Who was in a turn when the process died. */
+  get culprit(): Culprit | null {
+    if (this.#end?.running !== true) return null;
+    const { isolate, inv } = this.#end;
+    const now = nowNs();
+    const sinceNs = Math.min(now, this.#end.sinceNs);
+    const runs = this.#runs;
+    if (runs === null || runs.sinceNs !== sinceNs) return { isolate, inv, sinceNs, untilNs: sinceNs, cpuNs: 0 };
+    const untilNs = Math.min(now, Math.max(sinceNs, runs.atNs));
+    return { isolate, inv, sinceNs, untilNs, cpuNs: Math.min(runs.cpuNs, untilNs - sinceNs) };
+  }
+
+  #sent(): void {
+    this.#process.wake();
+    this.#unsent += 1;
+    if (this.#unsent >= BATCH || this.#writer.isFull) this.#send();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#round);
+  }
+
+  readonly #round = (): void => {
+    this.#scheduled = false;
+    this.#send();
+  };
+
+  #send(): void {
+    this.#unsent = 0;
+    if (!this.#writer.isEmpty) this.#socket.write(this.#writer.take());
+  }
+
+  #hear(reports: readonly LaneReport[]): void {
+    this.#process.heard();
+    const now = nowNs();
+    for (const report of reports) {
+      if (report.k === 'loaded' || report.k === 'load-failed') this.owed -= 1;
+      if (report.k === 'sick')
+        this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message);
+      if (report.k === 'load-failed' || report.k === 'gone') this.memory.delete(report.isolate);
+    }
+    this.#events.reports(
+      this,
+      reports.map((report) => plausible(report, now)),
+    );
+  }
+}
+
+/** A report whose times lie in the past and whose CPU fits between them. */
+function plausible(report: LaneReport, now: number): LaneReport {
+  if (report.k !== 'turn' && report.k !== 'gone') return report;
+  const { startedNs, endedNs, cpuNs } = report;
+  if (endedNs <= now && startedNs <= endedNs && cpuNs >= 0 && cpuNs <= endedNs - startedNs + SLACK_NS) return report;
+  const ended = Math.min(now, Math.max(0, endedNs));
+  const started = Math.min(ended, Math.max(0, startedNs));
+  return { ...report, endedNs: ended, startedNs: started, cpuNs: Math.min(Math.max(0, cpuNs), ended - started) };
+}
+
+/** Two clocks are never read at the same instant. */
+const SLACK_NS = 1_000_000;
+
+function nowNs(): number {
+  return Number(process.hrtime.bigint());
+}

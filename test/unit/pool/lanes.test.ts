@@ -1,0 +1,167 @@
+/** Whose isolates share a lane: realms that have none, and functions with long turns, which stay out of the others' way. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { FunctionVersion } from '../../../src/contract/function.ts';
+import { GuardedHost } from '../../support/guarded-host.ts';
+import { version } from '../../support/versions.ts';
+
+const LONG_NS = 20_000_000;
+let host: GuardedHost;
+
+beforeEach(() => {
+  host = new GuardedHost();
+});
+
+function run(of: FunctionVersion, times = 1, cpuNs = 50_000): void {
+  for (let i = 0; i < times; i++) {
+    const { id } = host.invoke(of);
+    host.load();
+    host.engine.settle(id, 'ok', cpuNs);
+  }
+}
+
+/** Lanes on which `of` has isolates. */
+function lanesOf(of: FunctionVersion): readonly number[] {
+  return [...host.engine.isolates.values()].filter((one) => one.version === of).map(({ lane }) => lane);
+}
+
+describe('long turns', () => {
+  const quick = [version('q1'), version('q2'), version('q3')];
+  const burner = version('burner');
+
+  it('are known after some of them, and then run where nobody else does', () => {
+    for (const of of quick) run(of);
+    run(burner, 3, LONG_NS);
+    const before = new Set(quick.flatMap(lanesOf));
+    expect(lanesOf(burner).some((lane) => before.has(lane))).toBe(true);
+    run(burner, 2, LONG_NS);
+    expect(lanesOf(burner)).toHaveLength(1);
+    expect(lanesOf(burner).some((lane) => before.has(lane))).toBe(false);
+    const late = version('late');
+    run(late);
+    expect(lanesOf(late)).not.toEqual(lanesOf(burner));
+  });
+
+  it('of a function alone on its lane stay there, and its lane is left to it', () => {
+    run(burner, 5, LONG_NS);
+    expect(host.pool.stats().loads).toBe(1);
+    for (const of of quick) run(of);
+    expect(quick.flatMap(lanesOf)).not.toContain(lanesOf(burner)[0]);
+  });
+
+  it('of two functions are apart from each other, too', () => {
+    const other = version('other');
+    for (const of of quick) run(of);
+    run(burner, 5, LONG_NS);
+    run(other, 5, LONG_NS);
+    expect(lanesOf(other)).toHaveLength(1);
+    expect(lanesOf(other)).not.toEqual(lanesOf(burner));
+  });
+
+  it('share lanes where no more can be had, and leave lanes to the others', () => {
+    for (const of of quick) run(of);
+    const burners = Array.from({ length: 12 }, (_, i) => version(`b${i}`));
+    for (const of of burners) run(of, 6, LONG_NS);
+    expect(new Set(burners.flatMap(lanesOf)).size).toBe(8);
+    expect(quick.flatMap(lanesOf).some((lane) => burners.flatMap(lanesOf).includes(lane))).toBe(false);
+    host.engine.maxLanes = 0;
+    const late = version('late');
+    run(late);
+    expect(burners.flatMap(lanesOf)).not.toContain(lanesOf(late)[0]);
+  });
+
+  it('one slow start is none', () => {
+    for (const of of quick) run(of);
+    run(burner, 3, LONG_NS);
+    run(burner, 50);
+    run(burner, 3, LONG_NS);
+    run(burner);
+    expect(host.pool.stats().loads).toBe(4);
+    expect(host.engine.laneList).toHaveLength(2);
+  });
+
+  it('that have become short leave their lane to everybody', () => {
+    for (const of of quick) run(of);
+    run(burner, 6, LONG_NS);
+    const lane = lanesOf(burner)[0]!;
+    run(burner, 6);
+    for (const name of ['l1', 'l2', 'l3', 'l4']) run(version(name));
+    expect([...host.engine.isolates.values()].filter((one) => one.lane === lane).length).toBeGreaterThan(1);
+  });
+
+  it('with nothing but one lane everybody runs on it', () => {
+    host.engine.laneList.splice(1);
+    host.engine.maxLanes = 1;
+    run(quick[0]!);
+    run(burner, 8, LONG_NS);
+    run(quick[1]!);
+    expect([burner, quick[1]!].flatMap(lanesOf)).toEqual([1, 1]);
+  });
+});
+
+describe('realms', () => {
+  const of = (tenant: string): FunctionVersion => version(tenant, {}, { tenant, isolation: 'tenant' });
+
+  it('each has lanes of its own, also when those of others are free', () => {
+    const [a, b] = [of('a'), of('b')];
+    for (const one of [version('shared'), a, b, version('own', {}, { isolation: 'process' })]) run(one);
+    expect([...host.engine.isolates.keys()].map((isolate) => host.realmOf(isolate))).toEqual([
+      '',
+      'tenant:a',
+      'tenant:b',
+      'function:default/own',
+    ]);
+    run(a);
+    expect(host.pool.stats().loads).toBe(4);
+  });
+
+  it('without a lane waits until there is one; a realm that only keeps warm makes room', () => {
+    host.engine.maxLanes = 3;
+    const [a, b] = [of('a'), of('b')];
+    run(a);
+    const waiting = host.invoke(b);
+    expect(host.engine.loading).toEqual([]);
+    expect(lanesOf(a)).toEqual([]);
+    // The engine ends the process that nobody uses.
+    host.engine.laneList.pop();
+    host.pool.lanesChanged();
+    host.load();
+    host.engine.settle(waiting.id);
+    expect(waiting.calls).toEqual(['respond 200']);
+  });
+
+  it('without a lane evicts nobody who is busy, nor the shared ones, and sheds at the deadline', async () => {
+    host.engine.maxLanes = 3;
+    const [a, b] = [of('a'), of('b')];
+    run(version('shared'));
+    const busy = host.invoke(a);
+    host.load();
+    host.engine.begin(busy.id);
+    const waiting = host.invoke(b);
+    await host.clock.advance(5001);
+    expect(waiting.calls).toEqual(['shed overloaded']);
+    expect(host.pool.stats().isolates).toBe(2);
+  });
+
+  it('keeps warm what a moved function wants warm, in its new realm', () => {
+    const kept = version('kept', {}, { warm: 2 });
+    host.pool.retain([kept]);
+    host.load();
+    host.quarantine.strike(kept, 'crashed');
+    host.load();
+    expect([...host.engine.isolates.keys()].map((isolate) => host.realmOf(isolate))).toEqual(
+      Array(2).fill('function:default/kept'),
+    );
+  });
+
+  it('a load under way in the realm that is left does not hold up the one that is entered', () => {
+    const moved = version('moved');
+    const sent = host.invoke(moved);
+    const [old] = host.engine.loading;
+    host.quarantine.strike(moved, 'crashed');
+    expect(host.engine.dropped).toEqual([old]);
+    host.load();
+    host.engine.settle(sent.id);
+    expect(sent.calls).toEqual(['respond 200']);
+    expect(host.pool.stats()).toMatchObject({ loading: 0, isolates: 1 });
+  });
+});
