@@ -42,6 +42,9 @@ export interface SimulationResult {
 
 /** More than any world needs: beyond it something goes round in circles. */
 const MOST_EVENTS = 300_000;
+const HOUR_US = 3_600_000_000;
+/** An event of a quarantined function is held for three days. */
+const END_US = 24 * 5 * HOUR_US;
 const CRON_STOPS_US = 3_500_000;
 const SECRET = 'secret';
 const ATTEMPTS = 3;
@@ -70,12 +73,14 @@ class Simulation {
   #live: Map<string, FunctionVersion> = new Map();
   #drainedUs: number | null = null;
   #stopped = false;
+  readonly #endUs: number;
 
   constructor(
     spec: WorldSpec,
     { tracing = false, sabotage = null }: { tracing?: boolean; sabotage?: SimulationOptions['sabotage'] | null },
   ) {
     this.#spec = spec;
+    this.#endUs = sabotage === null ? END_US : HOUR_US;
     const { clock } = this;
     const oracle = new Oracle(clock, spec, tracing);
     this.oracle = oracle;
@@ -202,7 +207,7 @@ class Simulation {
     for (let i = 0; clock.advance(); i++) {
       await drained();
       this.#watchWaiting();
-      if (i > MOST_EVENTS) {
+      if (i > MOST_EVENTS || clock.nowUs > this.#endUs) {
         oracle.violate('goes on for ever', `${clock.pending} timers, ${this.#dispatch.running} run`);
         return;
       }

@@ -120,7 +120,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   try {
     const ready = await waitForReady(child, () => errors);
-    const token = (await readFile(ready.adminTokenFile, 'utf8')).trim();
+    // The shell may have given the host a disk that only its own eyes see.
+    const root = options.shell === undefined ? '' : `/proc/${child.pid}/root`;
+    const token = (await readFile(root + ready.adminTokenFile, 'utf8')).trim();
     return {
       url: ready.url.replace(/\/$/, ''),
       adminUrl: ready.adminUrl.replace(/\/$/, ''),

@@ -10,6 +10,8 @@ import { COLD, HOOK_SECRET } from './traffic-functions.ts';
 export interface Answer {
   readonly id: string;
   readonly status: number;
+  /** Of the failure body; empty for the function's own answers. */
+  readonly code: string;
 }
 
 interface Shape {
@@ -84,6 +86,15 @@ export class Traffic {
     }, 10);
   }
 
+  /** Failures are always kept among the recent traces: so many fill that store up, and it stays as large. */
+  async fill(count: number): Promise<void> {
+    let left = count;
+    const client = async (): Promise<void> => {
+      while (left-- > 0) await this.send('/fn/throws/');
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+  }
+
   /** Sends nothing more and waits for what is under way. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -154,7 +165,7 @@ export class Traffic {
             const id = response.headers['x-invocation-id'];
             const status = response.statusCode ?? 0;
             if (!response.complete) return resolve('cut');
-            if (typeof id === 'string') this.answers.push({ id, status });
+            if (typeof id === 'string') this.answers.push({ id, status, code: codeIn(text) });
             resolve({ status, text });
           });
         },
