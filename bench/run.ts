@@ -1,5 +1,5 @@
 /**
- * `node bench/run.ts [--only hello,cold,cap] [--subjects hono,workerd,isolane] [--seconds 4] [--repetitions 3] [--small]`
+ * `node bench/run.ts [--only hello,cold,cap] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
  * runs the benchmarks and prints one Markdown table; figures and the machine go to bench/results/<time>.json.
  * `--small` runs everything briefly, to see that it still works; its figures mean nothing.
  */
@@ -14,7 +14,7 @@ import { benchHello } from './hello.ts';
 import type { SubjectName } from './subject.ts';
 
 const BENCHES = ['hello', 'cold', 'cap'] as const;
-const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane'];
+const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane', 'process'];
 
 function choose<T extends string>(text: string | undefined, known: readonly T[], flag: string): readonly T[] {
   if (text === undefined) return known;

@@ -11,7 +11,8 @@ import { build } from 'esbuild';
 import { startHost } from '../test/support/host.ts';
 import type { Target } from './connection.ts';
 
-export type SubjectName = 'hono' | 'workerd' | 'isolane';
+/** `process`: isolane with every function in an engine process. */
+export type SubjectName = 'hono' | 'workerd' | 'isolane' | 'process';
 
 export interface Subject extends Target {
   readonly pid: number;
@@ -104,8 +105,9 @@ async function startWorkerd(): Promise<Subject> {
   };
 }
 
-async function startIsolane(): Promise<Subject> {
-  const host = await startHost({ config: join(ROOT, 'fixtures/isolane.json') });
+async function startIsolane(isolation: 'shared' | 'process'): Promise<Subject> {
+  const env = { ISOLANE_SERVER_ISOLATION: isolation };
+  const host = await startHost({ config: join(ROOT, 'fixtures/isolane.json'), env });
   return {
     port: Number(new URL(host.url).port),
     path: '/hello/world',
@@ -124,7 +126,9 @@ export function startSubject(name: SubjectName): Promise<Subject> {
     case 'workerd':
       return startWorkerd();
     case 'isolane':
-      return startIsolane();
+      return startIsolane('shared');
+    case 'process':
+      return startIsolane('process');
     default:
       return name satisfies never;
   }

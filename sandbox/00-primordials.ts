@@ -35,6 +35,7 @@ export const { floor, min: mathMin, max: mathMax, trunc: mathTrunc } = Math;
 export const { isFinite: isFiniteNumber, isInteger, isNaN: isNaNNumber } = Number;
 export const { fromCharCode } = String;
 
+export const NativeObject: ObjectConstructor = Object;
 export const NativePromise: PromiseConstructor = Promise;
 export const NativeDate: DateConstructor = Date;
 export const NativeError: ErrorConstructor = Error;

@@ -1,24 +1,20 @@
 /**
- * Takes away what no limit holds (isolation.md §0.5, §1.6): memory outside the heap limit, shared memory, built-ins that
- * run past every timeout on absurd lengths, and finalizers that would run outside turns. `eval` stays: it gives a guest
- * nothing it has not got. Globals go at boot, not before: V8 puts some back per context, and a snapshot that lacks
- * others aborts the process.
+ * Takes away what no limit holds: memory outside the heap limit, shared memory, finalizers that would run outside turns.
+ * `eval` stays: it gives a guest nothing it has not got. Globals go at boot, not before: V8 puts some back per context,
+ * and a snapshot that lacks others aborts the process.
  */
 import {
   defineProperty,
-  isArray,
   List,
   NativeArrayBuffer,
   NativeFinalizationRegistry,
-  NativeRangeError,
   NativeTypeError,
-  reflectApply,
   reflectConstruct,
   SafeWeakMap,
 } from './00-primordials.ts';
 import { expose } from './04-globals.ts';
 
-const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'Float16Array'] as const;
+const REMOVED = ['SharedArrayBuffer', 'Atomics', 'Float16Array'] as const;
 
 export const removeGlobals = (): void => {
   for (let i = 0; i < REMOVED.length; i++) delete (globalThis as Record<string, unknown>)[REMOVED[i] as string];
@@ -58,107 +54,6 @@ const wrapArrayBuffer = (): void => {
     configurable: true,
   });
   expose('ArrayBuffer', SafeArrayBuffer);
-};
-
-/**
- * These built-ins walk holes without ever checking for termination: past this many elements they could hold a core for
- * ever, whatever the timeout. `split` of a longer string aborts the process.
- */
-const LONGEST = 2 ** 25;
-const GUARDED = [
-  'indexOf',
-  'lastIndexOf',
-  'includes',
-  'reverse',
-  'fill',
-  'copyWithin',
-  'sort',
-  'toSorted',
-  'toReversed',
-  'toSpliced',
-  'with',
-  'shift',
-  'unshift',
-  'splice',
-  'slice',
-  'every',
-  'some',
-  'forEach',
-  'map',
-  'filter',
-  'flat',
-  'flatMap',
-  'reduce',
-  'reduceRight',
-];
-
-type Method = (...args: unknown[]) => unknown;
-
-const refuse = (name: string): never => {
-  throw new NativeRangeError(`${name}: more than ${LONGEST} elements are not supported here`);
-};
-
-const tooLong = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && ((value as { length?: unknown }).length as number) > LONGEST;
-
-/** Replaces `target[name]` by a method that looks the same and checks first. */
-const guard = (target: object, name: string, make: (native: Method) => Method): void => {
-  const native = (target as Record<string, Method>)[name] as Method;
-  const guarded = make(native);
-  defineProperty(guarded, 'name', { value: name, configurable: true });
-  defineProperty(guarded, 'length', { value: native.length, configurable: true });
-  defineProperty(target, name, { value: guarded, writable: true, configurable: true });
-};
-
-/** One literal per method: each gets code and type feedback of its own. Methods cannot be constructed, as natives. */
-const guardArrays = (): void => {
-  for (let i = 0; i < GUARDED.length; i++) {
-    const name = GUARDED[i] as string;
-    guard(Array.prototype, name, (native) => {
-      const { method } = {
-        method(this: unknown): unknown {
-          if (tooLong(this)) refuse(name);
-          // biome-ignore lint/complexity/noArguments: rest parameters would allocate on every call
-          return reflectApply(native, this, arguments);
-        },
-      };
-      return method;
-    });
-  }
-  guard(Array.prototype, 'concat', (native) => {
-    const { method } = {
-      method(this: unknown, ...items: unknown[]): unknown {
-        let total = isArray(this) ? this.length : 0;
-        for (let i = 0; i < items.length; i++) {
-          const item = items[i];
-          total += isArray(item) ? item.length : 1;
-        }
-        if (total > LONGEST) refuse('concat');
-        return reflectApply(native, this, items);
-      },
-    };
-    return method;
-  });
-  guard(Array, 'from', (native) => {
-    const { method } = {
-      method(this: unknown, items: unknown): unknown {
-        if (tooLong(items)) refuse('from');
-        // biome-ignore lint/complexity/noArguments: as above
-        return reflectApply(native, this, arguments);
-      },
-    };
-    return method;
-  });
-  guard(String.prototype, 'split', (native) => {
-    const { method } = {
-      method(this: unknown): unknown {
-        if (typeof this === 'string' && this.length > LONGEST) refuse('split');
-        // biome-ignore lint/complexity/noArguments: as above
-        return reflectApply(native, this, arguments);
-      },
-    };
-    return method;
-  });
 };
 
 type Cleanup = (held: unknown) => void;
@@ -209,5 +104,4 @@ export const runFinalizers = (report: (error: unknown) => void): void => {
 };
 
 wrapArrayBuffer();
-guardArrays();
 wrapFinalizationRegistry();

@@ -8,6 +8,7 @@ import {
   bufferByteLength,
   freeze,
   List,
+  mathMin,
   NativeRangeError,
   quote,
   SafeSet,
@@ -24,6 +25,9 @@ const OUT_CHARS = 16 * 1024 * 1024;
 /** What settling may add beyond it, so that an overfull box can still end its invocations. */
 const OUT_RESERVE = 4 * 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024 * 1024;
+
+/** Half of the isolate's memory, at most this. */
+const CROSSING = 32 * 1024 * 1024;
 
 class Box implements TurnBox {
   out = '';
@@ -64,6 +68,15 @@ export const emitFinal = (json: string): void => {
 /** Whether `chars` more characters of text may still leave in this turn. */
 export const textFits = (chars: number): boolean => box.out.length + chars <= OUT_CHARS;
 
+/** Throws into the guest when `size` characters or bytes are too many for one call of the host. */
+export const mustCross = (size: number): void => {
+  if (size > limits.crossing) {
+    throw new NativeRangeError(
+      `More than ${limits.crossing} characters or bytes at once; work in parts, or raise limits.memoryMiB`,
+    );
+  }
+};
+
 /** Adds bytes (already ours, never shared with the guest) and returns their index. */
 export const addChunk = (bytes: Uint8Array): number => {
   const size = viewByteLength(bytes);
@@ -99,12 +112,15 @@ export interface Limits {
   timers: number;
   responseBytes: number;
   concurrency: number;
+  /** Most characters or bytes one call hands to the host: what crosses is not counted as the isolate's. */
+  crossing: number;
 }
-export const limits: Limits = { timers: 1000, responseBytes: 20_971_520, concurrency: 1 };
+export const limits: Limits = { timers: 1000, responseBytes: 20_971_520, concurrency: 1, crossing: CROSSING };
 export const setLimits = (facts: GuestFacts): void => {
   limits.timers = facts.timers;
   limits.responseBytes = facts.responseBytes;
   limits.concurrency = facts.concurrency;
+  limits.crossing = mathMin(CROSSING, facts.memoryMiB * 524_288);
   chunkLimit = CHUNK_BYTES + facts.responseBytes;
 };
 
@@ -126,6 +142,8 @@ export class Invocation {
   bodyEnded = true;
   waits = 0;
   logOpen = true;
+  /** How much of the story of its timers the host has been told: nothing, 80 %, refused. */
+  timersTold = 0;
   /** The request's AbortController, made on first touch. */
   controller: unknown = null;
   aborted = false;

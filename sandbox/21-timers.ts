@@ -14,7 +14,7 @@ import {
   toNum,
 } from './00-primordials.ts';
 import { exposeFunction } from './04-globals.ts';
-import { box, current, enter, type Invocation, limits, stray, topLevel } from './10-box.ts';
+import { box, current, emitFinal, enter, type Invocation, limits, stray, topLevel } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 
 interface Timer {
@@ -82,16 +82,15 @@ export const setWake = (): void => {
     return;
   }
   const first = heap[0] as Timer;
-  if (loading || first.inv !== topLevel) {
-    box.wake = first.dueMs;
-    return;
+  let next: Timer | null = loading || first.inv !== topLevel ? first : null;
+  if (next === null) {
+    for (let i = 0; i < heap.length; i++) {
+      const timer = heap[i] as Timer;
+      if (timer.live && timer.inv !== topLevel && (next === null || timer.dueMs < next.dueMs)) next = timer;
+    }
   }
-  let wake = 0;
-  for (let i = 0; i < heap.length; i++) {
-    const timer = heap[i] as Timer;
-    if (timer.live && timer.inv !== topLevel && (wake === 0 || timer.dueMs < wake)) wake = timer.dueMs;
-  }
-  box.wake = wake;
+  box.wake = next === null ? 0 : next.dueMs;
+  if (limits.concurrency > 1) box.wakeInv = next === null ? 0 : next.inv.id;
 };
 
 const clampDelay = (delay: unknown): number => {
@@ -99,13 +98,22 @@ const clampDelay = (delay: unknown): number => {
   return ms > 0 ? mathMin(ms, LONGEST_MS) : 0;
 };
 
+/** Each is told once an invocation, whatever the guest does. */
+const tellTimers = (inv: Invocation, what: number, used: number): void => {
+  if (inv.timersTold >= what) return;
+  inv.timersTold = what;
+  emitFinal(`{"c":"limit","inv":${inv.id},"limit":"timers","used":${used},"reached":${what === 2}}`);
+};
+
 const arm = (inv: Invocation, run: () => void, delay: number, repeat: boolean): number => {
   if (byId.size >= limits.timers) {
+    tellTimers(inv, 2, limits.timers + 1);
     throw new NativeRangeError(
       `More than ${limits.timers} timers are pending (limits.timers); clear some or raise the limit`,
     );
   }
   if (inv.over) return 0;
+  if (inv.timersTold === 0 && byId.size + 1 >= limits.timers * 0.8) tellTimers(inv, 1, byId.size + 1);
   const depth = nesting + 1;
   const ms = depth > 5 && delay < 4 ? 4 : repeat && delay < 1 ? 1 : delay;
   const timer: Timer = {

@@ -25,7 +25,7 @@ import {
 } from './00-primordials.ts';
 import { enumerable, expose, exposeFunction } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { copyBytes, host, tight } from './10-box.ts';
+import { copyBytes, host, mustCross, tight } from './10-box.ts';
 
 export const utf8Encode = (text: string): Uint8Array => {
   const size = text.length;
@@ -39,6 +39,7 @@ export const utf8Encode = (text: string): Uint8Array => {
     }
     if (i === size) return bytes;
   }
+  mustCross(size);
   const bytes = host().encodeUtf8(text);
   if (bytes === null) throw new NativeRangeError('The text is too long to be encoded at once');
   return bytes;
@@ -47,6 +48,7 @@ export const utf8Encode = (text: string): Uint8Array => {
 export const utf8Decode = (bytes: Uint8Array): string => {
   const size = viewByteLength(bytes);
   if (size === 0) return '';
+  mustCross(size);
   return host().decode(tight(bytes), 'utf-8', false, false) ?? '';
 };
 
@@ -182,6 +184,7 @@ export class TextDecoder {
     if (size > 0) this.#bomSeen = true;
     if (!stream) this.#bomSeen = false;
     if (size === 0) return '';
+    mustCross(size);
     const text = host().decode(tight(bytes), this.#encoding, this.#fatal, !skipBom);
     if (text === null) {
       this.#bomSeen = false;

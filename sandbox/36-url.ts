@@ -1,7 +1,7 @@
 /** URL: parsing and serialising are the host's (one call each); the parts are kept here as eleven strings. */
 import { defineProperty, indexOf, List, NativeTypeError, slice, toWellFormed } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { host } from './10-box.ts';
+import { host, mustCross } from './10-box.ts';
 import { linkParams, resetParams, type URLSearchParams } from './35-search-params.ts';
 
 const [HREF, PROTOCOL, USERNAME, PASSWORD, HOST, HOSTNAME, PORT, PATHNAME, SEARCH, HASH, ORIGIN] = [
@@ -23,6 +23,7 @@ const split = (text: string): List<string> => {
 
 /** The normalised href of an absolute URL, or `null`. */
 export const parseParts = (input: string, base: string): List<string> | null => {
+  mustCross(input.length + base.length);
   const text = host().parseUrl(toWellFormed(input), base);
   return text === null ? null : split(text);
 };
@@ -72,7 +73,9 @@ export class URL {
   }
 
   #set(part: string, value: unknown): void {
-    const text = host().setUrl(this.#parts[HREF] as string, part, toWellFormed(`${value as string}`));
+    const given = `${value as string}`;
+    mustCross(given.length);
+    const text = host().setUrl(this.#parts[HREF] as string, part, toWellFormed(given));
     if (text === null) return;
     this.#parts = split(text);
     if (this.#params !== null && (part === 'search' || part === 'href')) {

@@ -20,7 +20,7 @@ import {
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { copyBytes, host } from './10-box.ts';
+import { copyBytes, host, mustCross } from './10-box.ts';
 import { bytesOf, utf8Encode } from './30-encoding.ts';
 
 const TOKEN = {};
@@ -98,6 +98,7 @@ const small = (value: unknown, what: string): number[] => {
 /** One call to the host; a refusal comes back as text that begins with "!". */
 const ask = (op: string, args: Params, ...data: Uint8Array[]): Uint8Array | string | boolean => {
   const json = stringify(args) as string;
+  for (let i = 0; i < data.length; i++) mustCross((data[i] as Uint8Array).length);
   const { subtle } = host();
   const result =
     data.length === 0

@@ -6,12 +6,16 @@
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
 import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
+import { hideSources } from './06-guards.ts';
+import './07-sizes.ts';
 import { describe } from './08-errors.ts';
+import { guardTemporal } from './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { freezeTemporal, setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
+import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { installConsole, resetGroups } from './63-console.ts';
@@ -122,6 +126,7 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
+  if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
 };
@@ -140,10 +145,14 @@ const boot = (
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
   setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  takeWasm();
   removeGlobals();
   freezeTemporal();
+  guardTemporal();
   installConsole();
+  hideSources((globalThis as unknown as { console: object }).console);
   return { load, turn };
 };
 
+hideSources(globalThis);
 defineProperty(globalThis, NAME, { value: boot, configurable: true });

@@ -13,10 +13,11 @@ import { SourceMaps } from './catalog/source-maps.ts';
 import type { Config } from './contract/config.ts';
 import type { Fall } from './contract/engine-port.ts';
 import type { FunctionVersion } from './contract/function.ts';
+import { SINGLE, type Standing } from './contract/host-wire.ts';
 import { newInvocationId } from './contract/ids.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
 import type { Observer } from './contract/observer.ts';
-import { MIB } from './contract/units.ts';
+import { MIB, NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
@@ -27,6 +28,7 @@ import { adminPorts, gauges } from './host/admin-door.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
+import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
@@ -44,59 +46,37 @@ import { SystemClock } from './system-clock.ts';
 import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 import { VERSION } from './version.ts';
 
-export interface HostOptions {
-  readonly config: Config;
-  /** One line for the operator. */
-  readonly log: (line: string) => void;
-  /** Debug headers need no token. */
-  readonly dev?: boolean;
-  /** What the configuration warned about. */
-  readonly warnings?: readonly string[];
-  /** Sees every invocation beside telemetry. */
-  readonly observer?: Observer;
-}
-
-export interface RunningHost {
-  readonly url: string;
-  readonly adminUrl: string;
-  readonly adminTokenFile: string;
-  /** Every source file that went into a bundle. */
-  readonly inputs: readonly string[];
-  /** A function has wedged a thread: `process.exit` may never return. */
-  readonly wedged: boolean;
-  /** Serves another configuration from the next request on; in-flight requests finish on the old code. */
-  reload(config: Config): Promise<void>;
-  /** A host before this one died with `functionName` in a turn: counts as its fall. Unknown names are ignored. */
-  strike(functionName: string, how: Fall): void;
-  /** Takes over what other hosts have learnt of functions that fall; to be called when a standby host takes over. */
-  refreshQuarantine(): void;
-  /** Stops accepting, finishes what runs within `graceMs`, flushes, closes. */
-  close(graceMs: number): Promise<void>;
-}
-
 /** Booted spare isolates per engine lane. */
 const SPARES = 2;
 /** Most engine lanes: a lane is a thread, so this bounds the turns that may run at once. */
 const MAX_LANES = 16;
 const FLUSH_MS = 5000;
+/** How long a retiring host waits for the next request on an open connection. */
+const LAST_ANSWER_MS = 1000;
 
 /** Rejects with a `HostError`; nothing stays open then. */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
-  requireFlags(process);
   const host = new Host(options);
-  try {
+  await host.orClose(async () => {
     await host.open();
-    return host;
-  } catch (error) {
-    await host.close(0).catch(() => undefined);
-    throw error;
-  }
+    await host.activate();
+    await host.recover();
+    host.lead(host.clock.epochMs());
+  });
+  return host;
 }
 
-class Host implements RunningHost, Parts {
+/** The same up to the point where it would listen. */
+export async function startStandby(options: StandbyOptions): Promise<StandbyHost> {
+  const host = new Host(options);
+  await host.orClose(() => host.open());
+  return host;
+}
+
+class Host implements StandbyHost, Parts {
   readonly hostId: string;
   readonly clock: SystemClock = new SystemClock();
-  readonly #options: HostOptions;
+  readonly #options: HostOptions & Partial<StandbyOptions>;
   readonly #closers: (() => Promise<unknown>)[] = [];
   config: Config;
   live: ReadonlyMap<string, FunctionVersion> = new Map();
@@ -112,14 +92,15 @@ class Host implements RunningHost, Parts {
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
-  #edge: Edge | null = null;
+  #edge!: Edge;
   ready = false;
   url = '';
   adminUrl = '';
   #adminPort = 0;
   inputs: readonly string[] = [];
 
-  constructor(options: HostOptions) {
+  constructor(options: HostOptions & Partial<StandbyOptions>) {
+    requireFlags(process);
     this.#options = options;
     this.config = options.config;
     this.hostId = newInvocationId(this.clock.epochMs());
@@ -141,8 +122,25 @@ class Host implements RunningHost, Parts {
     return this.config.server.publicUrl ?? this.url;
   }
 
+  get standing(): Standing {
+    return this.#options.standing?.() ?? SINGLE;
+  }
+
+  get versions(): readonly FunctionVersion[] {
+    return [...this.live.values()];
+  }
+
   log(line: string): void {
     this.#options.log(line);
+  }
+
+  async orClose(open: () => Promise<void>): Promise<void> {
+    try {
+      await open();
+    } catch (error) {
+      await this.close(0).catch(() => undefined);
+      throw error;
+    }
   }
 
   async open(): Promise<void> {
@@ -150,23 +148,57 @@ class Host implements RunningHost, Parts {
     makeDataDir(this.config.server.dataDir);
     await this.#openStores();
     await this.#openTelemetry();
-    this.#falls = new Falls(this);
-    await Promise.all([this.#openEngine(), this.#publish(this.config)]);
-    this.#retain();
+    this.#falls = new Falls(this, () => this.#options.onFalls?.());
+    const { versions } = this.#options;
+    await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
+    this.#retain();
     this.#openEvents();
-    await this.#openDoors();
+    this.#openDoors();
     this.telemetry.observe(() => gauges(this));
+  }
+
+  async activate(): Promise<void> {
+    const { sockets } = this.#options;
+    this.url = (await this.#edge.listen(sockets?.data)).url;
+    const admin = await openAdmin(adminPorts(this), this.config.server.adminPort, sockets?.admin);
+    this.#closers.push(() => admin.close());
+    this.adminUrl = admin.url;
+    this.#adminPort = Number(new URL(admin.url).port || 80);
+    // What a spare read as it booted may be old by now.
+    this.refreshQuarantine();
     this.webhooks.start();
-    this.#cron.start();
     this.ready = true;
+  }
+
+  lead(sinceEpochMs: number): void {
+    this.#cron.start(sinceEpochMs);
+  }
+
+  unlead(): number {
+    this.#cron.stop();
+    return this.clock.epochMs();
+  }
+
+  async recover(): Promise<void> {
+    // One after the other: both ask who is dead.
+    await this.ledger.recover();
+    await this.inbox.recover();
+    this.webhooks.wake();
+  }
+
+  async retire(graceMs: number): Promise<void> {
+    this.unlead();
+    const startedNs = this.clock.nowNs();
+    await this.#edge.close(graceMs, LAST_ANSWER_MS);
+    await this.close(Math.max(0, graceMs - (this.clock.nowNs() - startedNs) / NS_PER_MS));
   }
 
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
     this.#cron.set(config.functions);
-    this.#edge?.setFunctions([...this.live.values()], config.webhooks);
+    this.#edge.setFunctions(this.versions, config.webhooks);
   }
 
   strike(functionName: string, how: Fall): void {
@@ -187,8 +219,9 @@ class Host implements RunningHost, Parts {
   async #openStores(): Promise<void> {
     const { dataDir } = this.config.server;
     const { hostId } = this;
-    const directory = openDataDirLock(dataDir);
-    this.#closers.push(async () => directory.close());
+    // A supervisor holds it for all of its hosts.
+    const directory = this.#options.sockets === undefined ? openDataDirLock(dataDir) : null;
+    this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
@@ -199,9 +232,6 @@ class Host implements RunningHost, Parts {
     ledger.then((open) => this.#closers.push(() => open.close())).catch(() => undefined);
     this.ledger = await ledger;
     this.inbox = await inbox;
-    // One after the other: the inbox asks who is dead, and so does the ledger.
-    await this.ledger.recover();
-    await this.inbox.recover();
     this.tokens = openTokens(dataDir, this.#options.log);
     this.#catalog = new Catalog({ dataDir, root: dirname(this.config.file) });
     this.#closers.push(async () => this.#catalog.close());
@@ -254,9 +284,8 @@ class Host implements RunningHost, Parts {
   }
 
   #retain(): void {
-    const versions = [...this.live.values()];
-    this.quarantine.retain(versions);
-    this.pool.retain(versions);
+    this.quarantine.retain(this.versions);
+    this.pool.retain(this.versions);
   }
 
   #observers(): readonly Observer[] {
@@ -314,7 +343,7 @@ class Host implements RunningHost, Parts {
     this.#cron.set(this.config.functions);
   }
 
-  async #openDoors(): Promise<void> {
+  #openDoors(): void {
     const { server, telemetry } = this.config;
     const trusted = trustedParents(telemetry.trustedParents);
     this.#edge = new Edge(
@@ -330,7 +359,8 @@ class Host implements RunningHost, Parts {
         newId: () => newInvocationId(this.clock.epochMs()),
         verifyToken: (token, scope) => this.tokens.verify(token)?.scopes.includes(scope) ?? false,
         shed: (version, reason) => {
-          for (const observer of this.#observers()) observer.shed(version, reason);
+          const limit = reason === 'payload_too_large' ? 'requestBytes' : undefined;
+          for (const observer of this.#observers()) observer.shed(version, reason, limit);
         },
         fault: (error) => this.log(`edge: ${error instanceof Error ? error.message : String(error)}`),
       },
@@ -343,12 +373,7 @@ class Host implements RunningHost, Parts {
         dev: this.#options.dev === true,
       },
     );
-    this.#edge.setFunctions([...this.live.values()], this.config.webhooks);
-    this.url = (await this.#edge.listen()).url;
-    const admin = await openAdmin(adminPorts(this), server.adminPort);
-    this.#closers.push(() => admin.close());
-    this.adminUrl = admin.url;
-    this.#adminPort = Number(new URL(admin.url).port || 80);
+    this.#edge.setFunctions(this.versions, this.config.webhooks);
   }
 
   /** Bundles what the configuration declares; nothing changes when a bundle is refused. */
@@ -357,6 +382,12 @@ class Host implements RunningHost, Parts {
     for (const warning of warnings) this.log(warning);
     this.inputs = inputs;
     this.config = config;
+    this.#adopt(versions);
+  }
+
+  #adopt(versions: readonly FunctionVersion[]): void {
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
   }
 }
+
+export type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';

@@ -5,11 +5,16 @@
 import { spawn } from 'node:child_process';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { Signal, Terminal } from './cli/command.ts';
+import type { Signal, SuperviseOptions, Terminal } from './cli/command.ts';
 import { nodeProblem } from './cli/node-version.ts';
 import { HostError } from './contract/errors.ts';
+import { NODE_FLAGS } from './engine/flags.ts';
+import { makeDataDir } from './host/data-dir.ts';
 import { missingFlags } from './host/process-flags.ts';
 import type { RunningHost } from './host.ts';
+import { canHandDown } from './supervisor/sockets.ts';
+import type { RunningSupervisor } from './supervisor/supervisor.ts';
+import { SystemClock } from './system-clock.ts';
 import { VERSION } from './version.ts';
 
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM'];
@@ -35,9 +40,10 @@ if (problem !== null) {
   );
 }
 
+/** In this very process: a supervisor's hosts are processes of their own, started with the flags. */
 function runsIsolates(words: readonly string[]): boolean {
   const command = words.find((word) => !word.startsWith('-'));
-  return command === 'serve' || command === 'dev';
+  return command === 'dev' || (command === 'serve' && (words.includes('--single') || !canHandDown()));
 }
 
 /** Becomes the same command with the flags: one process, so signals and exit code need no passing on. */
@@ -91,7 +97,33 @@ function terminal(hosts: RunningHost[]): Terminal {
       flushCompileCache();
       return host;
     },
+    supervise: canHandDown() ? supervise : null,
   };
+}
+
+async function supervise(options: SuperviseOptions): Promise<RunningSupervisor> {
+  const [{ openSupervisor }, { openDataDirLock }] = await Promise.all([
+    import('./supervisor/supervisor.ts'),
+    import('./store/store.ts'),
+  ]);
+  const { dataDir } = options.config.server;
+  return openSupervisor({
+    ...options,
+    clock: new SystemClock(),
+    claim: async () => {
+      makeDataDir(dataDir);
+      return openDataDirLock(dataDir);
+    },
+    command: {
+      // One debugger port is for one process.
+      execArgv: [...NODE_FLAGS, ...process.execArgv.filter((word) => !/^--inspect/.test(word))],
+      entry: fileURLToPath(
+        new URL(import.meta.url.endsWith('.ts') ? './supervised.ts' : './supervised.js', import.meta.url),
+      ),
+      // By the environment it reaches worker threads too: a second start takes two thirds of the time of the first.
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env },
+    },
+  });
 }
 
 /** What cannot be loaded is mostly the engine: npm leaves it out where it has none for the machine. */

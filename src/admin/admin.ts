@@ -32,7 +32,10 @@ export function createAdminApp(ports: AdminPorts): Hono<AdminEnv> {
   });
   app.get('/readyz', (c) => {
     const { live, ready, reasons } = ports.health();
-    return live && ready ? c.json({ status: 'ready', reasons: [] }) : c.json({ status: 'unready', reasons }, 503);
+    const standing = ports.standing();
+    return live && ready
+      ? c.json({ status: 'ready', reasons: [], ...standing })
+      : c.json({ status: 'unready', reasons, ...standing }, 503);
   });
   app.get('/metrics', needs('read'), async (c) => {
     return c.body(await ports.metricsText(), 200, { 'content-type': PROMETHEUS_TEXT });

@@ -3,7 +3,6 @@
  * made to resolve to this machine must not reach it), security headers, the size cap and the bearer token. No CORS.
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { HostError } from '../contract/errors.ts';
 import { MIB } from '../contract/units.ts';
 import type { Scope } from './scope.ts';
@@ -52,13 +51,27 @@ export function securityHeaders(csp: string): MiddlewareHandler {
   };
 }
 
-export const smallBodies: MiddlewareHandler = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: () => {
-    const limit = `${MAX_BODY_BYTES} bytes, the limit of the admin plane`;
-    throw new HostError('PAYLOAD_TOO_LARGE', `The request body is larger than ${limit}; send less.`);
-  },
-});
+/** A body whose length nobody promised is read here, up to the cap. */
+export const smallBodies: MiddlewareHandler = async (c, next) => {
+  const promised = c.req.header('transfer-encoding') === undefined ? c.req.header('content-length') : undefined;
+  if (Number(promised ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (promised !== undefined || !c.req.raw.body) return next();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of c.req.raw.body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const { method, headers } = c.req.raw;
+  c.req.raw = new Request(c.req.url, { method, headers, body: bytes > 0 ? Buffer.concat(chunks) : null });
+  return next();
+};
+
+function tooLarge(): HostError {
+  const limit = `${MAX_BODY_BYTES} bytes, the limit of the admin plane`;
+  return new HostError('PAYLOAD_TOO_LARGE', `The request body is larger than ${limit}; send less.`);
+}
 
 /** Everything but the open paths needs a token, also paths that do not exist. */
 export function bearer(verify: (token: string) => readonly Scope[] | null): MiddlewareHandler<AdminEnv> {

@@ -1,6 +1,7 @@
 /** What the admin plane needs from the rest of the host, as plain functions; tests put fakes in their place. */
 import type { GuestProblem, LogLine, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { Standing } from '../contract/host-wire.ts';
 import type { HeaderList } from '../contract/invocation.ts';
 import type { Outcome, Shed } from '../contract/outcome.ts';
 import type { QuarantineView } from '../contract/quarantine.ts';
@@ -71,6 +72,8 @@ export interface AdminPorts {
   /** Prometheus text. */
   metricsText(): Promise<string>;
   health(): Health;
+  /** What this host is among those of its supervisor. */
+  standing(): Standing;
   verifyToken(token: string): readonly Scope[] | null;
   /** A fault of the admin plane itself; the client got a 500. */
   fault?(error: unknown): void;

@@ -1,7 +1,7 @@
 /** Serves the admin app on its own address; never on that of the data plane. Bounded in connections and in time. */
 import { createServer, type Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
-import { HostError } from '../contract/errors.ts';
+import { listenError } from '../contract/listen-error.ts';
 import { type AdminPorts, createAdminApp } from './admin.ts';
 
 export interface AdminServer {
@@ -13,9 +13,13 @@ export interface AdminServer {
 
 const MAX_CONNECTIONS = 256;
 const LINGER_MS = 1000;
+const BACKLOG = 511;
 
-/** Listens on `ports.adminHost`; port 0 picks a free one. Rejects with a `HostError`. */
-export async function openAdmin(ports: AdminPorts, port: number): Promise<AdminServer> {
+/**
+ * Listens on `ports.adminHost`; port 0 picks a free one, `fd` is a bound socket that somebody else owns. Rejects with
+ * a `HostError`.
+ */
+export async function openAdmin(ports: AdminPorts, port: number, fd: number | null = null): Promise<AdminServer> {
   const host = ports.adminHost.replace(/^\[|\]$/g, '');
   const app = createAdminApp(ports);
   const server = createAdaptorServer({
@@ -27,8 +31,8 @@ export async function openAdmin(ports: AdminPorts, port: number): Promise<AdminS
   }) as Server;
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen({ host, port }, resolve);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError('admin', error, host, port)));
+    server.listen(fd === null ? { host, port } : { fd }, BACKLOG, resolve);
   });
   const address = server.address();
   const actual = typeof address === 'object' && address !== null ? address.port : port;
@@ -49,22 +53,4 @@ async function closed(server: Server): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), LINGER_MS);
   await promise;
   clearTimeout(timer);
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): HostError {
-  const cause = { cause: error };
-  const where = `The admin port ${port} on ${host}`;
-  switch (error.code) {
-    case 'EADDRINUSE': {
-      const remedy = 'stop it or choose another (--admin-port, server.adminPort; 0 picks a free one)';
-      return new HostError('PORT_IN_USE', `${where} is in use by another program; ${remedy}.`, cause);
-    }
-    case 'EACCES':
-      return new HostError('PORT_DENIED', `${where} may not be opened by this user; choose one above 1023.`, cause);
-    default: {
-      const reason = error.code ?? error.message;
-      const remedy = 'give server.adminHost an address of this machine, such as 127.0.0.1';
-      return new HostError('CONFIG_INVALID', `${where} cannot be opened (${reason}); ${remedy}.`, cause);
-    }
-  }
 }

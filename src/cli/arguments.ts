@@ -4,6 +4,8 @@ import { HostError } from '../contract/errors.ts';
 import { didYouMean } from '../contract/nearest.ts';
 import { COMMON_OPTIONS, type Command, type Input, type OptionRule } from './command.ts';
 
+const PORTS = { min: 0, max: 65_535 } as const;
+
 /** Throws USAGE. */
 export function parseInput(command: Command, args: readonly string[]): Input {
   const rules = { ...command.options, ...COMMON_OPTIONS };
@@ -37,7 +39,7 @@ export function parseInput(command: Command, args: readonly string[]): Input {
     json: values.has('json'),
     flag: (name) => values.has(name),
     text,
-    port: (name) => (text(name) === undefined ? undefined : Number(text(name))),
+    number: (name) => (text(name) === undefined ? undefined : Number(text(name))),
   };
 }
 
@@ -56,8 +58,10 @@ function optionValue(token: OptionToken, rule: OptionRule, command: Command): st
   if (value === undefined || (value.startsWith('-') && token.inlineValue !== true)) {
     throw usage(`--${name} needs a value (${rule.value ?? 'TEXT'}); write --${name}=${rule.value ?? 'TEXT'}`, command);
   }
-  if (rule.kind === 'port' && (!/^\d{1,5}$/.test(value) || Number(value) > 65_535)) {
-    throw usage(`--${name} is "${value}", but must be a whole number from 0 to 65535`, command);
+  const { min, max } = rule.kind === 'port' ? PORTS : (rule.range ?? PORTS);
+  const isNumber = /^\d{1,5}$/.test(value) && Number(value) >= min && Number(value) <= max;
+  if ((rule.kind === 'port' || rule.kind === 'count') && !isNumber) {
+    throw usage(`--${name} is "${value}", but must be a whole number from ${min} to ${max}`, command);
   }
   return value;
 }

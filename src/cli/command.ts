@@ -1,5 +1,8 @@
 /** What a command is: its words for `help`, its options, and what it does. Commands know no argv and no process. */
 import type { HostOptions, RunningHost } from '../host.ts';
+import type { RunningSupervisor, SupervisorOptions } from '../supervisor/supervisor.ts';
+
+export type SuperviseOptions = Pick<SupervisorOptions, 'config' | 'workers' | 'log'>;
 
 export type Signal = 'SIGINT' | 'SIGTERM';
 
@@ -17,12 +20,17 @@ export interface Terminal {
   onSignal(handler: (signal: Signal) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
+  /** In this process. */
   startHost(options: HostOptions): Promise<RunningHost>;
+  /** In processes of their own; `null`: this Node cannot hand sockets down to them. */
+  readonly supervise: ((options: SuperviseOptions) => Promise<RunningSupervisor>) | null;
 }
 
 export interface OptionRule {
-  /** `flag` takes no value; `port` is a whole number from 0 to 65535. */
-  readonly kind: 'flag' | 'text' | 'port';
+  /** `flag` takes no value; `port` is a whole number from 0 to 65535, `count` one within `range`. */
+  readonly kind: 'flag' | 'text' | 'port' | 'count';
+  /** Of a `count`. */
+  readonly range?: { readonly min: number; readonly max: number };
   /** How the value is called in `help`; absent for flags. */
   readonly value?: string;
   readonly about: string;
@@ -35,7 +43,8 @@ export interface Input {
   readonly json: boolean;
   flag(name: string): boolean;
   text(name: string): string | undefined;
-  port(name: string): number | undefined;
+  /** A `port` or a `count`. */
+  number(name: string): number | undefined;
 }
 
 export interface Command {

@@ -5,10 +5,9 @@
 import type { GuestProblem, LogLine } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
-import { LIMIT_RULES, type Limits } from '../contract/limits.ts';
+import { LIMIT_RULES, type LimitUse, limitSentence } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Shed } from '../contract/outcome.ts';
-import { MIB } from '../contract/units.ts';
 
 /** One event: its fields for `--json`, its text for people. */
 export type Say = (event: string, fields: Readonly<Record<string, unknown>>, text: string) => void;
@@ -33,8 +32,11 @@ export class DevLog implements Observer {
     const fields = { function: name, invocationId, trigger, what, status, outcome, ms, cpuMs, cold };
     this.#say('request', fields, `${name}  ${what} → ${end} in ${ms} ms (CPU ${cpuMs} ms${cold ? ', cold' : ''})`);
     if (outcome !== 'ok') this.#failure(story, problem);
-    for (const limit of story.warnings) {
-      const text = used(limit as keyof Limits, story);
+    for (const use of story.limits) {
+      const { limit } = use;
+      const text = use.reached ? limitSentence(name, use) : nearly(use);
+      // What ended it has just been told.
+      if (problem?.message === text) continue;
       this.#say('warning', { function: name, invocationId, limit }, `${name}  warning: ${text}`);
     }
   }
@@ -68,20 +70,10 @@ function title({ http, trigger, source, depth }: Invocation): string {
   return printable(depth > 0 ? `called by ${source}` : `${trigger} ${source}`);
 }
 
-function used(limit: keyof Limits, { record, logs, invocation }: InvocationStory): string {
-  const allowed = invocation.version.spec.limits[limit];
-  const amounts: Partial<Record<keyof Limits, number>> = {
-    cpuMs: record.cpuNs / NS_PER_MS,
-    wallMs: record.runNs / NS_PER_MS,
-    initMs: record.initNs / NS_PER_MS,
-    memoryMiB: record.isolateMemoryPeakBytes / MIB,
-    subrequests: record.subrequests,
-    logBytes: logs.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
-  };
-  const amount = amounts[limit];
-  const most = limit in LIMIT_RULES ? LIMIT_RULES[limit].max : allowed;
-  const remedy = allowed < most ? `; raise limits.${limit} (up to ${most}) or use less` : '';
-  return `${amount === undefined ? 'most' : round(amount)} of limits.${limit} ${allowed} is used${remedy}`;
+function nearly({ limit, used, allowed }: LimitUse): string {
+  const { max } = LIMIT_RULES[limit];
+  const remedy = allowed < max ? `; raise limits.${limit} (up to ${max}) or use less` : '';
+  return `${round(used)} of limits.${limit} ${allowed} is used${remedy}`;
 }
 
 function round(ms: number): number {

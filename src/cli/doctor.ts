@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import type { ServerSpec } from '../contract/config.ts';
@@ -35,6 +36,7 @@ export const doctor: Command = {
     const findings = [
       nodeVersion(process.versions.node),
       await engine(),
+      hosts(terminal, availableParallelism()),
       ...(finding === null ? [] : [finding]),
       dataDir(server.dataDir),
       await port('port', server.host, server.port, '--port'),
@@ -85,6 +87,18 @@ function configuration(
 export function nodeVersion(version: string): Finding {
   const problem = nodeProblem(version);
   return { check: 'Node', ok: problem === null, detail: problem ?? version };
+}
+
+/** One process serves as well, so this is never wrong. */
+export function hosts(terminal: Pick<Terminal, 'supervise'>, processors: number): Finding {
+  const check = 'hosts';
+  if (terminal.supervise === null) {
+    const detail =
+      'this Node cannot hand sockets to other processes, so `serve` is one process; 24.21, 26.4 or later can';
+    return { check, ok: true, detail };
+  }
+  const cores = `${processors} ${processors === 1 ? 'processor' : 'processors'}`;
+  return { check, ok: true, detail: `a supervisor, one host and a spare; more hosts with --workers (${cores})` };
 }
 
 /** In a child process: a binary that does not fit can take its process down. */

@@ -14,6 +14,9 @@ const functionsSchema = z.looseObject({
       cron: z.array(z.looseObject({ schedule: z.string(), timezone: z.string() })).default([]),
       isolates: z.number().optional(),
       running: z.number().optional(),
+      quarantine: z
+        .looseObject({ state: z.string(), strikes: z.number(), nextProbe: z.string().nullable() })
+        .optional(),
     }),
   ),
 });
@@ -34,12 +37,24 @@ export const list: Command = {
       terminal.out('The host has no functions yet.');
       return 0;
     }
-    const rows = items.map(({ name, version, routes, url, cron, isolates, running }) => {
+    // A column only where there is something to say.
+    const fell = items.some(({ quarantine }) => stateOf(quarantine) !== '');
+    const rows = items.map(({ name, version, routes, url, cron, isolates, running, quarantine }) => {
       const times = cron.map(({ schedule, timezone }) => `cron "${schedule}" ${timezone}`);
       const at = [...routes, ...(url === null ? [] : [url]), ...times].join(', ');
-      return [name, String(version), String(isolates ?? ''), String(running ?? ''), at];
+      const state = fell ? [stateOf(quarantine)] : [];
+      return [name, String(version), String(isolates ?? ''), String(running ?? ''), ...state, at];
     });
-    terminal.out(columns(['FUNCTION', 'VERSION', 'ISOLATES', 'RUNNING', 'CALLED BY'], rows, new Set([1, 2, 3])));
+    const head = ['FUNCTION', 'VERSION', 'ISOLATES', 'RUNNING', ...(fell ? ['STATE'] : []), 'CALLED BY'];
+    terminal.out(columns(head, rows, new Set([1, 2, 3])));
     return 0;
   },
 };
+
+type Quarantine = z.infer<typeof functionsSchema>['items'][number]['quarantine'];
+
+function stateOf(quarantine: Quarantine): string {
+  if (quarantine === undefined || quarantine.state === 'ordinary') return '';
+  const { state, strikes, nextProbe } = quarantine;
+  return nextProbe === null ? `${state}, ${strikes} of 3 falls` : `${state}, next probe ${nextProbe}`;
+}

@@ -1,7 +1,11 @@
-/** `isolane serve`: one configuration, one host, until a signal. Only waits and prints; the host does the work. */
+/**
+ * `isolane serve`: one configuration, served until a signal: by hosts under a supervisor, or with `--single` by this
+ * process. Only waits and prints.
+ */
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../contract/config.ts';
-import type { RunningHost } from '../host.ts';
+import { HostError } from '../contract/errors.ts';
+import { WORKERS } from '../contract/host-wire.ts';
 import { CONFIG_OPTION, type Command, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
 import { curlLines } from './curl-lines.ts';
 import { readExamples } from './examples.ts';
@@ -21,20 +25,63 @@ export const HOST_OPTIONS: Readonly<Record<string, OptionRule>> = {
   curl: { kind: 'flag', about: 'print a curl line per function and webhook', hidden: true },
 };
 
+/** What serves, in whichever process. */
+interface Running {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly adminTokenFile: string;
+  close(graceMs: number): Promise<void>;
+}
+
 export const serve: Command = {
   name: 'serve',
-  usage: '[--config FILE] [--port N]',
-  about: 'run the host',
+  usage: '[--config FILE] [--port N] [--workers N]',
+  about: 'run the host, with a spare that takes over when it dies',
   words: { min: 0, max: 0 },
-  options: HOST_OPTIONS,
+  options: {
+    ...HOST_OPTIONS,
+    workers: {
+      kind: 'count',
+      value: 'N',
+      range: WORKERS,
+      about: 'hosts on one port, each with limits of its own (default 1)',
+    },
+    single: { kind: 'flag', about: 'run in this one process: no supervisor, no spare' },
+  },
   run: async (input, terminal) => {
+    const workers = input.number('workers');
+    if (input.flag('single') && workers !== undefined) {
+      throw new HostError('USAGE', '--single is one process, so it takes no --workers; leave one of them out.');
+    }
     const { config, warnings } = load(input, terminal);
-    const host = await terminal.startHost({ config, warnings, log: (line) => terminal.err(line) });
+    const host = await start({ config, warnings, workers: workers ?? 1, single: input.flag('single') }, terminal);
     const stopped = untilStopped(host, terminal);
     announce({ host, config, input }, terminal);
     return stopped;
   },
 };
+
+function start(
+  asked: {
+    readonly config: Config;
+    readonly warnings: readonly string[];
+    readonly workers: number;
+    readonly single: boolean;
+  },
+  terminal: Terminal,
+): Promise<Running> {
+  const { config, warnings, workers, single } = asked;
+  const log = (line: string): void => terminal.err(line);
+  const { supervise } = terminal;
+  if (single) return terminal.startHost({ config, warnings, log });
+  if (supervise === null) {
+    const remedy = 'with Node 24.21, 26.4 or later a supervisor would replace it when it dies';
+    log(`This Node cannot hand sockets to other processes, so one process serves alone; ${remedy}.`);
+    return terminal.startHost({ config, warnings, log });
+  }
+  for (const warning of warnings) log(warning);
+  return supervise({ config, workers, log });
+}
 
 export function load(input: Input, terminal: Terminal): ReturnType<typeof loadConfig> {
   return loadConfig(input.text('config') ?? 'isolane.json', {
@@ -42,8 +89,8 @@ export function load(input: Input, terminal: Terminal): ReturnType<typeof loadCo
     workingDirectory: terminal.workingDirectory,
     flags: {
       host: input.text('host'),
-      port: input.port('port'),
-      adminPort: input.port('admin-port'),
+      port: input.number('port'),
+      adminPort: input.number('admin-port'),
       dataDir: input.text('data-dir'),
       profile: profileOf(input),
     },
@@ -51,7 +98,7 @@ export function load(input: Input, terminal: Terminal): ReturnType<typeof loadCo
 }
 
 /** The first signal drains, the second ends the process at once. */
-export function untilStopped(host: RunningHost, terminal: Terminal): Promise<number> {
+export function untilStopped(host: Running, terminal: Terminal): Promise<number> {
   return new Promise((resolve, reject) => {
     let stopping = false;
     terminal.onSignal((signal) => {
@@ -67,7 +114,7 @@ export function untilStopped(host: RunningHost, terminal: Terminal): Promise<num
 
 /** With `--json` exactly one line, for programs that wait for it. */
 export function announce(
-  running: { readonly host: RunningHost; readonly config: Config; readonly input: Input },
+  running: { readonly host: Running; readonly config: Config; readonly input: Input },
   terminal: Terminal,
 ): void {
   const { host, config, input } = running;

@@ -36,7 +36,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
   const opened = open(file, options);
   const { problems, raw, names } = opened;
   const server = serverOf(opened, options);
-  const tenants = new Tenants(raw.tenants ?? {}, problems);
+  const tenants = new Tenants(raw.tenants ?? {}, server.adminPort, problems);
   const mostBytes = Math.min(MAX_BODY_BYTES, figureOf(server.profile, 'requestBytes')?.max ?? MAX_BODY_BYTES);
   const functions = Object.entries(raw.functions).map(([name, entry]) =>
     resolveFunction(name, entry, {

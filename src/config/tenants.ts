@@ -21,7 +21,7 @@ export class Tenants {
   readonly #rules: readonly TenantRule[];
   readonly #problems: Problems;
 
-  constructor(raw: Readonly<Record<string, RawTenant>>, problems: Problems) {
+  constructor(raw: Readonly<Record<string, RawTenant>>, adminPort: number, problems: Problems) {
     this.#problems = problems;
     this.#rules = Object.entries(raw).map(([name, tenant]) => {
       const path = `tenants.${name}`;
@@ -34,7 +34,7 @@ export class Tenants {
         name,
         patterns: tenant.functions.map((pattern, index) => glob(pattern, `${path}.functions[${index}]`, problems)),
         privateHosts: (tenant.privateHosts ?? []).flatMap((pair, index) =>
-          hostAndPort(pair, `${path}.privateHosts[${index}]`, problems),
+          hostAndPort(pair, `${path}.privateHosts[${index}]`, adminPort, problems),
         ),
         isolation: tenant.isolation ?? null,
       };
@@ -61,13 +61,17 @@ function glob(pattern: string, path: string, problems: Problems): RegExp {
   return new RegExp(`^${source.join('.*')}$`);
 }
 
-function hostAndPort(pair: string, path: string, problems: Problems): readonly string[] {
+function hostAndPort(pair: string, path: string, adminPort: number, problems: Problems): readonly string[] {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(pair);
   const host = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   const known = match?.[1] === undefined ? isIP(host) === 4 || isHostName(host) : isIP(host) === 6;
   if (match !== null && known && port >= 1 && port <= 65_535) {
-    return [`${match[1] === undefined ? hostName(host) : `[${host.toLowerCase()}]`}:${port}`];
+    const name = match[1] === undefined ? hostName(host) : new URL(`http://[${host}]`).hostname;
+    if (port === adminPort && /^(?:localhost$|127\.|0\.|\[::)/.test(name)) {
+      problems.warn(`${path} is "${pair}", but that is the admin plane: functions do not reach it, lifted or not.`);
+    }
+    return [`${name}:${port}`];
   }
   problems.refuse(`${path} is "${pair}", but must be a "host:port" pair such as "10.0.0.5:8080".`);
   return [];

@@ -4,6 +4,7 @@
  */
 import type { FunctionVersion } from './function.ts';
 import type { Body, Invocation, ResponseHead } from './invocation.ts';
+import type { LimitName } from './limits.ts';
 import type { Outcome } from './outcome.ts';
 import type { LogLevel } from './turn.ts';
 
@@ -39,6 +40,8 @@ export interface LoadReport {
   readonly heapBytes: number;
   /** Set when `ok` is false: `init_error`, `cpu_exceeded`, `memory_exceeded`. */
   readonly outcome: Outcome | null;
+  /** The limit that loading ran into. */
+  readonly reached?: LimitName;
   /** For logs and the admin plane, never for the client. */
   readonly problem: GuestProblem | null;
 }
@@ -64,10 +67,19 @@ export interface EngineUsage {
   readonly responseBytes: number;
 }
 
+/** A limit that only the engine sees being used: 80 % of it, or (`reached`) more than all. */
+export interface LimitNote {
+  readonly limit: LimitName;
+  readonly used: number;
+  readonly reached: boolean;
+}
+
 export interface Settlement {
   readonly outcome: Outcome;
   readonly problem: GuestProblem | null;
   readonly usage: EngineUsage;
+  /** The last note on a limit stands. */
+  readonly notes?: readonly LimitNote[];
 }
 
 export interface LogLine {

@@ -6,6 +6,7 @@
 import type { GuestProblem, LogLine, SubrequestFacts } from './engine-port.ts';
 import type { FunctionVersion } from './function.ts';
 import type { Invocation } from './invocation.ts';
+import type { LimitName, LimitUse } from './limits.ts';
 import type { Shed } from './outcome.ts';
 import type { UsageRecord } from './usage.ts';
 
@@ -16,8 +17,8 @@ export interface InvocationStory {
   readonly problem: GuestProblem | null;
   readonly logs: readonly LogLine[];
   readonly subrequests: readonly SubrequestFacts[];
-  /** Limits of which 80 % were used, by name. */
-  readonly warnings: readonly string[];
+  /** Limits of which at least 80 % were used. */
+  readonly limits: readonly LimitUse[];
   /** Monotonic ns of the first turn; the end of queueing. */
   readonly startedNs: number;
   readonly endedNs: number;
@@ -25,7 +26,8 @@ export interface InvocationStory {
 
 export interface Observer {
   settled(story: InvocationStory): void;
-  shed(version: FunctionVersion, reason: Shed): void;
+  /** `limit`: the one of the function that was reached, where it was one. */
+  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void;
   /** A line written outside any invocation (while loading, or a stray error after settling). */
   stray(version: FunctionVersion, line: LogLine): void;
 }

@@ -125,6 +125,14 @@ export type TurnCommand =
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */
   | { readonly c: 'cancel'; readonly sid: number }
+  /** At least 80 % of a limit that the guest's runtime keeps itself; `reached`: more than all was asked for. */
+  | {
+      readonly c: 'limit';
+      readonly inv: number;
+      readonly limit: 'timers';
+      readonly used: number;
+      readonly reached: boolean;
+    }
   /** A rejection nobody handled or an error outside any invocation: logged, retires the isolate. */
   | { readonly c: 'stray'; readonly inv: number; readonly message: string; readonly stack: string };
 
@@ -134,6 +142,8 @@ export interface TurnBox {
   out: string;
   /** Epoch ms of the next due timer, 0 when there is none. */
   wake: number;
+  /** Whose timer that is; only where an isolate takes several invocations at once. */
+  wakeInv?: number;
   /** Binary data the commands refer to by index; absent when there is none. */
   chunks?: Uint8Array[];
 }
@@ -177,6 +187,9 @@ export interface GuestFacts {
   readonly env: Readonly<Record<string, string>>;
   /** Names of service bindings. */
   readonly services: readonly string[];
+  readonly memoryMiB: number;
+  /** It may have WebAssembly. */
+  readonly wasm: boolean;
   readonly timers: number;
   readonly subrequests: number;
   readonly responseBytes: number;

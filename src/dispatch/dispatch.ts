@@ -6,6 +6,7 @@
 import type { Clock } from '../contract/clock.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import type { Outcome, Shed } from '../contract/outcome.ts';
 import type { Admission } from '../contract/quarantine.ts';
@@ -24,6 +25,8 @@ export interface PoolPort {
 /** Who keeps out functions that bring their engine down. */
 export interface Gate {
   admit(version: FunctionVersion): Admission;
+  /** Seconds until a probe may be let in; `null`: it is open. */
+  closedSeconds(version: FunctionVersion): number | null;
   /** A probe has ended; `null`: nothing of it ran. */
   probed(version: FunctionVersion, outcome: Outcome | null): void;
 }
@@ -64,7 +67,7 @@ export class Dispatch {
       dequeued: () => {
         this.#queued -= 1;
       },
-      shed: (life, reason) => this.#shedQueued(life, reason),
+      shed: (life, reason, limit) => this.#shedQueued(life, reason, limit),
       over: (life, outcome) => this.#over(life, outcome),
     };
   }
@@ -78,7 +81,7 @@ export class Dispatch {
     }
     const admission = this.#options.gate.admit(invocation.version);
     if (admission.kind === 'closed') {
-      this.#shed(invocation, 'quarantined', admission.retryAfterSeconds);
+      this.#shed(invocation, 'quarantined', { retryAfterSeconds: admission.retryAfterSeconds });
       return;
     }
     const life = new Life(invocation, this.#ports, admission.kind === 'probe');
@@ -86,6 +89,14 @@ export class Dispatch {
     this.#queued += 1;
     life.enter();
     this.#options.pool.enter(life);
+  }
+
+  /** The gate has changed: what waits for a function that is closed now is turned away, as if it came now. */
+  expel(): void {
+    for (const life of [...this.#lives.values()]) {
+      const waits = !life.hasStarted && !life.isProbe;
+      if (waits && this.#options.gate.closedSeconds(life.invocation.version) !== null) life.expel();
+    }
   }
 
   /** The client of an HTTP invocation went away. It runs on within its limits. */
@@ -130,15 +141,20 @@ export class Dispatch {
     return bucket.take(now) ? null : 'throttled';
   }
 
-  #shedQueued(life: Life, reason: Shed): void {
+  #shedQueued(life: Life, reason: Shed, limit?: LimitName): void {
     this.#queued -= 1;
-    this.#shed(life.invocation, reason);
+    const closed = reason === 'quarantined' ? this.#options.gate.closedSeconds(life.invocation.version) : null;
+    this.#shed(life.invocation, reason, { limit, ...(closed === null ? {} : { retryAfterSeconds: closed }) });
     this.#over(life, null);
   }
 
-  #shed(invocation: Invocation, reason: Shed, retryAfterSeconds?: number): void {
-    invocation.reply.shed(reason, retryAfterSeconds);
-    for (const observer of this.#options.observers) observer.shed(invocation.version, reason);
+  #shed(
+    invocation: Invocation,
+    reason: Shed,
+    about: { retryAfterSeconds?: number; limit?: LimitName | undefined } = {},
+  ): void {
+    invocation.reply.shed(reason, about.retryAfterSeconds);
+    for (const observer of this.#options.observers) observer.shed(invocation.version, reason, about.limit);
   }
 
   #over(life: Life, outcome: Outcome | null): void {

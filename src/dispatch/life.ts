@@ -6,24 +6,24 @@ import type { Clock } from '../contract/clock.ts';
 import type {
   EngineUsage,
   GuestProblem,
+  LimitNote,
   LoadReport,
   LogLine,
   Settlement,
   SubrequestFacts,
 } from '../contract/engine-port.ts';
 import { type Body, type Invocation, isStream, type ResponseHead, type Timing } from '../contract/invocation.ts';
-import type { Limits } from '../contract/limits.ts';
+import { type LimitName, type Limits, type LimitUse, limitSentence } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import type { Ledger } from '../contract/store.ts';
-import { MIB, NS_PER_MS } from '../contract/units.ts';
+import { NS_PER_MS } from '../contract/units.ts';
 import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
+import { limitUses, type Uses } from './limit-uses.ts';
 
-/** Share of a limit from which on a warning is due. */
-const WARN = 0.8;
-/** Lines kept for the story of one invocation; logBytes bounds their size. */
-const LOG_LINES = 10_000;
+/** How long a host that goes waits for what it asked back. */
+const RECALL_MS = 250;
 
 /** Most invocations log nothing and call nobody: they share this. Never written to. */
 const NONE: never[] = [];
@@ -33,6 +33,14 @@ export interface Placed {
   readonly isolate: number;
   readonly lane: number;
   readonly init: LoadReport | null;
+}
+
+/** What is known at the end: a settlement, or a load that failed. */
+interface Ended {
+  readonly outcome: Outcome;
+  readonly problem: GuestProblem | null;
+  readonly usage: EngineUsage | null;
+  readonly notes?: readonly LimitNote[];
 }
 
 export interface LifePorts {
@@ -56,7 +64,7 @@ export interface LifePorts {
   withdraw(life: Life): boolean;
   /** It waits no more. */
   dequeued(): void;
-  shed(life: Life, reason: Shed): void;
+  shed(life: Life, reason: Shed, limit?: LimitName): void;
   /** `null`: it never started. */
   over(life: Life, outcome: Outcome | null): void;
 }
@@ -78,9 +86,13 @@ export class Life {
   #body: Body = null;
   #answered = false;
   #clientGone = false;
-  /** Nobody waits for it any more, should it come back. */
-  #givenUp = false;
+  /** Nobody waits for it any more, should it come back: what its caller is told then. */
+  #givenUp: { readonly reason: Shed; readonly limit: LimitName | undefined } | null = null;
+  /** The host is going. */
+  #ending = false;
   #afterwards = false;
+  /** Monotonic ns at which the response was there whole. */
+  #producedNs: number | null = null;
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
 
@@ -105,7 +117,7 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#limits.wallMs, this);
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
@@ -118,6 +130,7 @@ export class Life {
     if (this.#head !== null || this.#answered) return;
     this.#head = head;
     this.#body = body;
+    if (!isStream(body)) this.#producedNs = this.#ports.clock.nowNs();
     this.#answer(() => this.invocation.reply.respond(head, body));
   }
 
@@ -127,7 +140,7 @@ export class Life {
 
   log(line: LogLine): void {
     if (this.#logs === NONE) this.#logs = [];
-    if (this.#logs.length < LOG_LINES) this.#logs.push(line);
+    this.#logs.push(line);
   }
 
   subrequest(facts: SubrequestFacts): void {
@@ -136,7 +149,7 @@ export class Life {
   }
 
   settled(settlement: Settlement): void {
-    this.#finish(settlement.outcome, settlement.usage, settlement.problem);
+    this.#finish(settlement);
   }
 
   /** Only the invocation that ran the load has a record; the others are told what is remembered. */
@@ -150,37 +163,48 @@ export class Life {
       return;
     }
     this.started(this.#ports.clock.nowNs(), { isolate: 0, lane: 0, init: report });
-    this.#finish(outcome, null, report.problem);
+    this.#finish({ outcome, problem: report.problem, usage: null });
   }
 
   clientClosed(): void {
     this.#clientGone = true;
     if (this.hasStarted) this.#ports.engine.clientClosed(this.invocation.id);
     // Nobody waits for what has not started.
-    else this.#giveUp();
+    else this.#giveUp('overloaded');
   }
 
   /** It came back without having started; false: it is not wanted any more. */
   returned(): boolean {
-    if (!this.#givenUp) return true;
-    this.#shed('overloaded');
+    if (this.#givenUp === null) return true;
+    this.#shed(this.#givenUp.reason, this.#givenUp.limit);
     return false;
+  }
+
+  /** Its function is quarantined: it will not start any more. */
+  expel(): void {
+    this.#giveUp('quarantined');
   }
 
   /** The host is going: what has not started is turned away, what runs is ended. */
   abort(): void {
-    if (!this.over && !this.hasStarted) this.#giveUp();
-    if (!this.over) this.#ports.engine.abort(this.invocation.id, 'aborted');
+    if (this.over) return;
+    this.#ending = true;
+    if (this.hasStarted) this.#ports.engine.abort(this.invocation.id, 'aborted');
+    else this.#giveUp('overloaded');
   }
 
   /** Its deadline has come: to start, to finish, or to finish what it does after its response. */
   expired(): void {
-    if (!this.hasStarted) {
-      this.#giveUp();
+    if (!this.hasStarted && this.#givenUp === null) {
+      this.#giveUp('overloaded', 'queueMs');
       return;
     }
-    const produced = this.#head !== null && !isStream(this.#body);
-    if (produced && !this.#afterwards) {
+    // The host goes; or it has neither come back nor begun.
+    if (this.#ending || !this.hasStarted) {
+      this.#ports.engine.abort(this.invocation.id, 'aborted');
+      return;
+    }
+    if (this.#producedNs !== null && !this.#afterwards) {
       // The response was produced in time; waitUntil has a limit of its own, counted from here at the latest.
       this.#afterwards = true;
       this.#deadline = this.#ports.deadlines.after(this.#limits.waitUntilMs, this);
@@ -190,9 +214,14 @@ export class Life {
   }
 
   /** Out of the queue: at once, or when it comes back from where it was handed to. Should it have started, it runs. */
-  #giveUp(): void {
-    this.#givenUp = true;
-    if (this.#ports.withdraw(this)) this.#shed('overloaded');
+  #giveUp(reason: Shed, limit?: LimitName): void {
+    this.#givenUp ??= { reason, limit };
+    if (this.#ports.withdraw(this)) {
+      this.#shed(this.#givenUp.reason, this.#givenUp.limit);
+      return;
+    }
+    this.#deadline?.cancel();
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? RECALL_MS : this.#limits.wallMs, this);
   }
 
   /** The one answer, when everything appended so far is durable. */
@@ -205,9 +234,10 @@ export class Life {
     });
   }
 
-  #finish(settled: Outcome, usage: EngineUsage | null, problem: GuestProblem | null): void {
+  #finish(settled: Ended): void {
     this.#deadline?.cancel();
-    const outcome = settled === 'ok' && this.#clientGone ? 'client_closed' : settled;
+    const { usage } = settled;
+    const outcome = settled.outcome === 'ok' && this.#clientGone ? 'client_closed' : settled.outcome;
     const start = this.#start!;
     const record = this.#ports.book.end(start, {
       outcome,
@@ -221,18 +251,34 @@ export class Life {
     this.invocation.reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
+    const { uses, ended } = this.#uses(settled, record, endedNs);
     const story = {
       invocation: this.invocation,
       record,
-      problem,
+      problem: problemOf(record.function, settled.problem, ended),
       logs: this.#logs,
       subrequests: this.#subrequests,
-      warnings: warnings(this.#limits, record, this.#logs),
+      limits: uses,
       startedNs: this.#startedNs,
       endedNs,
     };
     for (const observer of this.#ports.observers) observer.settled(story);
     this.#end(outcome);
+  }
+
+  #uses({ outcome, notes = NONE }: Ended, record: UsageRecord, endedNs: number): Uses {
+    return limitUses({
+      limits: this.#limits,
+      record,
+      outcome,
+      notes,
+      streamed: isStream(this.#body),
+      startedNs: this.#startedNs,
+      producedNs: this.#producedNs,
+      endedNs,
+      afterwards: this.#afterwards,
+      loading: this.#init?.reached,
+    });
   }
 
   /** The answer of an invocation that ended without a head: a scheduled run that went well has none. */
@@ -252,10 +298,10 @@ export class Life {
     return isStream(event.body) ? (event.body.length ?? 0) : event.body.byteLength;
   }
 
-  #shed(reason: Shed): void {
+  #shed(reason: Shed, limit?: LimitName): void {
     this.#deadline?.cancel();
     this.over = true;
-    this.#ports.shed(this, reason);
+    this.#ports.shed(this, reason, limit);
   }
 
   #end(outcome: Outcome): void {
@@ -277,19 +323,8 @@ function timing(record: UsageRecord): Timing {
   };
 }
 
-/** Names of the limits of which this invocation used at least 80 %. */
-function warnings(limits: Limits, record: UsageRecord, logs: readonly LogLine[]): readonly string[] {
-  let list: string[] = NONE;
-  const warn = (name: string): void => {
-    list = list === NONE ? [name] : [...list, name];
-  };
-  if (record.cpuNs >= limits.cpuMs * NS_PER_MS * WARN) warn('cpuMs');
-  if (record.runNs >= limits.wallMs * NS_PER_MS * WARN) warn('wallMs');
-  if (record.isolateMemoryPeakBytes >= limits.memoryMiB * MIB * WARN) warn('memoryMiB');
-  if (record.subrequests > 0 && record.subrequests >= limits.subrequests * WARN) warn('subrequests');
-  if (record.initNs >= limits.initMs * NS_PER_MS * WARN) warn('initMs');
-  let logBytes = 0;
-  for (const line of logs) logBytes += line.text.length + 1;
-  if (logBytes > 0 && logBytes >= limits.logBytes * WARN) warn('logBytes');
-  return list;
+/** A limit that ended an invocation is its problem; the guest's own error keeps its name and place. */
+function problemOf(name: string, problem: GuestProblem | null, ended: LimitUse | null): GuestProblem | null {
+  if (ended === null) return problem;
+  return { name: 'LimitError', stack: '', ...problem, message: limitSentence(name, ended) };
 }

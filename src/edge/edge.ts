@@ -9,12 +9,12 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { WebhookSpec } from '../contract/config.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import { listenError } from '../contract/listen-error.ts';
 import { MAX_CALL_DEPTH } from '../contract/loop.ts';
 import { plainAddress, TrustedProxies } from './client-address.ts';
 import { EdgeResponse, type ExchangeDoor, type Visit } from './exchange.ts';
 import { FunctionDoor } from './function-door.ts';
 import { receiveHook } from './hooks.ts';
-import { listenError } from './listen-error.ts';
 import { Peers } from './peers.ts';
 import {
   EDGE_TIMEOUTS,
@@ -34,6 +34,8 @@ import { Hosts, parseTarget, type Target } from './target.ts';
 
 const FUNCTION_PREFIX = '/fn/';
 const HOOK_PREFIX = '/hooks/';
+/** Connections the kernel holds while nobody accepts them, as while one host takes over from another. */
+const BACKLOG = 4096;
 
 export class Edge {
   readonly #ports: EdgePorts;
@@ -69,13 +71,18 @@ export class Edge {
     this.#server = this.#createServer(timeouts);
   }
 
-  /** Rejects with `PORT_IN_USE`, `PORT_DENIED` or `CONFIG_INVALID`. */
-  listen(): Promise<{ url: string; port: number }> {
+  /**
+   * Rejects with `PORT_IN_USE`, `PORT_DENIED` or `CONFIG_INVALID`. `fd`: a bound socket that somebody else owns; it
+   * outlives this server.
+   */
+  listen(fd: number | null = null): Promise<{ url: string; port: number }> {
     const { host, port } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<{ url: string; port: number }>();
-    const failed = (error: Error): void => reject(listenError(error, host, port));
+    const failed = (error: Error): void => reject(listenError('data', error, host, port));
     this.#server.once('error', failed);
-    this.#server.listen({ host, port }, () => {
+    const bind = fd === null ? { host, port } : { fd };
+    // As an argument: among the options it would be ignored beside a file descriptor.
+    this.#server.listen(bind, BACKLOG, () => {
       this.#server.off('error', failed).on('error', (error) => this.#ports.fault?.(error));
       const bound = (this.#server.address() as AddressInfo).port;
       resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
@@ -96,19 +103,28 @@ export class Edge {
     return count;
   }
 
-  /** Stops accepting, lets what is in flight be answered, cuts what is left after `graceMs`. */
-  async close(graceMs: number): Promise<void> {
+  /**
+   * Stops accepting, lets what is in flight be answered, cuts what is left after `graceMs`. For `idleMs` connections
+   * that wait for their client stay open for one more answer, so that none is cut as a request arrives on it.
+   */
+  async close(graceMs: number, idleMs: number = 0): Promise<void> {
     if (!this.#server.listening) return;
     this.#door.closing = true;
     const closed = Promise.withResolvers<void>();
     // Not the HTTP server's own close: it destroys connections whose last answer is still being sent.
     NetServer.prototype.close.call(this.#server, () => closed.resolve());
-    for (const socket of this.#sockets) if (!socket[ANSWERING]) socket.destroySoon();
-    const timer = this.#ports.clock.after(graceMs, () => {
+    const dismiss = (): void => {
+      for (const socket of this.#sockets) if (!socket[ANSWERING]) socket.destroySoon();
+    };
+    const { clock } = this.#ports;
+    const idle = idleMs > 0 ? clock.after(Math.min(idleMs, graceMs), dismiss) : null;
+    if (idle === null) dismiss();
+    const timer = clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
     });
     await closed.promise;
     timer.cancel();
+    idle?.cancel();
     this.#server.close();
   }
 
@@ -225,7 +241,7 @@ export class Edge {
     const hostName = host === null || head.flawed ? null : this.#hosts.nameOf(host);
     if (target === null || host === null || hostName === null) return 'bad_request';
     // Two names for one request: a proxy on the way may have judged the other one.
-    if (head.host !== null && head.host.toLowerCase() !== host.toLowerCase()) return 'bad_request';
+    if (target.authority !== null && head.host?.toLowerCase() !== host.toLowerCase()) return 'bad_request';
     if (head.depth > MAX_CALL_DEPTH) return 'loop_detected';
     const peer = (incoming.socket as EdgeSocket)[PEER] ?? '';
     const proxied = this.#proxies.trusts(peer);

@@ -12,7 +12,7 @@ import { DRAIN_BYTES_PER_SECOND } from './ports.ts';
 import { errorBody, type RefusalContext, refuse } from './refusal.ts';
 import type { RequestStream } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
-import { contentLength, isBodiless, isStatus, ownHeaders } from './response-head.ts';
+import { contentLength, isBodiless, isSendable, isStatus, ownHeaders } from './response-head.ts';
 
 /** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
 export class EdgeResponse extends ServerResponse<IncomingMessage> {
@@ -139,6 +139,8 @@ export class Exchange implements Reply {
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
     if (this.#door.closing) headers.push('connection', 'close');
+    // Refused by Node after it has noted that such a status has no body, which would hold for our own answer too.
+    if (isBodiless(status) && !isSendable(headers)) return false;
     try {
       outgoing.writeHead(status, headers);
     } catch {

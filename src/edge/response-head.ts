@@ -2,6 +2,7 @@
  * The head of a function's response as it may leave the host. The guest chooses status and headers; framing, the
  * connection, the date and our own names are the host's. What HTTP cannot carry is refused whole, never repaired.
  */
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Body, HeaderList } from '../contract/invocation.ts';
 import { MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
 
@@ -29,6 +30,19 @@ export function ownHeaders(headers: HeaderList): string[] | null {
     if (!isHostHeader(name)) own.push(name, value);
   }
   return bytes > MAX_RESPONSE_HEADER_BYTES ? null : own;
+}
+
+/** Whether Node will write them. */
+export function isSendable(headers: HeaderList): boolean {
+  try {
+    for (let i = 0; i < headers.length; i += 2) {
+      validateHeaderName(headers[i]!);
+      validateHeaderValue(headers[i]!, headers[i + 1]!);
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHostHeader(name: string): boolean {

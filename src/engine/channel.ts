@@ -139,7 +139,7 @@ function readStart(ring: Ring, at: number): StartOrder {
 
 /** `null`: not one for the ring. */
 function writeTurn(ring: Ring, report: TurnReport): boolean | null {
-  if (report.logs !== null || report.stray !== null) return null;
+  if (report.logs !== null || report.stray !== null || report.notes !== null || report.outgrown) return null;
   const most = bytesNeeded(report.out, report.chunks);
   if (most > MOST_BYTES) return null;
   const at = ring.reserve(most);
@@ -177,6 +177,8 @@ function readTurn(ring: Ring, at: number): TurnReport {
     out: readText(ring, at),
     chunks: readChunks(ring, at),
     logs: null,
+    outgrown: false,
+    notes: null,
     stray: null,
   };
 }

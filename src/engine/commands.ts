@@ -83,6 +83,12 @@ function check(command: unknown): void {
       text(fields, 'message');
       text(fields, 'stack');
       return;
+    case 'limit':
+      whole(fields, 'inv');
+      whole(fields, 'used');
+      if (fields['limit'] !== 'timers' || typeof fields['reached'] !== 'boolean')
+        throw new ProtocolError('a limit is unknown');
+      return;
     case 'ready':
       return;
     default:

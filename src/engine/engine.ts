@@ -127,6 +127,7 @@ export class Engine implements EnginePort {
       initMs: spec.limits.initMs,
       concurrency: spec.limits.concurrency,
       logBytes: spec.limits.logBytes,
+      logLines: spec.limits.logLines,
     });
     return number;
   }
@@ -293,6 +294,7 @@ export class Engine implements EnginePort {
     this.#census();
     // Nobody ran as memory ran out: whoever lived there alone still did it.
     if (felled.size === 0 && living.size === 1 && process.how === 'outgrown') for (const one of living) felled.add(one);
+    this.#residents.listener.lanesChanged();
     if (process.how === null) return;
     for (const version of felled) this.#residents.listener.felled(version, process.how);
   }

@@ -8,10 +8,12 @@ export class Facts {
   of(version: FunctionVersion): string {
     const known = this.#texts.get(version);
     if (known !== undefined) return known;
-    const { env, services, limits, handler } = version.spec;
+    const { env, services, limits, handler, wasm } = version.spec;
     const facts: GuestFacts = {
       env,
       services: Object.keys(services),
+      memoryMiB: limits.memoryMiB,
+      wasm,
       timers: limits.timers,
       subrequests: limits.subrequests,
       responseBytes: limits.responseBytes,

@@ -2,9 +2,11 @@
  * A loaded isolate on its lane's thread, with the usage of the invocations that live in it. All measuring happens here:
  * a turn's CPU is the delta of the thread's CPU as the operating system counts it, taken around the turn.
  */
+import type { LimitNote } from '../contract/engine-port.ts';
+import { type LimitName, WARN_SHARE } from '../contract/limits.ts';
 import type { LogLevel } from '../contract/turn.ts';
-import { NS_PER_MS } from '../contract/units.ts';
-import type { LaneLog } from './lane-wire.ts';
+import { MIB, NS_PER_MS } from '../contract/units.ts';
+import type { LaneLog, LoadOrder } from './lane-wire.ts';
 import type { Shell, ShellSink } from './shell.ts';
 
 /** Turns between two heap samples of a busy guest: a sample costs about as much as a turn. */
@@ -21,8 +23,16 @@ export interface Live {
   cpuNs: number;
   hostNs: number;
   estimated: boolean;
-  logBytesLeft: number;
+  logBytes: number;
+  logLines: number;
+  /** What of its limits only the lane sees; the last note on a limit stands. `null`: nothing worth telling. */
+  notes: LimitNote[] | null;
 }
+
+/** Lines outside any invocation that wait for the next report. */
+const STRAY_LINES = 1000;
+/** Idle samples in a row above the soft limit, so that garbage not yet collected retires nobody. */
+const SOFT_SAMPLES = 3;
 
 export class Guest implements ShellSink {
   readonly number: number;
@@ -31,18 +41,28 @@ export class Guest implements ShellSink {
   readonly shell: Shell;
   readonly concurrency: number;
   readonly logBytes: number;
+  readonly logLines: number;
   readonly live: Map<number, Live> = new Map();
   /** Epoch ms of the armed wake-up, 0 when none is armed. */
   wakeAtMs = 0;
+  /** Whose timer the wake-up is for, as the guest says; 0 unless several invocations share it. */
+  wakeInv = 0;
   heapBytes = 0;
   /** Longest recent turn, decaying: what the lane expects of the next one. */
   expectedNs: number = Number.POSITIVE_INFINITY;
   logs: LaneLog[] | null = null;
+  /** It holds too much for too long: it takes nothing more, before it fails anyone. */
+  outgrown = false;
   readonly #onCatastrophe: (message: string) => void;
-  #turnsSinceSample = SAMPLE_EVERY;
+  #strayBytes = 0;
+  #turnsSinceSample = 0;
+  #sampleIn = 1;
+  /** Heap when the first invocation was over: what the function needs to be there at all. */
+  #baseBytes: number | null = null;
+  #softSamples = 0;
 
   constructor(
-    order: { readonly isolate: number; readonly name: string; readonly concurrency: number; readonly logBytes: number },
+    order: Pick<LoadOrder, 'isolate' | 'name' | 'concurrency' | 'logBytes' | 'logLines'>,
     shell: Shell,
     onCatastrophe: (message: string) => void,
   ) {
@@ -50,6 +70,7 @@ export class Guest implements ShellSink {
     this.name = order.name;
     this.concurrency = order.concurrency;
     this.logBytes = order.logBytes;
+    this.logLines = order.logLines;
     this.shell = shell;
     this.#onCatastrophe = onCatastrophe;
     shell.sink = this;
@@ -61,14 +82,26 @@ export class Guest implements ShellSink {
 
   log(inv: number, level: LogLevel, text: string): boolean {
     const live = this.live.get(inv);
-    const cost = text.length + 1;
-    if (live !== undefined) {
-      if (live.logBytesLeft < cost) return false;
-      live.logBytesLeft -= cost;
-    } else if (this.logs !== null && this.logs.length >= 1000) return false;
+    const bytes = Buffer.byteLength(text) + 1;
+    if (!(live === undefined ? this.#takesStray(bytes) : this.#takes(live, bytes))) return false;
     this.logs ??= [];
     this.logs.push({ inv, level, text, epochMs: Date.now() });
     return true;
+  }
+
+  #takes(live: Live, bytes: number): boolean {
+    const fits = live.logBytes + bytes <= this.logBytes;
+    const takes = fits && live.logLines < this.logLines;
+    live.logBytes += takes ? bytes : 0;
+    live.logLines += takes ? 1 : 0;
+    note(live, 'logBytes', live.logBytes + (fits ? 0 : bytes), this.logBytes);
+    note(live, 'logLines', live.logLines + (fits && !takes ? 1 : 0), this.logLines);
+    return takes;
+  }
+
+  #takesStray(bytes: number): boolean {
+    this.#strayBytes += bytes;
+    return this.#strayBytes <= this.logBytes && (this.logs?.length ?? 0) < STRAY_LINES;
   }
 
   catastrophe(message: string): void {
@@ -78,6 +111,7 @@ export class Guest implements ShellSink {
   takeLogs(): LaneLog[] | null {
     const logs = this.logs;
     this.logs = null;
+    this.#strayBytes = 0;
     return logs;
   }
 
@@ -120,10 +154,38 @@ export class Guest implements ShellSink {
   ran(tookNs: number): void {
     this.expectedNs = Number.isFinite(this.expectedNs) ? Math.max(tookNs, this.expectedNs * 0.9) : tookNs;
     this.#turnsSinceSample += 1;
-    if (tookNs >= SAMPLE_AFTER_NS || this.#turnsSinceSample >= SAMPLE_EVERY) {
-      this.#turnsSinceSample = 0;
-      this.heapBytes = this.shell.heapBytes();
-    }
+    if (tookNs >= SAMPLE_AFTER_NS || this.#turnsSinceSample >= this.#sampleIn) this.#sample();
+  }
+
+  #sample(): void {
+    const before = this.heapBytes;
+    const turns = this.#turnsSinceSample;
+    this.heapBytes = this.shell.heapBytes();
+    this.#turnsSinceSample = 0;
+    // What grows fast is looked at often enough to be seen before it is at its limit.
+    const room = this.#softBytes - this.heapBytes;
+    const growth = Math.max(0, this.heapBytes - before) / turns;
+    const wanted = room <= 0 ? 1 : growth === 0 ? 2 * this.#sampleIn : room / growth / 4;
+    this.#sampleIn = Math.max(1, Math.min(SAMPLE_EVERY, 2 * this.#sampleIn, Math.floor(wanted)));
+    if (this.concurrency > 1) this.#judge();
+  }
+
+  /** Nothing runs in it now: what it still holds, it keeps. */
+  rested(): void {
+    if (this.#turnsSinceSample > 0 && this.#baseBytes === null) this.#sample();
+    this.#baseBytes ??= this.heapBytes;
+    if (this.#turnsSinceSample === 0 && this.concurrency === 1) this.#judge();
+  }
+
+  #judge(): void {
+    this.#softSamples = this.heapBytes < this.#softBytes ? 0 : this.#softSamples + 1;
+    if (this.#softSamples >= SOFT_SAMPLES) this.outgrown = true;
+  }
+
+  /** 80 % of the limit; half of what is left where the function needs that much to begin with. */
+  get #softBytes(): number {
+    const limit = this.shell.memoryMiB * MIB;
+    return Math.max(limit * WARN_SHARE, ((this.#baseBytes ?? 0) + limit) / 2);
   }
 
   dispose(): void {
@@ -133,4 +195,10 @@ export class Guest implements ShellSink {
       // The reaper was quicker.
     }
   }
+}
+
+function note(live: Live, limit: LimitName, used: number, allowed: number): void {
+  if (used < allowed * WARN_SHARE || used === 0) return;
+  const notes = live.notes?.filter((one) => one.limit !== limit) ?? [];
+  live.notes = [...notes, { limit, used, reached: used > allowed }];
 }

@@ -92,6 +92,7 @@ export class Hearing {
       else entry.job.listener.log(line);
       residents.listener.retired(record.number);
     }
+    if (report.outgrown) residents.listener.retired(record.number);
     try {
       record.bridge.obey(readCommands(report.out), report.chunks);
     } catch (error) {
@@ -123,6 +124,7 @@ export class Hearing {
       cpuNs: report.cpuNs,
       heapBytes: 0,
       outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
+      ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
       problem: this.#mapped({ name: report.name, message, stack: report.stack }, record),
     });
   }
@@ -135,16 +137,17 @@ export class Hearing {
     residents.remove(record);
     const culprit = residents.entryOn(lane, report.inv);
     if (culprit !== undefined && !culprit.job.started) residents.started(culprit, report.startedNs);
-    for (const job of record.bridge.jobs.values()) {
+    const jobs = [...record.bridge.jobs.values()];
+    const forAnother = jobs.some((job) => job.ordered !== null);
+    for (const job of jobs) {
       const entry = residents.jobs.get(job.invocation.id);
       if (entry === undefined || !entry.job.started) continue;
-      if (job !== culprit?.job) {
-        residents.settle(entry, 'aborted', report.endedNs);
-        continue;
-      }
-      job.measure(report);
-      const { cpuNs } = report;
-      const outcome = classify({ why: report.why, ordered: job.ordered, cpuNs, cpuLimitNs: job.cpuLimitNs });
+      const usage = report.lives.find((one) => one.inv === job.inv);
+      if (usage !== undefined) job.measure({ ...usage, endedNs: report.endedNs, heapBytes: report.heapBytes });
+      const guilty = culprit === undefined ? null : job === culprit.job;
+      const { why } = report;
+      const { ordered, cpuNs, cpuLimitNs } = job;
+      const outcome = classify({ why, guilty, ordered, forAnother, cpuNs, cpuLimitNs });
       residents.settle(entry, outcome, report.endedNs);
     }
   }

@@ -23,6 +23,8 @@ const START = JSON.stringify([
 const FACTS = JSON.stringify({
   env: {},
   services: [],
+  memoryMiB: 32,
+  wasm: false,
   timers: 10,
   subrequests: 10,
   responseBytes: 1000,

@@ -1,5 +1,5 @@
 /** One invocation in the hands of the engine: what it used, what it owes, and who listens. */
-import type { EngineUsage, GuestProblem, JobListener } from '../contract/engine-port.ts';
+import type { EngineUsage, GuestProblem, JobListener, LimitNote } from '../contract/engine-port.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import { NS_PER_MS } from '../contract/units.ts';
@@ -24,12 +24,16 @@ export class Job {
   problem: GuestProblem | null = null;
   subrequests = 0;
   responseBytes = 0;
+  /** Of the request body, as far as the guest has read it as a stream. */
+  requestBytes = 0;
   #startedNs = 0;
   #endedNs = 0;
   #cpuNs = 0;
   #hostNs = 0;
   #estimated = false;
   #peakBytes = 0;
+  #laneNotes: readonly LimitNote[] | null = null;
+  #notes: LimitNote[] | null = null;
 
   constructor(inv: number, slot: number, invocation: Invocation, listener: JobListener) {
     this.inv = inv;
@@ -54,7 +58,9 @@ export class Job {
     readonly hostNs: number;
     readonly estimated: boolean;
     readonly heapBytes: number;
+    readonly notes: readonly LimitNote[] | null;
   }): void {
+    this.#laneNotes = report.notes;
     this.#startedNs = report.startedNs;
     this.#endedNs = report.endedNs;
     this.#cpuNs = report.cpuNs;
@@ -73,6 +79,17 @@ export class Job {
   began(startedNs: number): void {
     this.started = true;
     if (this.#startedNs === 0) this.#startedNs = startedNs;
+  }
+
+  note(note: LimitNote): void {
+    this.#notes = [...(this.#notes ?? []), note];
+  }
+
+  /** For the settlement: what only the engine knows of the use of limits. */
+  get notes(): { readonly notes?: readonly LimitNote[] } {
+    if (this.requestBytes > 0) this.note({ limit: 'requestBytes', used: this.requestBytes, reached: false });
+    if (this.#notes === null && this.#laneNotes === null) return {};
+    return { notes: [...(this.#notes ?? []), ...(this.#laneNotes ?? [])] };
   }
 
   get cpuNs(): number {

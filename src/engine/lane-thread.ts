@@ -10,12 +10,22 @@ import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { Guest, type Live } from './guest.ts';
-import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import type {
+  EventOrder,
+  GoneReport,
+  LaneInit,
+  LaneOrder,
+  LaneReport,
+  LiveUsage,
+  LoadOrder,
+  StartOrder,
+} from './lane-wire.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
+import { endings, first, readiness, said } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -169,7 +179,7 @@ export class LaneThread {
   #start(order: StartOrder): void {
     this.#board?.order();
     const guest = this.#guests.get(order.isolate);
-    if (guest === undefined || guest.busy) {
+    if (guest === undefined || guest.busy || guest.outgrown) {
       this.#link.send({ k: this.#slots.claim(order.slot, order.inv) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
@@ -185,7 +195,9 @@ export class LaneThread {
       cpuNs: 0,
       hostNs: 0,
       estimated: false,
-      logBytesLeft: guest.logBytes,
+      logBytes: 0,
+      logLines: 0,
+      notes: null,
     };
     guest.live.set(order.inv, live);
     this.#turn(guest, order.inv, order.json, order.chunks);
@@ -236,7 +248,9 @@ export class LaneThread {
       return;
     }
     guest.ran(endedNs - startNs);
+    if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
     this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    guest.wakeInv = box.wakeInv ?? 0;
     this.#wake(guest, box.wake);
   }
 
@@ -254,6 +268,7 @@ export class LaneThread {
       out: box.out,
       chunks: box.chunks ?? null,
       logs: guest.takeLogs(),
+      outgrown: guest.outgrown,
       stray,
     });
     for (const done of ended) guest.live.delete(done);
@@ -269,6 +284,7 @@ export class LaneThread {
       message: said(how.failure).message,
       endedNs,
       ...usageOf(guest, owner),
+      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...usageOf(guest, one) })),
       heapBytes: guest.heapBytes,
       logs: guest.takeLogs(),
     };
@@ -300,7 +316,8 @@ export class LaneThread {
   #tick(guest: Guest): void {
     guest.wakeAtMs = 0;
     if (guest.live.size === 0) return;
-    this.#turn(guest, guest.live.size === 1 ? first(guest.live) : 0, '{"e":"tick"}', null);
+    const owner = guest.live.size === 1 ? first(guest.live) : guest.live.has(guest.wakeInv) ? guest.wakeInv : 0;
+    this.#turn(guest, owner, '{"e":"tick"}', null);
   }
 
   #code(order: LoadOrder): Code {
@@ -333,22 +350,11 @@ export class LaneThread {
   }
 }
 
-/** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
-function endings(guest: Guest, inv: number, out: string): readonly number[] {
-  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
-  if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
-  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
-  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
-}
-
-function first(live: Map<number, Live>): number {
-  return live.keys().next().value ?? 0;
-}
-
-function usageOf(guest: Guest, inv: number): { startedNs: number; cpuNs: number; hostNs: number; estimated: boolean } {
+function usageOf(guest: Guest, inv: number): LiveUsage {
   const live = guest.live.get(inv);
-  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false };
-  return { startedNs: live.startedNs, cpuNs: live.cpuNs, hostNs: live.hostNs, estimated: live.estimated };
+  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
+  const { startedNs, cpuNs, hostNs, estimated, notes } = live;
+  return { startedNs, cpuNs, hostNs, estimated, notes };
 }
 
 /**
@@ -361,27 +367,6 @@ function peek(shell: Shell): TurnBox | null {
   } catch {
     return null;
   }
-}
-
-/** `null` when the bundle is ready to serve, otherwise a sentence why not. */
-function readiness(box: TurnBox): string | null {
-  const commands = JSON.parse(`[${box.out}]`) as { c: string; problem?: string }[];
-  const ready = commands.find((command) => command.c === 'ready');
-  if (ready === undefined) {
-    return 'The module did not finish loading: its top-level await waits for something that only a handler may do.';
-  }
-  return ready.problem ?? null;
-}
-
-/** Name, message and stack of a thrown thing, as bounded strings. */
-function said(error: unknown): { name: string; message: string; stack: string } {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 8192), stack: '' };
-  const { name, message, stack } = error;
-  return { name: cut(name, 256), message: cut(message, 8192), stack: cut(stack, 16_384) };
-}
-
-function cut(text: unknown, length: number): string {
-  return typeof text === 'string' ? text.slice(0, length) : '';
 }
 
 function nowNs(): number {

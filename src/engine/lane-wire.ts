@@ -3,7 +3,7 @@
  * process, and of `process/frames.ts` to an engine process.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { GuestProblem } from '../contract/engine-port.ts';
+import type { GuestProblem, LimitNote } from '../contract/engine-port.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import type { Image } from './image.ts';
 
@@ -43,6 +43,7 @@ export interface LoadOrder {
   readonly initMs: number;
   readonly concurrency: number;
   readonly logBytes: number;
+  readonly logLines: number;
 }
 
 export interface StartOrder {
@@ -81,21 +82,28 @@ export interface LaneLog {
   readonly epochMs: number;
 }
 
-/** One turn's yield. Usage is that of `inv` so far, cumulative. */
-export interface TurnReport {
-  readonly k: 'turn';
-  readonly isolate: number;
-  readonly inv: number;
-  /** Monotonic ns of the first turn of `inv`. */
+/** What one invocation has used so far, cumulative. */
+export interface LiveUsage {
+  /** Monotonic ns of its first turn. */
   readonly startedNs: number;
-  readonly endedNs: number;
   readonly cpuNs: number;
   readonly hostNs: number;
   readonly estimated: boolean;
+  readonly notes: readonly LimitNote[] | null;
+}
+
+/** One turn's yield. Usage is that of `inv`. */
+export interface TurnReport extends LiveUsage {
+  readonly k: 'turn';
+  readonly isolate: number;
+  readonly inv: number;
+  readonly endedNs: number;
   readonly heapBytes: number;
   readonly out: string;
   readonly chunks: readonly Uint8Array[] | null;
   readonly logs: readonly LaneLog[] | null;
+  /** It holds more than its soft limit: it takes nothing more. */
+  readonly outgrown: boolean;
   /** A rejection nobody handled surfaced in this turn. */
   readonly stray: GuestProblem | null;
 }
@@ -104,17 +112,15 @@ export interface TurnReport {
  * The isolate has ended inside a turn. `burned`: by the reaper, as the watch saw its CPU used up; `killed`: by the reaper
  * for any other reason; `cpu`: after a turn that used up its CPU; `memory`: by its memory limit; `fault`: our own fault.
  */
-export interface GoneReport {
+export interface GoneReport extends LiveUsage {
   readonly k: 'gone';
   readonly isolate: number;
   readonly inv: number;
   readonly why: 'burned' | 'killed' | 'cpu' | 'memory' | 'fault';
   readonly message: string;
-  readonly startedNs: number;
   readonly endedNs: number;
-  readonly cpuNs: number;
-  readonly hostNs: number;
-  readonly estimated: boolean;
+  /** All that ran in it. */
+  readonly lives: readonly (LiveUsage & { readonly inv: number })[];
   readonly heapBytes: number;
   readonly logs: readonly LaneLog[] | null;
 }

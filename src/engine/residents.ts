@@ -85,7 +85,7 @@ export class Residents {
       job.problem === null ? null : { ...job.problem, stack: this.#mapStack(job.problem.stack, record.version.hash) };
     if (OUTCOMES[outcome].isolate === 'dropped' && this.isolates.has(record.number))
       this.listener.retired(record.number);
-    job.listener.settled({ outcome, problem, usage: job.usage(settledNs) });
+    job.listener.settled({ outcome, problem, usage: job.usage(settledNs), ...job.notes });
   }
 
   /** It was not claimed and will not be. Its slot stays taken until its lane has seen the order. */

@@ -10,6 +10,8 @@
 
 const WORDS = 16;
 const FLOATS = 8;
+/** Numbers of invocations start again some day: a difference this large means that they have. */
+const WRAP = 0x40000000;
 /** Invocations that may be handed to one lane and not have ended. */
 export const CLAIM_SLOTS = 4096;
 
@@ -161,6 +163,9 @@ export class LaneSlots {
   #decide(slot: number, inv: number, word: number): boolean {
     const before = Atomics.load(this.#claims, slot);
     if (before === inv || before === -inv) return false;
+    // An order that was given up with its place: somebody after it has been decided there already.
+    const age = inv - Math.abs(before);
+    if (before !== 0 && age < 0 && age > -WRAP) return false;
     return Atomics.compareExchange(this.#claims, slot, before, word) === before;
   }
 }

@@ -65,12 +65,12 @@ export class Cron {
     this.#arm();
   }
 
-  /** Ticks from now on; what fell due before is missed. */
-  start(): void {
+  /** Ticks from `sinceMs` on, now when left out; what fell due before is missed, or was another's. */
+  start(sinceMs: number = this.#options.clock.epochMs()): void {
     if (this.#started) return;
     this.#started = true;
     const nowMs = this.#options.clock.epochMs();
-    for (const job of this.#jobs.values()) plan(job, Math.max(nowMs, job.lastMs), nowMs);
+    for (const job of this.#jobs.values()) plan(job, Math.max(sinceMs, job.lastMs), nowMs);
     this.#arm();
   }
 

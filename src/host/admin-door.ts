@@ -38,6 +38,7 @@ export function adminPorts(parts: Parts): AdminPorts {
     stats: () => stats(parts),
     metricsText: () => parts.telemetry.metricsText(),
     health: () => health(parts),
+    standing: () => parts.standing,
     verifyToken: (token): readonly Scope[] | null => parts.tokens.verify(token)?.scopes ?? null,
     fault: (error) => parts.log(`admin: ${error instanceof Error ? error.message : String(error)}`),
   };
@@ -63,6 +64,7 @@ export function gauges(parts: Parts): HostStats {
       'isolane.lanes.busy': lanes.filter((lane) => lane.runningSinceNs > 0).length,
     },
     isolates: isolates.filter(({ count }) => count > 0),
+    restarts: parts.standing.restarts,
   };
 }
 
@@ -90,6 +92,8 @@ function health(parts: Parts): Health {
 function stats(parts: Parts): object {
   return {
     hostId: parts.hostId,
+    pid: process.pid,
+    ...parts.standing,
     version: VERSION,
     uptimeSeconds: Math.round(process.uptime()),
     running: parts.dispatch.running,

@@ -12,9 +12,13 @@ export class Falls {
   readonly quarantine: Quarantine;
   readonly #parts: Omit<Parts, 'quarantine'>;
   readonly #file: QuarantineFile;
+  readonly #told: () => void;
+  #refreshing = false;
 
-  constructor(parts: Omit<Parts, 'quarantine'>) {
+  /** `told` is called when other hosts should `refresh`. */
+  constructor(parts: Omit<Parts, 'quarantine'>, told: () => void) {
     this.#parts = parts;
+    this.#told = told;
     this.#file = new QuarantineFile(parts.config.server.dataDir, (line) => parts.log(line));
     this.quarantine = new Quarantine({
       epochMs: () => parts.clock.epochMs(),
@@ -41,11 +45,17 @@ export class Falls {
   }
 
   refresh(): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
     this.quarantine.absorb(this.#file.read());
+    this.#refreshing = false;
   }
 
   #changed(): void {
+    this.refresh();
     this.#file.write(this.quarantine.snapshot());
+    this.#parts.dispatch.expel();
     this.#parts.pool.rehome();
+    if (!this.#refreshing) this.#told();
   }
 }

@@ -3,6 +3,7 @@ import type { Tokens } from '../admin/admin.ts';
 import type { Clock } from '../contract/clock.ts';
 import type { Config } from '../contract/config.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { Standing } from '../contract/host-wire.ts';
 import type { Callers } from '../dispatch/callers.ts';
 import type { Dispatch } from '../dispatch/dispatch.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -28,6 +29,8 @@ export interface Parts {
   /** As it is now: a reload replaces it. */
   readonly config: Config;
   readonly live: ReadonlyMap<string, FunctionVersion>;
+  /** Among the hosts of its supervisor. */
+  readonly standing: Standing;
   /** Accepting: neither starting nor draining. */
   readonly ready: boolean;
   /** What functions called from inside see as their origin. */

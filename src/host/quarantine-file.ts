@@ -35,8 +35,8 @@ export class QuarantineFile {
   write(snapshot: QuarantineSnapshot): void {
     try {
       writePrivateFile(this.#file, `${JSON.stringify(snapshot)}\n`);
-    } catch (error) {
-      this.#log(error instanceof Error ? error.message : String(error));
+    } catch {
+      this.#log(`${this.#file} cannot be written; what is known of functions that fell ends with this host.`);
     }
   }
 }

@@ -318,9 +318,9 @@ export class Pool implements IsolateListener {
       this.#waits.starved.add(group);
       return null;
     }
-    const lane = this.#lanes.choose(group);
+    const lane = this.#lanes.choose(group) ?? (this.#clearRealm(group) ? this.#lanes.choose(group) : null);
     if (lane === null) {
-      this.#missesLane(group);
+      this.#waits.laneless.add(group);
       return null;
     }
     this.#waits.laneless.delete(group);
@@ -330,11 +330,12 @@ export class Pool implements IsolateListener {
     return isolate;
   }
 
-  /** No lane for its realm and none to be had: a realm that only keeps warm what nobody uses makes room. */
-  #missesLane(group: Group): void {
-    if (this.#waits.laneless.has(group)) return;
-    this.#waits.laneless.add(group);
-    for (const victim of this.#warm.idleRealm(group.realm)) this.#drop(victim);
+  /** No lane for its realm and none to be had: another that only keeps warm what nobody uses makes room, once. */
+  #clearRealm(group: Group): boolean {
+    if (this.#waits.laneless.has(group)) return false;
+    const victims = this.#warm.idleRealm(group.realm);
+    for (const victim of victims) this.#drop(victim);
+    return victims.length > 0;
   }
 
   /** Benchmark control: a new isolate for this invocation alone. */

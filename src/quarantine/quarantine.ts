@@ -62,11 +62,17 @@ export class Quarantine {
     if (waitMs > 0 || this.#probes.has(one.key)) {
       // A plan from before the clock was set back is made anew, or it would be waited for again and again.
       if (one.probeAtMs - nowMs > waitMs) this.#cases.set(one.key, { ...one, probeAtMs: nowMs + waitMs });
-      return { kind: 'closed', retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) };
+      return { kind: 'closed', retryAfterSeconds: seconds(waitMs) };
     }
     this.#probes.add(one.key);
     this.#set(probing(one, nowMs));
     return PROBE;
+  }
+
+  closedSeconds(version: FunctionVersion): number | null {
+    const one = this.#cases.get(version.key);
+    if (one?.state !== 'quarantined') return null;
+    return seconds(leftMs(one, this.#options.epochMs()));
   }
 
   /** The end of an invocation that `admit` let in as a probe. `null`: nothing of it ran. */
@@ -155,6 +161,10 @@ export class Quarantine {
     this.#cases.delete(key);
     this.#probes.delete(key);
   }
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
 }
 
 function reasonOf({ name, how, state, probeAtMs }: QuarantineCase, strikes: number): string {

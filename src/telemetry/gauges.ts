@@ -31,6 +31,8 @@ export interface HostStats {
     readonly state: IsolateState;
     readonly count: number;
   }[];
+  /** Hosts that the supervisor replaced, by cause. */
+  readonly restarts: Readonly<Record<string, number>>;
 }
 
 export function observeHost(meter: Meter, read: () => HostStats): void {
@@ -38,13 +40,18 @@ export function observeHost(meter: Meter, read: () => HostStats): void {
     return [name as GaugeName, meter.createObservableGauge(name, { unit, description })] as const;
   });
   const isolates = meter.createObservableGauge('isolane.isolates', { unit: '{isolate}', description: 'Isolates.' });
-  const all = [isolates, ...named.map(([, gauge]) => gauge)];
+  const restarts = meter.createObservableCounter('isolane.host.restarts', {
+    unit: '{host}',
+    description: 'Host processes that the supervisor replaced, by cause.',
+  });
+  const all = [isolates, restarts, ...named.map(([, gauge]) => gauge)];
   meter.addBatchObservableCallback((result) => {
     const stats = read();
     for (const [name, gauge] of named) {
       const value = stats.gauges[name];
       if (value !== undefined) result.observe(gauge, value);
     }
+    for (const [cause, count] of Object.entries(stats.restarts)) result.observe(restarts, count, { cause });
     for (const { function: name, version, state, count } of stats.isolates) {
       result.observe(isolates, count, { [A.faasName]: name, [A.faasVersion]: String(version), state });
     }

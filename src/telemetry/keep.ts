@@ -15,7 +15,7 @@ export function isKept(story: InvocationStory): boolean {
     invocation.trace.sampled ||
     record.cold ||
     errorType(record) !== null ||
-    story.warnings.length > 0 ||
+    story.limits.length > 0 ||
     story.endedNs - invocation.acceptedNs > SLOW_NS
   );
 }

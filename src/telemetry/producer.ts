@@ -33,6 +33,8 @@ const SUMS: Readonly<Record<string, readonly [string, string]>> = {
   [M.faasColdstarts]: ['{coldstart}', 'Invocations that waited for an isolate to load.'],
   'isolane.billed.milliseconds': ['ms', 'Billed milliseconds.'],
   'isolane.shed': ['{request}', 'Requests refused before they started, by reason.'],
+  'isolane.limits.reached': ['{invocation}', 'Invocations and requests that ran into a limit, by limit.'],
+  'isolane.limits.warnings': ['{invocation}', 'Invocations that used at least 80 % of a limit, by limit.'],
   'isolane.falls': ['{fall}', 'Times a function brought its engine down, by how.'],
   'isolane.stray.lines': ['{line}', 'Log lines and errors outside any invocation.'],
 };
@@ -87,6 +89,8 @@ function addVersion(points: Points, series: VersionSeries, times: Times): void {
     addHistogram(M.faasCpuUsage, cells.cpu, attributes);
     addHistogram('isolane.queue.duration', cells.queue, attributes);
   }
+  for (const [limit, count] of series.limitHits) add('isolane.limits.reached', count, { ...base, limit });
+  for (const [limit, count] of series.limitWarnings) add('isolane.limits.warnings', count, { ...base, limit });
   for (const [reason, count] of series.shed) add('isolane.shed', count, { ...base, reason });
   for (const [how, count] of series.falls) add('isolane.falls', count, { ...base, how });
   add('isolane.stray.lines', series.strayLines, base);

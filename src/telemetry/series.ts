@@ -5,6 +5,7 @@
  */
 import type { Fall } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import type { Trigger } from '../contract/usage.ts';
@@ -50,6 +51,9 @@ export class VersionSeries {
   readonly version: string;
   readonly triggers: Map<Trigger, TriggerCells> = new Map();
   readonly shed: Map<Shed, number> = new Map();
+  /** Invocations that used at least 80 % of a limit, and those that ran into it. */
+  readonly limitWarnings: Map<LimitName, number> = new Map();
+  readonly limitHits: Map<LimitName, number> = new Map();
   readonly falls: Map<Fall, number> = new Map();
   readonly #routes = new Map<string, Map<number, HttpCell>>();
   #httpCells = 0;
@@ -78,6 +82,7 @@ export class VersionSeries {
       cells.coldStarts++;
       cells.init.record(record.initNs);
     }
+    for (const { limit, reached } of story.limits) add(reached ? this.limitHits : this.limitWarnings, limit);
     const http = invocation.http;
     if (http === null || record.trigger === 'webhook') return;
     const method = METHOD_INDEX.get(http.method) ?? KNOWN_METHODS.length;
@@ -85,6 +90,11 @@ export class VersionSeries {
     const routes = this.#routes.get(record.source);
     const cell = routes?.get(key) ?? this.#newHttpCell(story, key);
     cell.duration.record(Math.max(0, story.endedNs - invocation.acceptedNs));
+  }
+
+  refused(reason: Shed, limit: LimitName | undefined): void {
+    add(this.shed, reason);
+    if (limit !== undefined) add(this.limitHits, limit);
   }
 
   /** The metric cells of HTTP requests, the overflow cell last. */
@@ -116,6 +126,10 @@ export class VersionSeries {
     routes.set(key, cell);
     return cell;
   }
+}
+
+function add<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 export class SeriesTable {

@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 
 export interface SpanFacts {
   readonly name: string;
@@ -25,6 +25,7 @@ export interface SpanFacts {
   readonly attributes: Attributes;
   readonly status: ReadableSpan['status'];
   readonly link: { readonly traceId: string; readonly spanId: string } | null;
+  readonly events?: TimedEvent[];
 }
 
 /** Whose spans these are. */
@@ -51,7 +52,7 @@ export function finishedSpan(facts: SpanFacts, origin: SpanOrigin): ReadableSpan
     status: facts.status,
     attributes: facts.attributes,
     links,
-    events: [],
+    events: facts.events ?? [],
     ended: true,
     resource: origin.resource,
     instrumentationScope: origin.scope,

@@ -2,10 +2,11 @@
  * One settled invocation as spans (CONTRACT §9): the merged SERVER span (CONSUMER for a webhook attempt), an INTERNAL
  * `isolate.init` when it was cold, a CLIENT span per outgoing call. Refuses raw paths as names and secrets in URLs.
  */
-import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import { type Attributes, type HrTime, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import type { GuestProblem, SubrequestFacts } from '../contract/engine-port.ts';
 import type { HttpFacts, Invocation } from '../contract/invocation.ts';
+import type { LimitUse } from '../contract/limits.ts';
 import type { InvocationStory } from '../contract/observer.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
 import { errorType } from './keep.ts';
@@ -89,7 +90,14 @@ function rootSpan(story: InvocationStory, at: Timeline): SpanFacts {
     attributes,
     status: isFailure(story, error) ? failure(error ?? '', story.problem) : OK,
     link: trace.link,
+    events: story.limits.map((use) => limitEvent(use, at(story.endedNs))),
   };
+}
+
+/** When it was passed is not known: the event stands at the end, where it was seen. */
+function limitEvent({ limit, used, allowed, reached }: LimitUse, time: HrTime): TimedEvent {
+  const attributes = { [OWN.limit]: limit, [OWN.limitUsed]: used, [OWN.limitAllowed]: allowed };
+  return { name: reached ? 'isolane.limit.reached' : 'isolane.limit.warning', time, attributes };
 }
 
 /** A server's 4xx is the client's error and leaves the status unset; one that failed a webhook attempt does not. */
@@ -118,7 +126,7 @@ function faasAttributes(story: InvocationStory): Attributes {
     [A.httpResponseBodySize]: record.responseBytes,
   };
   if (record.requestId !== record.invocationId) attributes[OWN.requestId] = record.requestId;
-  if (story.warnings.length > 0) attributes[OWN.warnings] = [...story.warnings];
+  if (story.limits.length > 0) attributes[OWN.warnings] = story.limits.map(({ limit }) => limit);
   if (invocation.event.kind === 'scheduled') {
     attributes[A.faasCron] = invocation.event.cron;
     attributes[A.faasInvocationStartTime] = new Date(invocation.event.scheduledEpochMs).toISOString();

@@ -11,6 +11,7 @@ import type { Fall, LogLine } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import { newSpanId, newTraceId } from '../contract/ids.ts';
 import type { TraceSeed } from '../contract/invocation.ts';
+import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
 import type { Shed } from '../contract/outcome.ts';
 import { type HostStats, observeHost, observeProcess } from './gauges.ts';
@@ -82,7 +83,7 @@ class HostTelemetry implements Telemetry {
   #exportMeters: MeterProvider | null = null;
   #spans: SpanProcessor | null = null;
   #stops: (() => void)[] = [];
-  #host: () => HostStats = () => ({ gauges: {}, isolates: [] });
+  #host: () => HostStats = () => ({ gauges: {}, isolates: [], restarts: {} });
   #pending: Pending[] = [];
   #scheduled = false;
   #dropped = 0;
@@ -136,9 +137,8 @@ class HostTelemetry implements Telemetry {
     }
   }
 
-  shed(version: FunctionVersion, reason: Shed): void {
-    const { shed } = this.#series.of(version);
-    shed.set(reason, (shed.get(reason) ?? 0) + 1);
+  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void {
+    this.#series.of(version).refused(reason, limit);
   }
 
   stray(version: FunctionVersion, line: LogLine): void {
@@ -211,7 +211,7 @@ class HostTelemetry implements Telemetry {
   }
 
   #storyEntry({ story, kept }: Extract<Pending, { story: unknown }>): RecentEntry {
-    const { record, logs, problem, warnings } = story;
+    const { record, logs, problem, limits } = story;
     const spans = kept ? storySpans(story, this.#origin, newSpanId) : [];
     return {
       invocationId: record.invocationId,
@@ -227,7 +227,7 @@ class HostTelemetry implements Telemetry {
       spans,
       logs,
       problem,
-      warnings,
+      warnings: limits.map(({ limit }) => limit),
     };
   }
 

@@ -96,6 +96,22 @@ describe('the process', () => {
     }, 120_000);
   }
 
+  for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+    it(`${signal} of the active host under its supervisor: the spare goes on with the same books`, async () => {
+      await start({ supervised: true });
+      await load(2500);
+      const { pid } = (await (await host.admin('/v1/stats')).json()) as { pid: number };
+      expect(pid).not.toBe(host.pid);
+      process.kill(pid, signal);
+      await sleep(3000);
+      await traffic.stop();
+      await answers();
+      const after = (await (await host.admin('/v1/stats')).json()) as { pid: number };
+      expect(after.pid).not.toBe(pid);
+      await booksAreRight();
+    }, 120_000);
+  }
+
   it('SIGSTOP for two seconds: nobody is charged for limits his own CPU did not reach', async () => {
     await start();
     await load(1500);

@@ -7,24 +7,27 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openTokens, type Tokens } from '../../src/admin/admin.ts';
 import { type AdminServer, openAdmin } from '../../src/admin/server.ts';
+import { MIB } from '../../src/contract/units.ts';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
-import { fakePorts, INVOCATION_ID } from '../unit/admin/fakes.ts';
+import { type Asked, fakePorts, INVOCATION_ID } from '../unit/admin/fakes.ts';
 import { aStory, TRACE_ID } from '../unit/telemetry/story.ts';
 
 let dir = '';
 let admin: AdminServer;
 let tokens: Tokens;
 let telemetry: Telemetry;
+let asked: Asked;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'isolane-admin-'));
   tokens = openTokens(dir);
   telemetry = createTelemetry({ env: {}, sampleRatio: 0, serviceVersion: '1.2.3', hostId: 'h-1', now: Date.now });
-  const { ports } = fakePorts({
+  const { ports, asked: seen } = fakePorts({
     recent: telemetry.recent,
     metricsText: () => telemetry.metricsText(),
     verifyToken: (token) => tokens.verify(token)?.scopes ?? null,
   });
+  asked = seen;
   admin = await openAdmin(ports, 0);
 });
 afterEach(async () => {
@@ -42,6 +45,23 @@ describe('the admin plane', () => {
     expect((await get('/v1/functions', `iso_${'a'.repeat(43)}`)).status).toBe(401);
     const { token } = tokens.create(['invoke'], '');
     expect((await get('/v1/functions', token)).status).toBe(403);
+  });
+
+  it('takes a body of unknown length up to its cap, and a DELETE without any', async () => {
+    const authorization = `Bearer ${readFileSync(tokens.adminTokenFile, 'utf8').trim()}`;
+    const send = (path: string, init: RequestInit) =>
+      fetch(`${admin.url}${path}`, { headers: { authorization }, ...init });
+    const chunked = (bytes: number) =>
+      send('/v1/functions/hello/invoke', {
+        method: 'POST',
+        body: new Blob(['a'.repeat(bytes)]).stream(),
+        duplex: 'half',
+      } as RequestInit);
+    expect((await chunked(3)).status).toBe(200);
+    expect((await chunked(MIB + 1)).status).toBe(413);
+    expect(asked.invoked.map(({ body }) => body)).toEqual(['aaa']);
+    expect((await send('/v1/functions/hello/quarantine', { method: 'DELETE' })).status).toBe(200);
+    expect(asked.lifted).toEqual(['hello']);
   });
 
   it('shows a settled invocation, its trace and its metrics at once', async () => {

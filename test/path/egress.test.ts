@@ -82,7 +82,7 @@ beforeAll(async () => {
   const admins = ['127.0.0.1', '0.0.0.0', 'localhost', '[::1]', '[::ffff:7f00:1]'].map(
     (name) => `${name}:${adminPort}`,
   );
-  const limits = { cpuMs: 500, wallMs: 2000 };
+  const limits = { cpuMs: 100, wallMs: 4000 };
   const functions = Object.fromEntries(
     Object.keys(FUNCTIONS).map((name) => [name, { entry: `${name}.js`, routes: [`/${name}`], limits }]),
   );

@@ -55,7 +55,7 @@ export class SimEngine implements EnginePort {
   mayServe(realm: Realm): boolean {
     const { chances, fails } = this.#options.spec;
     const mayRefuse = chances.grow !== undefined || fails.some(({ step }) => step === 'grow');
-    return this.lanes(realm).length > 0 || (this.#mayOpen(realm) && !mayRefuse);
+    return this.lanes(realm).some((lane) => lane.up) || (this.#mayOpen(realm) && !mayRefuse);
   }
 
   #mayOpen(realm: Realm): boolean {

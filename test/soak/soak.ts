@@ -94,7 +94,7 @@ async function run(): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'isolane-soak-'));
   const upstream = await openUpstream();
   const config = writeTrafficFunctions(join(dir, 'functions'), { upstream: upstream.address });
-  const host = await startHost({ config, dataDir: join(dir, 'data') });
+  const host = await startHost({ config, dataDir: join(dir, 'data'), supervised: true });
   const problems: string[] = [];
   try {
     const traffic = new Traffic(host.url);
@@ -104,7 +104,7 @@ async function run(): Promise<number> {
     traffic.start(RATE);
     for (let next = SAMPLE_MS; next <= DURATION_MS; next += SAMPLE_MS) {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - elapsed())));
-      await sample(host, elapsed());
+      await sample(host, elapsed()).catch((error: unknown) => problems.push(`a look at the host failed: ${error}`));
       if (host.child.exitCode !== null) throw new Error(`the host ended: ${host.stderr()}`);
     }
     await traffic.stop();

@@ -32,7 +32,10 @@ export class GuardedHost {
     this.engine.maxLanes = 20;
     this.quarantine = new Quarantine({
       epochMs: () => this.clock.epochMs(),
-      changed: () => this.pool.rehome(),
+      changed: () => {
+        this.dispatch.expel();
+        this.pool.rehome();
+      },
       say: (_, line) => this.lines.push(line),
     });
     this.pool = new Pool({

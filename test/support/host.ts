@@ -17,6 +17,8 @@ export interface HostOptions {
   /** More arguments for `serve`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Under a supervisor, as a user runs it; otherwise one process, which starts sooner and can be killed. */
+  readonly supervised?: boolean;
   /** Kept when given; otherwise a temporary one that `stop` removes. */
   readonly dataDir?: string;
   /** Shell commands that set limits before the host takes the shell's place, such as `ulimit -n 100`. */
@@ -86,14 +88,9 @@ async function waitForReady(child: ChildProcess, stderr: () => string): Promise<
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'isolane-host-')));
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
-  const command = [
-    process.execPath,
-    ...NODE_FLAGS,
-    join(ROOT, 'src/main.ts'),
-    ...argv,
-    '--json',
-    ...(options.args ?? []),
-  ];
+  if (options.supervised !== true) argv.push('--single');
+  const flags = options.supervised === true ? [] : NODE_FLAGS;
+  const command = [process.execPath, ...flags, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
   const [file, ...rest] =
     options.shell === undefined ? command : ['/bin/sh', '-c', `${options.shell}; exec "$0" "$@"`, ...command];
   const child = spawn(file!, rest, {

@@ -22,6 +22,7 @@ export interface GuestOptions {
   /** Boot from a startup snapshot that holds the prelude. */
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
+  readonly wasm?: boolean;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -93,6 +94,8 @@ export class Guest {
     const facts: GuestFacts = {
       env: options.env ?? {},
       services: options.services ?? [],
+      memoryMiB: options.memoryMiB ?? 64,
+      wasm: options.wasm === true,
       timers: options.timers ?? 1000,
       subrequests: 50,
       responseBytes: options.responseBytes ?? 20_971_520,

@@ -69,8 +69,12 @@ export class Path {
   readonly clock = new SystemClock();
   readonly stories: InvocationStory[] = [];
   readonly strays: string[] = [];
+  /** Reason and limit of what was turned away. */
+  readonly sheds: string[] = [];
   readonly lines: string[] = [];
   readonly quarantine: Quarantine;
+  /** How far the quarantine's clock is ahead. */
+  aheadMs = 0;
   /** `name how` of functions that brought down what ran them. */
   readonly felled: string[] = [];
   readonly pool: Pool;
@@ -107,8 +111,11 @@ export class Path {
       ...(options.processes === undefined ? {} : { processes: options.processes }),
     });
     this.quarantine = new Quarantine({
-      epochMs: () => Date.now(),
-      changed: () => this.pool.rehome(),
+      epochMs: () => Date.now() + this.aheadMs,
+      changed: () => {
+        this.dispatch.expel();
+        this.pool.rehome();
+      },
       say: (_, sentence) => this.lines.push(sentence),
     });
     this.pool = new Pool({
@@ -151,7 +158,7 @@ export class Path {
             this.stories.push(story);
             this.#waiting.get(story.invocation.id)?.(story);
           },
-          shed: () => undefined,
+          shed: (_, reason, limit) => this.sheds.push(`${reason} ${limit ?? ''}`),
           stray: () => undefined,
         },
       ],

@@ -1,4 +1,4 @@
-/** What the operating system says of a process and its children: /proc, so Linux alone. */
+/** What the operating system knows of a process and its descendants (Linux). */
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessFacts {
@@ -9,52 +9,58 @@ export interface ProcessFacts {
   readonly threads: number;
 }
 
-/** `root` and all its descendants, parents first. Those that end while we look are left out. */
+/** It and all that came of it, parents first. Those that end while we look are left out. */
 export function processTree(root: number): ProcessFacts[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    const parent = Number.isInteger(pid) ? parentOf(pid) : null;
-    if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), pid]);
-  }
-  const found: ProcessFacts[] = [];
-  for (const queue = [root]; queue.length > 0; ) {
-    const pid = queue.shift()!;
-    const facts = factsOf(pid);
-    if (facts !== null) found.push(facts);
-    queue.push(...(children.get(pid) ?? []));
-  }
-  return found;
+  return familyOf(root).flatMap((pid) => factsOf(pid) ?? []);
 }
 
-export function factsOf(pid: number): ProcessFacts | null {
+function factsOf(pid: number): ProcessFacts | null {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return {
       pid,
       command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
-      rssBytes: number(status, 'VmRSS') * 1024,
+      rssBytes: residentOf(pid),
       fds: readdirSync(`/proc/${pid}/fd`).length,
-      threads: number(status, 'Threads'),
+      threads: countThreads(pid),
     };
   } catch {
     return null;
   }
 }
 
-function parentOf(pid: number): number | null {
+/** It and all that came of it. */
+export function familyOf(pid: number): readonly number[] {
   try {
-    // The command's name stands in brackets and may hold anything.
-    return Number(
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')[1],
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
     );
+    return [pid, ...children.flatMap(familyOf)];
   } catch {
-    return null;
+    return []; // It has ended.
   }
 }
 
-function number(status: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+export function threadsOf(pid: number): number {
+  return familyOf(pid).reduce((sum, each) => sum + countThreads(each), 0);
+}
+
+/** Resident bytes, all together. */
+export function residentBytes(pid: number): number {
+  return familyOf(pid).reduce((sum, each) => sum + residentOf(each), 0);
+}
+
+function countThreads(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
+}
+
+function residentOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+  } catch {
+    return 0;
+  }
 }

@@ -64,7 +64,7 @@ function showCards(usage) {
 function showFunctions(items) {
   const heads = [['Name'], ['Version', 'num'], ['Where'], ['Isolates', 'num'], ['Running', 'num']];
   const rows = items.map((one) => [
-    el('b', {}, one.name),
+    named(one),
     String(one.version),
     [...one.routes, ...(one.url ? [one.url] : []), ...one.cron.map(({ schedule }) => `cron ${schedule}`)].join(', ') || '–',
     number(one.isolates),
@@ -72,6 +72,12 @@ function showFunctions(items) {
   ]);
   $('functions').replaceChildren(table(heads, rows, 'No functions yet: add one to isolane.json.'));
   options($('by-function'), items.map(({ name }) => name));
+}
+
+/** The name, and what is out of the ordinary: a function that brought its engine down. */
+function named({ name, quarantine }) {
+  if (quarantine.state === 'ordinary') return el('b', {}, name);
+  return el('span', { title: quarantine.reason }, el('b', {}, name), el('span', { class: 'dim' }, ` ${quarantine.state}`));
 }
 
 function showInvocations(items) {

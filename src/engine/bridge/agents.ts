@@ -15,6 +15,8 @@ export interface AgentOptions {
   readonly closedPorts?: () => readonly number[];
   /** DNS servers; default: the machine's own. */
   readonly dnsServers?: readonly string[];
+  /** All sockets of one tenant, idle ones too: each is a file descriptor of the host. Default 1000. */
+  readonly socketsPerTenant?: number;
 }
 
 const CONNECT_MS = 10_000;
@@ -24,7 +26,6 @@ const DNS = { timeout: 2000, tries: 2 } as const;
 const TRIED = 8;
 /** Sockets of one policy to one origin. */
 const SOCKETS_PER_ORIGIN = 64;
-/** All sockets of one tenant, idle ones too: each is a file descriptor of the host. */
 const SOCKETS_PER_TENANT = 1000;
 /** An idle one waits this long for its next request, and at most so long if the server offers more. */
 const IDLE_MS = { usual: 4000, most: 10_000 } as const;
@@ -34,6 +35,7 @@ const HEAD_BYTES = 64 * 1024;
 
 export class Agents {
   readonly #closedPorts: () => readonly number[];
+  readonly #socketsPerTenant: number;
   readonly #resolver: promises.Resolver = new promises.Resolver(DNS);
   readonly #sockets: Map<string, number> = new Map();
   readonly #agents: LRUCache<string, Agent> = new LRUCache({
@@ -45,6 +47,7 @@ export class Agents {
 
   constructor(options: AgentOptions = {}) {
     this.#closedPorts = options.closedPorts ?? (() => []);
+    this.#socketsPerTenant = options.socketsPerTenant ?? SOCKETS_PER_TENANT;
     if (options.dnsServers !== undefined) this.#resolver.setServers(options.dnsServers);
   }
 
@@ -89,13 +92,16 @@ export class Agents {
       return;
     }
     const judged: LookupFunction = (_name, how, done) => {
-      this.#judge(to, policy, machine).then(
-        (addresses) => {
-          if (how.all === true) done(null, addresses);
-          else done(null, addresses[0]!.address, addresses[0]!.family);
-        },
-        (error: unknown) => done(error as Error, []),
-      );
+      this.#judge(to, policy, machine)
+        .then(
+          (addresses) => {
+            if (how.all === true) done(null, addresses);
+            else done(null, addresses[0].address, addresses[0].family);
+          },
+          (error: unknown) => done(error as Error, []),
+        )
+        // What Node's socket makes of an answer is nobody else's to end by; this one then runs into its time limit.
+        .catch(() => undefined);
     };
     const connect = buildConnector({ timeout: CONNECT_MS, allowH2: false, lookup: judged });
     connect(options, (...[error, socket]) => {
@@ -118,9 +124,9 @@ export class Agents {
 
   #take(tenant: string): void {
     const sockets = this.#sockets.get(tenant) ?? 0;
-    if (sockets >= SOCKETS_PER_TENANT) {
+    if (sockets >= this.#socketsPerTenant) {
       throw new EgressError(
-        `fetch is refused: ${SOCKETS_PER_TENANT} connections of this tenant are open; read or cancel response bodies`,
+        `fetch is refused: ${this.#socketsPerTenant} connections of this tenant are open; read or cancel response bodies`,
       );
     }
     this.#sockets.set(tenant, sockets + 1);
@@ -132,11 +138,15 @@ export class Agents {
     else this.#sockets.set(tenant, sockets);
   }
 
-  /** Addresses of a name, every one of them judged. */
-  async #judge(to: Destination, policy: EgressPolicy, machine: Machine): Promise<LookupAddress[]> {
+  /** Addresses of a name, at least one, every one of them judged. */
+  async #judge(to: Destination, policy: EgressPolicy, machine: Machine): Promise<[LookupAddress, ...LookupAddress[]]> {
     const found = isLifted(to, policy) ? await systemLookup(to.host) : await this.#resolve(to.host);
     for (const { address } of found) checkAddress(address, to, policy, machine);
-    return [4, 6].flatMap((family) => found.filter((entry) => entry.family === family).slice(0, TRIED));
+    const [first, ...rest] = [4, 6].flatMap((family) =>
+      found.filter((entry) => entry.family === family).slice(0, TRIED),
+    );
+    if (first === undefined) throw new EgressError(`fetch to ${to.host} failed: it has no address`);
+    return [first, ...rest];
   }
 
   /**

@@ -45,7 +45,7 @@ export class Bridge {
   readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
   /** Streams the host produces and the guest reads, by stream id. */
-  readonly #inbound: Map<number, { job: Job; source: ByteStream }> = new Map();
+  readonly #inbound: Map<number, { job: Job; source: ByteStream; isRequest: boolean }> = new Map();
   /** Streams the guest produces and the host reads. */
   readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
@@ -145,6 +145,9 @@ export class Bridge {
         this.#inbound.get(command.sid)?.source.cancel();
         this.#inbound.delete(command.sid);
         return;
+      case 'limit':
+        this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
+        return;
       case 'stray':
       case 'ready':
         return;
@@ -238,6 +241,7 @@ export class Bridge {
     }
     const limit = job.invocation.version.spec.limits.subrequests;
     if (job.subrequests >= limit) {
+      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
       const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
@@ -309,6 +313,7 @@ export class Bridge {
       (chunk) => {
         if (job.settled) return;
         if (chunk !== null) {
+          if (entry.isRequest) job.requestBytes += chunk.byteLength;
           this.#ports.event(job.inv, { e: 'data', sid, chunk: 0 }, [chunk]);
           return;
         }
@@ -329,7 +334,7 @@ export class Bridge {
     if (body === null) return { body: null, chunks: null };
     if (!isStream(body)) return { body: { chunk: 0 }, chunks: [body] };
     const sid = this.#ports.nextStreamId();
-    this.#inbound.set(sid, { job, source: body });
+    this.#inbound.set(sid, { job, source: body, isRequest: !job.started });
     return { body: { sid, length: body.length }, chunks: null };
   }
 

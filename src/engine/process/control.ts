@@ -2,6 +2,7 @@
  * What host and warden say to each other over the control socket, and how far the host believes what an engine process
  * reports: each message is checked field by field, because a guest that broke out of its isolate writes there too.
  */
+import { LIMIT_RULES } from '../../contract/limits.ts';
 import type { LaneReport } from '../lane-wire.ts';
 import { FrameError, type Message } from './frames.ts';
 
@@ -48,7 +49,7 @@ export type ControlReport =
   | { readonly k: 'lane-died'; readonly lane: number; readonly message: string };
 
 type Fields = Readonly<Record<string, unknown>>;
-type Shape = Readonly<Record<string, 'number' | 'text' | 'logs' | readonly string[]>>;
+type Shape = Readonly<Record<string, 'number' | 'text' | 'logs' | 'notes' | 'lives' | readonly string[]>>;
 
 const USAGE = {
   startedNs: 'number',
@@ -60,7 +61,7 @@ const USAGE = {
 const SAID = { name: 'text', message: 'text', stack: 'text' } as const;
 const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
   up: {},
-  turn: { logs: 'logs' },
+  turn: { logs: 'logs', notes: 'notes' },
   loaded: { isolate: 'number', initNs: 'number', cpuNs: 'number', heapBytes: 'number', logs: 'logs' },
   'load-failed': {
     isolate: 'number',
@@ -76,6 +77,8 @@ const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
     why: ['burned', 'killed', 'cpu', 'memory', 'fault'],
     message: 'text',
     ...USAGE,
+    notes: 'notes',
+    lives: 'lives',
     logs: 'logs',
   },
   returned: { inv: 'number' },
@@ -126,8 +129,22 @@ function matches(fields: Fields, shape: Shape): void {
 function suits(value: unknown, kind: Shape[string]): boolean {
   if (kind === 'number') return Number.isFinite(value) && (value as number) >= 0;
   if (kind === 'text') return typeof value === 'string';
-  if (kind !== 'logs') return kind.includes(value as string);
-  return value === null || (Array.isArray(value) && value.every(isLog));
+  if (kind === 'logs') return value === null || (Array.isArray(value) && value.every(isLog));
+  if (kind === 'notes') return value === null || (Array.isArray(value) && value.every(isNote));
+  if (kind === 'lives') return Array.isArray(value) && value.every(isLive);
+  return kind.includes(value as string);
+}
+
+function isNote(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { limit, used, reached } = value as Fields;
+  return Object.hasOwn(LIMIT_RULES, String(limit)) && suits(used, 'number') && typeof reached === 'boolean';
+}
+
+function isLive(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { inv, startedNs, cpuNs, hostNs, notes } = value as Fields;
+  return [inv, startedNs, cpuNs, hostNs].every((one) => suits(one, 'number')) && suits(notes, 'notes');
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);

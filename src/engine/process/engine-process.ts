@@ -78,6 +78,12 @@ export class EngineProcess {
     this.#limits = limits;
     this.#board = openBoard();
     this.#child = launch({ dataBytes: limits.dataBytes, boardFd: this.#board, lanes: limits.lanes });
+    if ((this.#child.stdio as unknown) === undefined) {
+      // Out of descriptors: Node made none of its sockets, and says why later.
+      this.#child.once('error', () => undefined);
+      closeSync(this.#board);
+      throw new Error('the system gives no more descriptors or processes');
+    }
     const reader = new FrameReader(FRAME_MOST, (messages) => {
       for (const message of messages) this.#hear(asControlReport(message));
     });
@@ -171,6 +177,10 @@ export class EngineProcess {
       this.#silent = 0;
       return;
     }
+    if (this.lanes.some((lane) => lane.isOverdue())) {
+      this.kill('wedged', 'an end that was ordered does not come');
+      return;
+    }
     if (this.#checks % MEMORY_EVERY === 0 && this.#outgrown()) return;
     this.#silent += 1;
     if (this.#silent < SILENT.stopped) return;
@@ -258,7 +268,7 @@ export class EngineProcess {
 
   #outgrown(): boolean {
     let bound = this.#limits.headroomBytes;
-    for (const lane of this.lanes) for (const memoryMiB of lane.memory.values()) bound += memoryMiB * MIB;
+    for (const lane of this.lanes) for (const { memoryMiB } of lane.guests.values()) bound += memoryMiB * MIB;
     const resident = residentBytes(this.pid);
     if (resident <= bound) return false;
     this.kill('outgrown', `it holds ${Math.round(resident / MIB)} MiB, its bound is ${Math.round(bound / MIB)} MiB`);
@@ -280,7 +290,7 @@ export class EngineProcess {
     closeSync(this.#board);
     for (const lane of this.lanes) lane.died(board[lane.line]);
     if (!this.#isClosing) {
-      const said = this.#said === '' ? '' : `: ${this.#said.slice(-1000)}`;
+      const said = this.#said === '' ? '' : `: ${this.#said.slice(-1000).replace(/[^\x20-\x7e]+/g, ' ')}`;
       this.#events.log(`engine process ${this.pid} (${this.realm ?? 'spare'}) has ended (${how})${said}`);
       // What V8 says when the system gives it no more memory.
       this.how ??= /out of memory/i.test(this.#said) ? 'outgrown' : 'crashed';

@@ -13,12 +13,15 @@ import type { ProcessLane } from './process-lane.ts';
 /** How often each process is looked at. */
 const LOOK_MS = 50;
 
+/** What V8 maps before it has done anything. */
+const MAPPED_MIB = 4096;
+
 function defaults(): ProcessOptions {
   return {
     most: 16,
     lanes: Math.max(4, availableParallelism()),
     headroomMiB: 1536,
-    dataMiB: Math.floor((totalmem() * 0.9) / MIB),
+    dataMiB: MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB),
     idleMs: 60_000,
   };
 }
@@ -31,6 +34,8 @@ export class Fleet {
   readonly #processes: Set<EngineProcess> = new Set();
   #init: Buffer | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** Monotonic ms at which a realm was last in use. */
+  #usedMs = 0;
   #closing = false;
 
   constructor(options: EngineOptions, events: ProcessEvents, nextId: () => number) {
@@ -53,7 +58,7 @@ export class Fleet {
     };
   }
 
-  /** One lane more in `realm`; `null` when the bounds do not allow it. */
+  /** One lane more in `realm`, or its first ones; `null` when the bounds do not allow it. */
   grow(realm: Realm): readonly ProcessLane[] | null {
     if (this.#closing) return null;
     const process = this.#find((one) => one.realm === realm);
@@ -62,6 +67,7 @@ export class Fleet {
     if (spare === null) return null;
     spare.realm = realm;
     spare.idleSinceMs = performance.now();
+    this.#usedMs = spare.idleSinceMs;
     this.#keepSpare();
     return spare.lanes;
   }
@@ -100,24 +106,29 @@ export class Fleet {
     const { lanes, headroomMiB, dataMiB } = this.#options;
     this.#init ??= this.#initOf();
     const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
-    const process = new EngineProcess(this.#init, limits, this.#events);
-    process.grow(this.#nextId());
+    let process: EngineProcess;
+    try {
+      process = new EngineProcess(this.#init, limits, this.#events);
+    } catch (error) {
+      this.#events.log(`an engine process could not be started: ${error instanceof Error ? error.message : error}`);
+      return null;
+    }
     this.#processes.add(process);
+    process.grow(this.#nextId());
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
     return process;
   }
 
   #look(): void {
     const now = performance.now();
-    let inUse = false;
     for (const process of this.#processes) {
       process.look();
       if (process.realm === null || process.isDoomed) continue;
       if (now - process.idleSinceMs > this.#options.idleMs) void process.close();
-      else inUse = true;
+      else this.#usedMs = now;
     }
     // A spare is for those who use one.
-    if (!inUse) for (const process of this.#processes) void process.close();
+    if (now - this.#usedMs > this.#options.idleMs) for (const process of this.#processes) void process.close();
   }
 
   #rest(): void {

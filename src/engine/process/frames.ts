@@ -4,7 +4,7 @@
  * What arrives is believed only as far as its shape: a frame that is too long or makes no sense throws `FrameError`,
  * and the engine it came from is killed.
  */
-import type { EventOrder, LaneLog, LaneOrder, LaneReport, StartOrder, TurnReport } from '../lane-wire.ts';
+import type { EventOrder, LaneOrder, LaneReport, StartOrder, TurnReport } from '../lane-wire.ts';
 import type { ControlOrder, ControlReport } from './control.ts';
 
 export class FrameError extends Error {
@@ -92,11 +92,11 @@ export class FrameWriter {
     this.#number(report.cpuNs);
     this.#number(report.hostNs);
     this.#number(report.heapBytes);
-    this.#byte(report.estimated ? 1 : 0);
+    this.#byte((report.estimated ? 1 : 0) + (report.outgrown ? 2 : 0));
     this.#text(report.out);
     this.#chunks(report.chunks);
-    const { logs, stray } = report;
-    this.#text(logs === null && stray === null ? '' : JSON.stringify({ logs, stray }));
+    const { logs, stray, notes } = report;
+    this.#text(logs === null && stray === null && notes === null ? '' : JSON.stringify({ logs, stray, notes }));
   }
 
   #byte(value: number): void {
@@ -217,7 +217,7 @@ function readMessage(cursor: Cursor): Message {
 }
 
 function readTurn(cursor: Cursor): TurnReport {
-  const turn = {
+  const { flags, ...read } = {
     k: 'turn',
     isolate: cursor.number(),
     inv: cursor.number(),
@@ -226,16 +226,18 @@ function readTurn(cursor: Cursor): TurnReport {
     cpuNs: cursor.number(),
     hostNs: cursor.number(),
     heapBytes: cursor.number(),
-    estimated: cursor.byte() === 1,
+    flags: cursor.byte(),
     out: cursor.text(),
     chunks: cursor.chunks(),
     logs: null,
     stray: null,
+    notes: null,
   } as const;
+  const turn = { ...read, estimated: (flags & 1) !== 0, outgrown: (flags & 2) !== 0 };
   const extras = cursor.text();
   if (extras === '') return turn;
-  const { logs, stray } = parse(extras) as Pick<TurnReport, 'logs' | 'stray'>;
-  return { ...turn, logs: logs as readonly LaneLog[] | null, stray };
+  const { logs, stray, notes } = parse(extras) as Pick<TurnReport, 'logs' | 'stray' | 'notes'>;
+  return { ...turn, logs, stray, notes };
 }
 
 function parse(text: string): object {

@@ -14,6 +14,8 @@ import { asLaneReport, type RunsReport } from './control.ts';
 import type { EngineProcess } from './engine-process.ts';
 import { FrameReader, FrameWriter } from './frames.ts';
 
+/** Looks (one every 50 ms) after which an ordered end is overdue: the warden's own judgement comes long before. */
+const OVERDUE_LOOKS = 60;
 /** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
 const BATCH = 4;
 /** Bytes a lane that does not read may keep the host waiting with. */
@@ -29,8 +31,10 @@ export class ProcessLane implements Lane {
   sick = false;
   /** Loads and invocations that have not been answered. */
   owed = 0;
-  /** MiB of the guests that were loaded here, for the bound on the process's memory. */
-  readonly memory: Map<number, number> = new Map();
+  /** The guests that were loaded here: their memory limits, and when they were asked for. */
+  readonly guests: Map<number, { readonly memoryMiB: number; readonly sinceNs: number }> = new Map();
+  /** Ends that were ordered of isolates and not reported: looks since then. */
+  readonly #ordered: Map<number, number> = new Map();
   readonly #process: EngineProcess;
   readonly #socket: Socket;
   readonly #events: Pick<LaneEvents, 'reports'>;
@@ -93,14 +97,14 @@ export class ProcessLane implements Lane {
         break;
       case 'load':
         this.owed += 1;
-        this.memory.set(order.isolate, order.memoryMiB);
+        this.guests.set(order.isolate, { memoryMiB: order.memoryMiB, sinceNs: nowNs() });
         this.#reader.mostBytes = Math.max(this.#reader.mostBytes, FRAME_BYTES + 2 * order.memoryMiB * MIB);
         // The engine process reads no files but its own code.
-        this.#writer.add({ ...order, bundlePath: '', source: readFileSync(order.bundlePath, 'utf8') });
+        this.#writer.add({ ...order, bundlePath: '', source: bundleText(order.bundlePath) });
         this.#sent();
         return;
       case 'drop':
-        this.memory.delete(order.isolate);
+        this.#forget(order.isolate);
         // Should a turn of it run after all, it ends.
         this.#process.tell({ k: 'kill', lane: this.id, isolate: order.isolate });
         break;
@@ -129,8 +133,19 @@ export class ProcessLane implements Lane {
 
   kill(isolate: number): boolean {
     if (this.#runs?.isolate !== isolate) return false;
+    if (!this.#ordered.has(isolate)) this.#ordered.set(isolate, 0);
     this.#process.tell({ k: 'kill', lane: this.id, isolate });
     return true;
+  }
+
+  /** Called at every look at the process. True: an end that was ordered is so late that the warden cannot be believed. */
+  isOverdue(): boolean {
+    let overdue = false;
+    for (const [isolate, looks] of this.#ordered) {
+      this.#ordered.set(isolate, looks + 1);
+      if (looks >= OVERDUE_LOOKS) overdue = true;
+    }
+    return overdue;
   }
 
   /** The warden judges. */
@@ -149,6 +164,7 @@ export class ProcessLane implements Lane {
   /** What the warden told of its turn. */
   runs(report: RunsReport): void {
     this.#runs = report.isolate === 0 ? null : report;
+    if (this.#runs === null) this.#ordered.clear();
   }
 
   /** The process is dead and nothing more comes: what stands on its board is the last word. */
@@ -168,6 +184,11 @@ export class ProcessLane implements Lane {
     if (runs === null || runs.sinceNs !== sinceNs) return { isolate, inv, sinceNs, untilNs: sinceNs, cpuNs: 0 };
     const untilNs = Math.min(now, Math.max(sinceNs, runs.atNs));
     return { isolate, inv, sinceNs, untilNs, cpuNs: Math.min(runs.cpuNs, untilNs - sinceNs) };
+  }
+
+  #forget(isolate: number): void {
+    this.guests.delete(isolate);
+    this.#ordered.delete(isolate);
   }
 
   #sent(): void {
@@ -192,27 +213,55 @@ export class ProcessLane implements Lane {
   #hear(reports: readonly LaneReport[]): void {
     this.#process.heard();
     const now = nowNs();
+    const believed = reports.map((report) => this.#plausible(report, now));
     for (const report of reports) {
       if (report.k === 'loaded' || report.k === 'load-failed') this.owed -= 1;
       if (report.k === 'sick')
         this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message);
-      if (report.k === 'load-failed' || report.k === 'gone') this.memory.delete(report.isolate);
+      if (report.k === 'load-failed' || report.k === 'gone') this.#forget(report.isolate);
     }
-    this.#events.reports(
-      this,
-      reports.map((report) => plausible(report, now)),
-    );
+    this.#events.reports(this, believed);
+  }
+
+  /** The report, with times that lie in the past, CPU that fits between them, and memory a guest may have. */
+  #plausible(report: LaneReport, now: number): LaneReport {
+    switch (report.k) {
+      case 'turn':
+      case 'gone': {
+        const heapBytes = this.#heapBytes(report.isolate, report.heapBytes);
+        const endedNs = within(report.endedNs, now);
+        const startedNs = within(report.startedNs, endedNs);
+        const cpuNs = within(report.cpuNs, endedNs - startedNs + SLACK_NS);
+        return { ...report, heapBytes, endedNs, startedNs, cpuNs, hostNs: within(report.hostNs, cpuNs + SLACK_NS) };
+      }
+      case 'loaded':
+      case 'load-failed': {
+        const initNs = within(report.initNs, now - (this.guests.get(report.isolate)?.sinceNs ?? now));
+        const cpuNs = within(report.cpuNs, initNs + SLACK_NS);
+        if (report.k === 'load-failed') return { ...report, initNs, cpuNs };
+        return { ...report, initNs, cpuNs, heapBytes: this.#heapBytes(report.isolate, report.heapBytes) };
+      }
+      default:
+        return report;
+    }
+  }
+
+  #heapBytes(isolate: number, bytes: number): number {
+    return within(bytes, 2 * (this.guests.get(isolate)?.memoryMiB ?? 0) * MIB);
   }
 }
 
-/** A report whose times lie in the past and whose CPU fits between them. */
-function plausible(report: LaneReport, now: number): LaneReport {
-  if (report.k !== 'turn' && report.k !== 'gone') return report;
-  const { startedNs, endedNs, cpuNs } = report;
-  if (endedNs <= now && startedNs <= endedNs && cpuNs >= 0 && cpuNs <= endedNs - startedNs + SLACK_NS) return report;
-  const ended = Math.min(now, Math.max(0, endedNs));
-  const started = Math.min(ended, Math.max(0, startedNs));
-  return { ...report, endedNs: ended, startedNs: started, cpuNs: Math.min(Math.max(0, cpuNs), ended - started) };
+/** `null`: there is none; the lane finds none either, and its load fails. */
+function bundleText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function within(value: number, most: number): number {
+  return Math.max(0, Math.min(value, most));
 }
 
 /** Two clocks are never read at the same instant. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { HostError } from '../../../src/contract/errors.ts';
+import { SINGLE } from '../../../src/contract/host-wire.ts';
 import { TRACE_ID } from '../telemetry/story.ts';
-import { aDelivery, clientOf, codeOf, fakePorts, INVOCATION_ID, messageOf } from './fakes.ts';
+import { aDelivery, clientOf, codeOf, fakePorts, INVOCATION_ID, messageOf, withScopes } from './fakes.ts';
 
 function setUp(changes: Parameters<typeof fakePorts>[0] = {}) {
   const { ports, asked } = fakePorts(changes);
@@ -13,14 +14,14 @@ describe('health', () => {
   it('is live and ready', async () => {
     const { get } = setUp();
     expect((await get('/healthz')).json).toEqual({ status: 'live', reasons: [] });
-    expect((await get('/readyz')).json).toEqual({ status: 'ready', reasons: [] });
+    expect((await get('/readyz')).json).toEqual({ status: 'ready', reasons: [], ...SINGLE });
   });
 
   it('says why it is not', async () => {
     const reasons = [{ code: 'LEDGER_FAILED', message: 'The disk is full.' }];
     const { get } = setUp({ health: () => ({ live: true, ready: false, reasons }) });
     const answer = await get('/readyz');
-    expect([answer.status, answer.json]).toEqual([503, { status: 'unready', reasons }]);
+    expect([answer.status, answer.json]).toEqual([503, { status: 'unready', reasons, ...SINGLE }]);
     expect((await get('/healthz')).status).toBe(200);
     const dead = setUp({ health: () => ({ live: false, ready: true, reasons }) });
     expect((await dead.get('/healthz')).status).toBe(503);
@@ -49,6 +50,21 @@ describe('/v1/functions', () => {
     const { json, text } = await setUp().get('/v1/functions/hello');
     expect(json).toMatchObject({ name: 'hello', limits: { memoryMiB: 128 }, envNames: ['SECRET_TOKEN'], strays: [] });
     expect(text).not.toMatch(/env-value-never-shown|\/bundles|\/functions\/hello\.ts/);
+  });
+
+  it('shows the process it runs in and whether it is quarantined, and lifts it as often as asked', async () => {
+    const { get, asked } = setUp();
+    const { json } = await get('/v1/functions/hello');
+    expect(json).toMatchObject({ isolation: 'shared', realm: '', quarantine: { state: 'quarantined', strikes: 3 } });
+    for (let i = 0; i < 2; i++) {
+      const answer = await get('/v1/functions/hello/quarantine', { method: 'DELETE' });
+      expect([answer.status, answer.json]).toMatchObject([200, { name: 'hello', quarantine: { state: 'ordinary' } }]);
+    }
+    expect(asked.lifted).toEqual(['hello', 'hello']);
+    expect((await get('/v1/functions/helo/quarantine', { method: 'DELETE' })).status).toBe(404);
+    const reader = await withScopes('read', 'invoke')('/v1/functions/hello/quarantine', { method: 'DELETE' });
+    expect([reader.status, codeOf(reader)]).toEqual([403, 'FORBIDDEN']);
+    expect((await withScopes('deploy')('/v1/functions/hello/quarantine', { method: 'DELETE' })).status).toBe(200);
   });
 
   it('names the nearest when there is none', async () => {

@@ -1,6 +1,7 @@
 /** Ports of the admin plane with a little in each, and a client that speaks as a token of every scope. */
 
 import { type AdminPorts, createAdminApp, SCOPES, type Scope } from '../../../src/admin/admin.ts';
+import { SINGLE } from '../../../src/contract/host-wire.ts';
 import type { QuarantineView } from '../../../src/contract/quarantine.ts';
 import type { DeliveryRow, RecordQuery, StoredRecord, UsageQuery } from '../../../src/contract/store.ts';
 import { aRecord, aVersion, TRACE_ID } from '../telemetry/story.ts';
@@ -55,6 +56,7 @@ export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: 
   const stored: StoredRecord = { ...aRecord(), seq: 1 };
   const ports: AdminPorts = {
     adminHost: '127.0.0.1',
+    standing: () => SINGLE,
     functions: () => [
       {
         version: aVersion('hello', 3),

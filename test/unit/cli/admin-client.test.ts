@@ -92,6 +92,22 @@ describe('list', () => {
     expect(JSON.parse((await run({}, 'list', '--json')).stdout)).toEqual({ items: [FUNCTION] });
   });
 
+  it('says which functions fell, where one did', async () => {
+    const quarantined = { state: 'quarantined', strikes: 3, nextProbe: '2026-01-01T00:01:00.000Z' };
+    const confined = { state: 'confined', strikes: 1, nextProbe: null };
+    const ordinary = { state: 'ordinary', strikes: 0, nextProbe: null };
+    const items = [quarantined, confined, ordinary].map((quarantine) => ({ ...FUNCTION, quarantine }));
+    reply = { status: 200, body: { items, nextCursor: null } };
+    expect((await run({}, 'list')).stdout.split('\n')).toEqual([
+      'FUNCTION  VERSION  ISOLATES  RUNNING  STATE                                             CALLED BY',
+      'a               3         1        0  quarantined, next probe 2026-01-01T00:01:00.000Z  GET /a, /fn/a/',
+      'a               3         1        0  confined, 1 of 3 falls                            GET /a, /fn/a/',
+      'a               3         1        0                                                    GET /a, /fn/a/',
+    ]);
+    reply = { status: 200, body: { items: [items[2]], nextCursor: null } };
+    expect((await run({}, 'list')).stdout).not.toContain('STATE');
+  });
+
   it('prefers ISOLANE_TOKEN', async () => {
     await run({ ISOLANE_TOKEN: 'other' }, 'list');
     expect(seen[0]?.token).toBe('Bearer other');

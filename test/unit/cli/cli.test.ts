@@ -53,6 +53,18 @@ describe('wrong usage exits 2 with one sentence', () => {
       ['serve', '--port', '65536'],
       '--port is "65536", but must be a whole number from 0 to 65535; see "isolane help serve".',
     ],
+    [
+      ['serve', '--workers', '0'],
+      '--workers is "0", but must be a whole number from 1 to 64; see "isolane help serve".',
+    ],
+    [
+      ['serve', '--workers=65'],
+      '--workers is "65", but must be a whole number from 1 to 64; see "isolane help serve".',
+    ],
+    [
+      ['serve', '--single', '--workers', '2'],
+      '--single is one process, so it takes no --workers; leave one of them out.',
+    ],
     [['serve', '--port', '1', '--port', '2'], '--port is given twice; give it once; see "isolane help serve".'],
     [['serve', '--json=yes'], '--json takes no value; leave "yes" out; see "isolane help serve".'],
     [['serve', 'me'], '"isolane serve" does not take "me"; see "isolane help serve".'],
@@ -86,12 +98,40 @@ describe('serve', () => {
     expect(terminal.stdout).toEqual([
       '{"event":"ready","url":"http://127.0.0.1:1","adminUrl":"http://127.0.0.1:2","adminTokenFile":"/data/admin-token"}',
     ]);
-    expect(terminal.starts[0]?.config.server).toMatchObject({ port: 0, dataDir: `${project.directory}/d` });
+    expect(terminal.starts).toEqual([]);
+    expect(terminal.supervised[0]?.workers).toBe(1);
+    expect(terminal.supervised[0]?.config.server).toMatchObject({ port: 0, dataDir: `${project.directory}/d` });
     terminal.signal('SIGTERM');
     expect(terminal.graces).toEqual([25_000]);
     expect(terminal.exits).toEqual([]);
     terminal.closed();
     expect(await exit).toBe(0);
+  });
+
+  it('asks a supervisor for as many workers as it was told', async () => {
+    const { terminal, exit } = await start('serve', '--workers', '3');
+    expect(terminal.supervised[0]?.workers).toBe(3);
+    terminal.signal('SIGTERM');
+    terminal.closed();
+    expect(await exit).toBe(0);
+  });
+
+  it('is one process with --single, and says so where Node can do no other', async () => {
+    const { terminal, exit } = await start('serve', '--single');
+    expect([terminal.starts.length, terminal.supervised.length, terminal.stderr]).toEqual([1, 0, []]);
+    terminal.signal('SIGTERM');
+    terminal.closed();
+    expect(await exit).toBe(0);
+
+    const old = new FakeTerminal(project.directory);
+    old.supervise = null;
+    const code = runCli(['serve'], old);
+    await vi.waitUntil(() => old.waits);
+    expect(old.starts).toHaveLength(1);
+    expect(old.stderr.join()).toMatch(/^This Node cannot hand sockets .* Node 24\.21, 26\.4 or later/);
+    old.signal('SIGTERM');
+    old.closed();
+    expect(await code).toBe(0);
   });
 
   it('says for people what is called how', async () => {
@@ -130,7 +170,7 @@ describe('serve', () => {
 
 it('reports a fault of its own with the lines that help, and exits 1', async () => {
   const terminal = new FakeTerminal(project.directory);
-  terminal.startHost = () => Promise.reject(new TypeError('oops'));
+  terminal.supervise = () => Promise.reject(new TypeError('oops'));
   expect(await runCli(['serve'], terminal)).toBe(1);
   expect(terminal.stderr.join()).toMatch(
     /^isolane: this is a fault of isolane itself; .* \[INTERNAL\]\nTypeError: oops\n {4}at /,

@@ -7,7 +7,7 @@ interface Change {
   readonly record?: object;
   readonly invocation?: object;
   readonly logs?: InvocationStory['logs'];
-  readonly warnings?: readonly string[];
+  readonly limits?: InvocationStory['limits'];
   readonly problem?: InvocationStory['problem'];
 }
 
@@ -20,7 +20,7 @@ function story({ record, invocation, ...rest }: Change): InvocationStory {
     invocation: { version, http, trigger: 'http', source: 'GET /x', depth: 0, acceptedNs: 1e6, ...invocation },
     record: { function: 'a', invocationId: 'i', outcome: 'ok', status: 200, cold: false, cpuNs: 1.25e6, ...record },
     logs: [],
-    warnings: [],
+    limits: [],
     problem: null,
     endedNs: 4e6,
     ...rest,
@@ -60,7 +60,7 @@ it('says what failed: the function’s own words, else what the outcome means', 
 });
 
 it('warns of limits with figure and remedy', () => {
-  expect(told({ record: { cpuNs: 41.6e6 }, warnings: ['cpuMs'] })[1]).toBe(
+  expect(told({ limits: [{ limit: 'cpuMs', used: 41.6, allowed: 50, reached: false }] })[1]).toBe(
     'a  warning: 42 of limits.cpuMs 50 is used; raise limits.cpuMs (up to 300000) or use less',
   );
 });

@@ -1,6 +1,7 @@
 /** A Terminal that records, and a host that only says it runs: for tests of commands without a process. */
-import type { Signal, Terminal } from '../../../src/cli/command.ts';
+import type { Signal, SuperviseOptions, Terminal } from '../../../src/cli/command.ts';
 import type { HostOptions, RunningHost } from '../../../src/host.ts';
+import type { RunningSupervisor } from '../../../src/supervisor/supervisor.ts';
 
 export class FakeTerminal implements Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -10,6 +11,7 @@ export class FakeTerminal implements Terminal {
   readonly stderr: string[] = [];
   readonly exits: number[] = [];
   readonly starts: HostOptions[] = [];
+  readonly supervised: SuperviseOptions[] = [];
   readonly graces: number[] = [];
   readonly reloads: HostOptions['config'][] = [];
   /** What `reload` of the host does. */
@@ -51,12 +53,15 @@ export class FakeTerminal implements Terminal {
     return this.#handlers.length > 0;
   }
 
+  supervise: Terminal['supervise'] = async (options) => {
+    this.supervised.push(options);
+    return this.#running();
+  };
+
   async startHost(options: HostOptions): Promise<RunningHost> {
     this.starts.push(options);
     return {
-      url: 'http://127.0.0.1:1',
-      adminUrl: 'http://127.0.0.1:2',
-      adminTokenFile: '/data/admin-token',
+      ...this.#running(),
       wedged: false,
       inputs: this.inputs,
       strike: () => undefined,
@@ -65,6 +70,14 @@ export class FakeTerminal implements Terminal {
         this.reloads.push(config);
         return this.onReload();
       },
+    };
+  }
+
+  #running(): RunningSupervisor {
+    return {
+      url: 'http://127.0.0.1:1',
+      adminUrl: 'http://127.0.0.1:2',
+      adminTokenFile: '/data/admin-token',
       close: (graceMs) => {
         this.graces.push(graceMs);
         return new Promise((resolve) => {

@@ -84,7 +84,7 @@ describe('a configuration that holds', () => {
           },
           b: { entry: 'b.ts', handler: 'lambda:main' },
         },
-        tenants: { acme: { functions: ['a', 'b*'], privateHosts: ['10.0.0.5:8080', '[FD00::1]:80'] } },
+        tenants: { acme: { functions: ['a', 'b*'], privateHosts: ['10.0.0.5:8080', '[FD00:0::1]:80'] } },
       },
       { env: { TOKEN: 't0p' } },
     );
@@ -196,4 +196,14 @@ describe('a file that cannot be read', () => {
   ])('is no JSON: %.40s', (text, sentence) => {
     expect(project.refusals(text)).toEqual([sentence]);
   });
+});
+
+it('warns of a lifted address that is the admin plane', () => {
+  const lifted = (...privateHosts: string[]) =>
+    project.load({ ...one(), tenants: { t: { functions: ['a'], privateHosts } } }).warnings;
+  expect(lifted('127.0.0.1:8788', '[::1]:8788', 'localhost:8788')).toHaveLength(3);
+  expect(lifted('127.0.0.1:8788')[0]).toMatch(
+    /^tenants\.t\.privateHosts\[0\] is "127\.0\.0\.1:8788", but that is the admin/,
+  );
+  expect(lifted('10.0.0.5:8788', '127.0.0.1:8789')).toEqual([]);
 });

@@ -67,7 +67,7 @@ beforeEach(() => {
   dispatch = new Dispatch({
     pool,
     engine,
-    gate: { admit: () => ({ kind: 'open' }), probed: () => undefined },
+    gate: { admit: () => ({ kind: 'open' }), closedSeconds: () => null, probed: () => undefined },
     book: {
       start: (of, placed, { queueNs }) =>
         startRow(of, {
@@ -227,6 +227,6 @@ describe('dispatch', () => {
     const { of } = invoke(version('near', { cpuMs: 10 }));
     load();
     engine.settle(of.id, 'ok', 9e6);
-    expect(stories[0]?.warnings).toEqual(['cpuMs']);
+    expect(stories[0]?.limits).toMatchObject([{ limit: 'cpuMs', reached: false }]);
   });
 });

@@ -74,6 +74,23 @@ describe('a fall', () => {
     expect(after.map(({ calls }) => calls)).toEqual([['respond 200'], ['respond 200']]);
   });
 
+  it('turns away who waits when it is closed, and nobody else', async () => {
+    const [first] = [host.invoke(bad), host.invoke(bad), host.invoke(bad)].map((one) => one);
+    host.load();
+    const bystander = host.invoke(good);
+    host.engine.begin(first!.id);
+    const waiting = Array.from({ length: 5 }, () => host.invoke(bad));
+    for (let i = 0; i < 3; i++) host.quarantine.strike(bad, 'crashed');
+    await settle();
+    expect(waiting.map(({ calls }) => calls)).toEqual(Array(5).fill(['shed quarantined 60']));
+    expect(host.engine.jobs.has(first!.id)).toBe(true);
+    host.load();
+    host.engine.settle(first!.id);
+    host.engine.settle(bystander.id);
+    expect([first!.calls, bystander.calls]).toEqual([['respond 200'], ['respond 200']]);
+    expect([host.dispatch.queued, host.dispatch.running]).toEqual([0, 0]);
+  });
+
   it('a probe that falls again counts once and doubles the wait', async () => {
     for (let i = 0; i < 3; i++) fall();
     await host.clock.advance(MINUTE);
@@ -184,6 +201,43 @@ describe('asked back from another process', () => {
     host.engine.giveBack(sent.id);
     await settle();
     expect([sent.calls, host.engine.jobs.size, host.dispatch.queued]).toEqual([['shed overloaded'], 0, 0]);
+  });
+
+  it('of a function that is closed meanwhile: 503 when it comes back', async () => {
+    const sent = host.invoke(bad);
+    host.load();
+    for (let i = 0; i < 3; i++) host.quarantine.strike(bad, 'outgrown');
+    expect(sent.calls).toEqual([]);
+    host.engine.giveBack(sent.id);
+    await settle();
+    expect([sent.calls, host.rows, host.dispatch.queued]).toEqual([['shed quarantined 60'], [], 0]);
+  });
+
+  it('by a host that goes: shed when it comes, ended when it begins, or when nothing is heard of it', async () => {
+    const crowd = version('crowd', { concurrency: 10 });
+    const [back, begun, silent] = [host.invoke(crowd), host.invoke(crowd), host.invoke(crowd)];
+    host.load();
+    const drained = host.dispatch.drain(1000);
+    await host.clock.advance(1000);
+    expect(host.engine.aborted).toEqual([]);
+    host.engine.giveBack(back.id);
+    host.engine.begin(begun.id);
+    await host.clock.advance(1);
+    expect(host.engine.aborted).toEqual([{ id: begun.id, outcome: 'aborted' }]);
+    await host.clock.advance(250);
+    expect(host.engine.aborted).toHaveLength(2);
+    await drained;
+    expect([back, begun, silent].map(({ calls }) => calls)).toEqual([
+      ['shed overloaded'],
+      ['fail aborted'],
+      ['fail aborted'],
+    ]);
+  });
+
+  it('and never heard of again: it has an end all the same', async () => {
+    const sent = handedOver();
+    await host.clock.advance(5000 + 30_000 + 1);
+    expect(sent.calls).toEqual(['fail aborted']);
   });
 
   it('moves with its function', async () => {

@@ -78,6 +78,21 @@ describe('close', () => {
     expect(stub.clientClosed).toEqual([]);
   });
 
+  it('gives one more answer on connections that wait, and says that it is the last', async () => {
+    const stub = await startEdge([{ url: true }]);
+    const waiting = new RawClient(stub.port, GET);
+    await waiting.until('hello');
+    const silent = new RawClient(stub.port, GET);
+    await silent.until('hello');
+    const closed = stub.edge.close(60_000, 300);
+    expect(silent.socket.destroyed).toBe(false);
+    waiting.socket.write(GET);
+    expect(await waiting.rest()).toMatch(/hello.*connection: close.*hello/is);
+    expect((await silent.rest()).match(/connection: close/gi)).toBeNull();
+    await closed;
+    expect(stub.invocations).toHaveLength(3);
+  });
+
   it('lets a slow reader have the rest of an answer that was complete', async () => {
     const stub = await startEdge([{ url: true }]);
     const size = 30 * 1024 * 1024;

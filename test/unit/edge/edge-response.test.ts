@@ -34,6 +34,16 @@ describe('cases 77 to 80: what a guest must not decide', () => {
     expect([stream.pulls, stream.cancelled]).toEqual([0, true]);
   });
 
+  it.each([204, 205, 304])(
+    'a %d with a header that cannot be sent fails with the whole body of the failure',
+    async (status) => {
+      const stub = await startEdge([{ url: true }]);
+      stub.answer = ({ reply }) => reply.respond({ status, headers: ['a b', '1'] }, null);
+      const answer = await fetch(`${stub.url}/fn/hello`);
+      expect([answer.status, await answer.json()]).toMatchObject([500, { error: { code: 'function_error' } }]);
+    },
+  );
+
   it('too many or too large headers become a failure', async () => {
     const stub = await startEdge([{ url: true }]);
     for (const headers of [

@@ -30,6 +30,8 @@ const turn = (inv: number, out: string, chunks: Uint8Array[] | null = null): Tur
   out,
   chunks,
   logs: null,
+  outgrown: false,
+  notes: null,
   stray: null,
 });
 

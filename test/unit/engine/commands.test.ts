@@ -56,7 +56,7 @@ describe('headers on the wire', () => {
 });
 
 describe('classify', () => {
-  const base = { why: 'burned', ordered: null, cpuNs: 100, cpuLimitNs: 100 } as const;
+  const base = { why: 'burned', guilty: true, ordered: null, forAnother: false, cpuNs: 100, cpuLimitNs: 100 } as const;
   it('charges the guest only when its measured CPU reached the limit', () => {
     expect(classify(base)).toBe('cpu_exceeded');
     expect(classify({ ...base, cpuNs: 99 })).toBe('aborted');
@@ -66,6 +66,14 @@ describe('classify', () => {
     expect(classify({ ...base, ordered: 'aborted' })).toBe('aborted');
     expect(classify({ ...base, why: 'killed' })).toBe('wall_timeout');
     expect(classify({ ...base, why: 'killed', ordered: 'aborted' })).toBe('aborted');
+  });
+  it('lets nobody pay for a neighbour in the same isolate', () => {
+    expect(classify({ ...base, guilty: false })).toBe('aborted');
+    expect(classify({ ...base, guilty: false, why: 'memory' })).toBe('aborted');
+    expect(classify({ ...base, why: 'killed', guilty: false, ordered: 'wall_timeout' })).toBe('wall_timeout');
+    expect(classify({ ...base, why: 'killed', forAnother: true })).toBe('aborted');
+    expect(classify({ ...base, guilty: null, why: 'cpu' })).toBe('cpu_exceeded');
+    expect(classify({ ...base, guilty: null, why: 'cpu', cpuNs: 99 })).toBe('aborted');
   });
   it('memory is memory, a fault of ours is nobody else’s', () => {
     expect(classify({ ...base, why: 'memory' })).toBe('memory_exceeded');

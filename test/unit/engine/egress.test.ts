@@ -138,6 +138,19 @@ describe('egress', () => {
     expect(['1.1.1.1', '10.255.255.254', '2606:4700::1111'].some(isOwn)).toBe(false);
   });
 
+  it('a public address of this very machine is not public: firewalls trust what comes from inside', () => {
+    class Ours extends Machine {
+      override isOwn(address: string): boolean {
+        return address === '1.1.1.1';
+      }
+    }
+    expect(() => checkUrl(new URL('https://1.1.1.1/'), OPEN, new Ours())).toThrow(/not a public address/);
+    expect(() =>
+      checkUrl(new URL('https://1.1.1.1/'), { ...OPEN, privateHosts: ['1.1.1.1:443'] }, new Ours()),
+    ).not.toThrow();
+    expect(() => checkUrl(new URL('https://1.0.0.1/'), OPEN, new Ours())).not.toThrow();
+  });
+
   it('the operator lifts a host and port by name, and nothing beside it', () => {
     const policy = { ...OPEN, privateHosts: ['10.0.0.5:8080'] };
     expect(() => checkUrl(new URL('http://10.0.0.5:8080/'), policy)).not.toThrow();

@@ -16,6 +16,17 @@ describe('claims', () => {
     expect(slots.claim(3, 9)).toBe(true);
   });
 
+  it('are not won for an order whose place has passed to a later one', () => {
+    const slots = new LaneSlots();
+    expect(slots.takeBack(3, 8)).toBe(true);
+    expect(slots.claim(3, 7)).toBe(false);
+    expect(slots.claim(3, 8)).toBe(false);
+    // The numbers have started again.
+    const last = new LaneSlots();
+    last.claim(3, 0x7fffff00);
+    expect(last.claim(3, 5)).toBe(true);
+  });
+
   it('are seen through the shared memory', () => {
     const main = new LaneSlots();
     const thread = new LaneSlots(main.buffer);

@@ -98,6 +98,18 @@ describe('Cron', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('goes on where another one stopped: what fell due in between is run, and nothing before it', async () => {
+    const { clock, cron, runs } = scene(entry('* * * * *'));
+    cron.stop();
+    await clock.advance(2 * MINUTE + 10_000);
+    expect(runs).toEqual([]);
+    cron.start(clock.epochMs() - 20_000);
+    await clock.advance(0);
+    expect(runs).toEqual(['f 11-30T12:02:00']);
+    await clock.advance(MINUTE);
+    expect(runs).toEqual(['f 11-30T12:02:00', 'f 11-30T12:03:00']);
+  });
+
   it('stops, and holds no timer then', async () => {
     const { clock, cron, runs } = scene(entry('* * * * *'));
     cron.stop();

@@ -81,7 +81,7 @@ describe('against the senders’ own libraries', () => {
   });
 });
 
-describe('exact bytes', () => {
+describe('case 87: exact bytes', () => {
   const anyBody = fc.uint8Array({ minLength: 1, maxLength: 200 });
 
   it('a single changed bit of the body is refused', () => {
@@ -124,7 +124,7 @@ describe('exact bytes', () => {
   });
 });
 
-describe('time', () => {
+describe('case 87: time', () => {
   const at = (seconds: number) => {
     const headers = standard(bytes('{}'), { 'webhook-timestamp': String(NOW / 1000 + seconds) });
     return verifyWebhook(spec('standard', SECRET), headers, bytes('{}'), NOW);
@@ -144,7 +144,7 @@ describe('time', () => {
   });
 });
 
-describe('several secrets and signatures', () => {
+describe('case 87: several secrets and signatures', () => {
   const body = bytes('{"n":1}');
   const other = `whsec_${Buffer.from('another secret, longer than 24').toString('base64')}`;
   const verify = (headers: string[], ...secrets: string[]) =>

@@ -88,6 +88,17 @@ describe('long turns', () => {
     expect([...host.engine.isolates.values()].filter((one) => one.lane === lane).length).toBeGreaterThan(1);
   });
 
+  it('end with the isolates that had them: their lane is everybody’s again', () => {
+    for (const of of quick) run(of);
+    run(burner, 6, LONG_NS);
+    const [number, { lane }] = [...host.engine.isolates].find(([, one]) => one.version === burner)!;
+    host.engine.drop(number);
+    host.pool.gone(number);
+    const late = version('late');
+    run(late);
+    expect(lanesOf(late)).toEqual([lane]);
+  });
+
   it('with nothing but one lane everybody runs on it', () => {
     host.engine.laneList.splice(1);
     host.engine.maxLanes = 1;

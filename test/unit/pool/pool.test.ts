@@ -140,6 +140,21 @@ describe('pool', () => {
     expect(victim.events).toEqual(['cold', 'ok']);
   });
 
+  it('puts what it took back in the order of its age, before what came later', () => {
+    const { engine, enter, pool } = world({ maxLanes: 3 });
+    const of = version('crowd', { concurrency: 10, instances: 2 });
+    const [first, ...others] = [1, 2, 3, 4].map((acceptedNs) => enter(of, { acceptedNs }));
+    engine.finishLoad(engine.loading[0]!);
+    const { lane } = engine.isolates.get(engine.jobs.get(first!.invocation.id)!.isolate)!;
+    engine.begin(first!.invocation.id);
+    engine.nowNs = 1e9;
+    for (const one of engine.laneList) Object.assign(one, { runningSinceNs: 1, running: 999 });
+    others.push(enter(of, { acceptedNs: 5 }));
+    pool.stuck(lane);
+    engine.finishLoad(engine.loading[0]!);
+    expect([...engine.jobs.keys()]).toEqual([first, ...others].map((one) => one!.invocation.id));
+  });
+
   it('looks again when the turn that blocked its lane ended with its isolate', () => {
     const { engine, enter } = world({ maxLanes: 2 });
     const looping = enter(version('loop'));

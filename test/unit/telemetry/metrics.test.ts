@@ -59,16 +59,35 @@ describe('/metrics', () => {
     expect(text).not.toMatch(/203\.0\.113\.9|\/hello\/you/);
   });
 
-  it('says how often a request was shed, and strays', async () => {
+  it('says how often a request was shed, falls and strays', async () => {
     const telemetry = quiet();
     const version = aVersion();
     telemetry.shed(version, 'overloaded');
     telemetry.shed(version, 'overloaded');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'wedged');
+    telemetry.felled(version, 'outgrown');
     telemetry.stray(version, { level: 'error', text: 'late', epochMs: 1 });
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_shed_total{', 'reason="overloaded"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="wedged"')).toBe(2);
+    expect(sample(text, 'isolane_falls_total{', 'how="outgrown"')).toBe(1);
     expect(sample(text, 'isolane_stray_lines_total{')).toBe(1);
     expect(telemetry.recent.strays('hello').map((line) => line.text)).toEqual(['late']);
+  });
+
+  it('counts what came near a limit and what ran into it, by function and limit', async () => {
+    const telemetry = quiet();
+    const use = (limit: 'cpuMs' | 'logBytes', reached: boolean) => ({ limit, used: 9, allowed: 10, reached });
+    telemetry.settled(aStory({ story: { limits: [use('cpuMs', false), use('logBytes', true)] } }));
+    telemetry.settled(aStory({ story: { limits: [use('cpuMs', true)] } }));
+    telemetry.shed(aVersion(), 'overloaded', 'queueMs');
+    const text = await telemetry.metricsText();
+    const of = 'faas_name="hello"';
+    expect(sample(text, 'isolane_limits_warnings_total{', of, 'limit="cpuMs"')).toBe(1);
+    for (const limit of ['cpuMs', 'logBytes', 'queueMs'])
+      expect(sample(text, 'isolane_limits_reached_total{', of, `limit="${limit}"`)).toBe(1);
+    expect(sample(text, 'isolane_limits_warnings_total{', 'limit="logBytes"')).toBeNull();
   });
 
   it('shows the gauges the host hands in', async () => {
@@ -76,11 +95,13 @@ describe('/metrics', () => {
     telemetry.observe(() => ({
       gauges: { 'isolane.queue.waiting': 7 },
       isolates: [{ function: 'hello', version: 1, state: 'ready', count: 3 }],
+      restarts: { crashed: 2, sick: 0 },
     }));
     await telemetry.start();
     const text = await telemetry.metricsText();
     expect(sample(text, 'isolane_queue_waiting ')).toBe(7);
     expect(sample(text, 'isolane_isolates{', 'state="ready"')).toBe(3);
+    expect(sample(text, 'isolane_host_restarts_total{', 'cause="crashed"')).toBe(2);
     expect(sample(text, 'isolane_pool_memory ')).toBeNull();
     expect(sample(text, 'nodejs_eventloop_delay_p99')).toBeGreaterThanOrEqual(0);
     await telemetry.shutdown(1000);

@@ -218,6 +218,17 @@ describe('children', () => {
   });
 });
 
+it('a limit nearly or wholly used is an event with its figures', () => {
+  const limits = [{ limit: 'cpuMs', used: 900, allowed: 1000, reached: false }] as const;
+  const [root] = storySpans(aStory({ story: { limits } }), origin, () => 'c'.repeat(16));
+  expect(root?.events).toMatchObject([
+    {
+      name: 'isolane.limit.warning',
+      attributes: { 'isolane.limit': 'cpuMs', 'isolane.limit.used': 900, 'isolane.limit.allowed': 1000 },
+    },
+  ]);
+});
+
 describe('what is kept', () => {
   it.each([
     ['a plain call', {}, false],
@@ -226,7 +237,7 @@ describe('what is kept', () => {
     ['an error', { record: { outcome: 'crashed', status: 502 } }, true],
     ['a 500 of the function', { record: { status: 500 } }, true],
     ['a 404 of the function', { record: { status: 404 } }, false],
-    ['a warning', { story: { warnings: ['cpuMs'] } }, true],
+    ['a warning', { story: { limits: [{ limit: 'cpuMs', used: 900, allowed: 1000, reached: false }] } }, true],
     ['a slow call', { story: { endedNs: STARTED_NS + 1_000_000_000 } }, true],
     ['a client that went away', { record: { outcome: 'client_closed', status: 499 } }, false],
   ] as const)('%s', (_what, changes, kept) => {

@@ -127,7 +127,7 @@ export function aStory(changes: StoryChanges = {}): InvocationStory {
     problem: null,
     logs: [],
     subrequests: [],
-    warnings: [],
+    limits: [],
     startedNs: STARTED_NS,
     endedNs: STARTED_NS + 500_000,
     ...changes.story,

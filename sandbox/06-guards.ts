@@ -1,0 +1,157 @@
+/**
+ * Built-ins that never check for termination hold a core past every limit when they are given absurd sizes. Each is
+ * replaced by one that looks the same, checks the size, and calls the captured native. What lies about its size (a
+ * Proxy, a getter) and what is syntax (spread, templates) is not caught here: engine processes contain that.
+ *
+ * A guard costs nothing in optimised code, on four conditions: rest parameters and not `arguments`, constants of its own
+ * closure and not parameters, a closure of its own for each (type feedback is shared otherwise), and no branch before
+ * the native sees its receiver (`?.` is one). Hence the texts that are evaluated, made of constants and nothing else.
+ */
+import {
+  defineProperty,
+  functionToString,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  indexOf,
+  isArray,
+  isObject,
+  isView,
+  List,
+  NativeRangeError,
+  reflectApply,
+  reflectOwnKeys,
+  SafeSet,
+  SafeWeakMap,
+} from './00-primordials.ts';
+
+/** Elements an array method walks at most; without a callback that is some tenths of a second. */
+export const ELEMENTS: number = 2 ** 25;
+/** Characters or elements whose index names become keys at once. */
+export const KEYS: number = 2 ** 21;
+
+/** Size of a BigInt whose digits may be written out: that takes time by the square. */
+export const BITS = 2n ** 18n;
+
+const NATIVE = '{ [native code] }';
+
+type Method = (...args: unknown[]) => unknown;
+
+/** Functions of ours that stand for native ones, by the name their text shows. */
+const natives = new SafeWeakMap<object, string>();
+
+/** Lets `f` look like a native function to `Function.prototype.toString`. */
+export const asNative = (f: object, name: string): void => {
+  natives.set(f, name);
+};
+
+/** A text or a view, each index of which is a key. */
+const wide = (value: unknown): boolean =>
+  typeof value === 'string' ? value.length > KEYS : isView(value) && (value as Uint8Array).byteLength > KEYS;
+const anyWide = (values: readonly unknown[]): boolean => {
+  for (let i = 1; i < values.length; i++) if (wide(values[i])) return true;
+  return false;
+};
+/** A list of absurd length; a Proxy of one tells the same length, unless it lies. */
+const longList = (value: unknown): boolean => isArray(value) && value.length > ELEMENTS;
+const WORD = 2n ** 64n;
+const LEAST = -WORD;
+const hugeBig = (value: unknown): boolean => {
+  if (typeof value !== 'bigint' || (value < WORD && value > LEAST)) return false;
+  const bound = 1n << BITS;
+  return value > bound || value < -bound;
+};
+
+interface Guard {
+  readonly owner: object;
+  readonly key: string;
+  /** An expression over `this`, `args` and the tools; true means: refuse. */
+  readonly test: string;
+  readonly what: string;
+}
+const wanted = new List<Guard>();
+
+/** Guards several methods of `owner` alike, as soon as `installGuards` is called. */
+export const guard = (owner: object, keys: readonly string[], test: string, why: string): void => {
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    if (typeof getOwnPropertyDescriptor(owner, key)?.value !== 'function') continue;
+    wanted.push({ owner, key, test, what: `${key}: ${why}` });
+  }
+};
+
+// biome-ignore lint/security/noGlobalEval: the text is made here of our own constants
+const indirect = eval;
+type Make = (native: Method, refuse: () => never) => Method;
+
+/** One text for all: a script of its own for each would cost every isolate. */
+export const installGuards = (): void => {
+  let text = '';
+  for (let i = 0; i < wanted.length; i++) {
+    text += `(native0, refuse0) => { const native = native0, refuse = refuse0;
+      const { method } = { method(...args) { if (${(wanted[i] as Guard).test}) refuse(); return apply(native, this, args); } };
+      return method; },`;
+  }
+  const makers = indirect(`"use strict";((apply0, tools) => {
+    const apply = apply0, wide = tools.wide, anyWide = tools.anyWide, hugeBig = tools.hugeBig, longList = tools.longList; return [${text}]; })`)(
+    reflectApply,
+    { wide, anyWide, hugeBig, longList },
+  ) as readonly Make[];
+  for (let i = 0; i < wanted.length; i++) {
+    const { owner, key, what } = wanted[i] as Guard;
+    const native = getOwnPropertyDescriptor(owner, key)?.value as Method;
+    const refuse = (): never => {
+      throw new NativeRangeError(what);
+    };
+    put(owner, key, (makers[i] as Make)(native, refuse));
+  }
+  wanted.length = 0;
+};
+
+/** Puts `value` where a native method is, looking as it does. */
+export const put = (owner: object, key: PropertyKey, value: (...args: never[]) => unknown): void => {
+  const found = getOwnPropertyDescriptor(owner, key) as PropertyDescriptor;
+  dress(value, found.value as Method);
+  defineProperty(owner, key, { value, writable: true, configurable: true, enumerable: found.enumerable === true });
+};
+
+/** Gives `f` the name, the length and the text of the native it stands for. */
+export const dress = (f: object, native: Method): void => {
+  const { name, length } = native;
+  defineProperty(f, 'name', { value: name, configurable: true });
+  defineProperty(f, 'length', { value: length, configurable: true });
+  asNative(f, name);
+};
+
+{
+  const native = Function.prototype.toString;
+  const { method } = {
+    method(this: unknown): string {
+      const name = typeof this === 'function' ? natives.get(this) : undefined;
+      if (name === undefined) return functionToString(this as never);
+      return `function ${name}() ${NATIVE}`;
+    },
+  };
+  dress(method, native as Method);
+  defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
+}
+
+/** Everything of ours that `root` leads to looks native from here on: no source of the runtime is shown to guests. */
+export const hideSources = (root: object): void => {
+  const seen = new SafeSet<unknown>();
+  const queue = new List<unknown>();
+  queue.push(root);
+  for (let at = 0; at < queue.length; at++) {
+    const value = queue[at];
+    if (!isObject(value) || seen.has(value)) continue;
+    seen.add(value);
+    if (typeof value === 'function' && !natives.has(value) && indexOf(functionToString(value as never), NATIVE) < 0) {
+      natives.set(value, getOwnPropertyDescriptor(value, 'name')?.value as string);
+    }
+    queue.push(getPrototypeOf(value));
+    const keys = reflectOwnKeys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const found = getOwnPropertyDescriptor(value, keys[i] as PropertyKey) as PropertyDescriptor;
+      queue.push(found.value, found.get, found.set);
+    }
+  }
+};

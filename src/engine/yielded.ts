@@ -1,0 +1,39 @@
+/**
+ * What a turn brought back, as far as its lane has to understand it: who has settled, whether a bundle is ready, what was
+ * thrown. Everything else in it is the main thread's to read and to check.
+ */
+import type { TurnBox } from '../contract/turn.ts';
+import type { Guest, Live } from './guest.ts';
+
+/** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
+export function endings(guest: Guest, inv: number, out: string): readonly number[] {
+  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
+  if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
+  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
+  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
+}
+
+export function first(live: Map<number, Live>): number {
+  return live.keys().next().value ?? 0;
+}
+
+/** `null` when the bundle is ready to serve, otherwise a sentence why not. */
+export function readiness(box: TurnBox): string | null {
+  const commands = JSON.parse(`[${box.out}]`) as { c: string; problem?: string }[];
+  const ready = commands.find((command) => command.c === 'ready');
+  if (ready === undefined) {
+    return 'The module did not finish loading: its top-level await waits for something that only a handler may do.';
+  }
+  return ready.problem ?? null;
+}
+
+/** Name, message and stack of a thrown thing, as bounded strings. */
+export function said(error: unknown): { name: string; message: string; stack: string } {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 8192), stack: '' };
+  const { name, message, stack } = error;
+  return { name: cut(name, 256), message: cut(message, 8192), stack: cut(stack, 16_384) };
+}
+
+function cut(text: unknown, length: number): string {
+  return typeof text === 'string' ? text.slice(0, length) : '';
+}
