@@ -15,7 +15,7 @@ import { type HostOptions, type RunningHost, startHost } from '../support/host.t
 import { allRecords, checkDeliveries, checkRecords } from '../support/host-books.ts';
 import { processTree } from '../support/processes.ts';
 import { openUpstream, Traffic } from '../support/traffic.ts';
-import { writeTrafficFunctions } from '../support/traffic-functions.ts';
+import { type TrafficConfig, writeTrafficFunctions } from '../support/traffic-functions.ts';
 
 const RATE = 60;
 const DELIVERED_WITHIN_MS = 60_000;
@@ -39,8 +39,11 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(options: Partial<HostOptions> = {}, durability: 'process' | 'power' = 'process'): Promise<void> {
-  const config = writeTrafficFunctions(join(dir, 'functions'), { upstream: upstream.address, durability });
+async function start(
+  options: Partial<HostOptions> = {},
+  how: Pick<TrafficConfig, 'durability' | 'apart'> = {},
+): Promise<void> {
+  const config = writeTrafficFunctions(join(dir, 'functions'), { upstream: upstream.address, ...how });
   host = await startHost({ config, dataDir: join(dir, 'data'), ...options });
   traffic = new Traffic(host.url);
 }
@@ -108,6 +111,22 @@ describe('the process', () => {
       await answers();
       const after = (await (await host.admin('/v1/stats')).json()) as { pid: number };
       expect(after.pid).not.toBe(pid);
+      await booksAreRight();
+    }, 120_000);
+  }
+
+  for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+    it(`${signal} of engine processes under load: the host and everybody else go on`, async () => {
+      await start({}, { apart: ['json', 'timers'] });
+      await load(2500);
+      const engines = processTree(host.pid).filter(({ command }) => command.includes('engine/process'));
+      expect(engines.length).toBeGreaterThan(0);
+      for (const { pid } of engines) process.kill(pid, signal);
+      await sleep(4000);
+      await traffic.stop();
+      await answers();
+      // Whoever did not live there has noticed nothing.
+      expect([...traffic.surprises.keys()].filter((what) => !/^(json|timers):/.test(what))).toEqual([]);
       await booksAreRight();
     }, 120_000);
   }
@@ -203,7 +222,7 @@ describe.skipIf(!mayMount())('a disk of its own (needs unshare -rm)', () => {
     it(`fills up under load, durability ${durability}: 503 and no lies, then goes on`, async () => {
       // The shell mounts a small disk over the data directory, in a namespace that ends with the host.
       const mount = `mount -t tmpfs -o size=64m,mode=700 none ${join(dir, 'data')}`;
-      await start({ shell: `exec unshare -rm sh -c '${mount}; exec "$0" "$@"' "$0" "$@"` }, durability);
+      await start({ shell: `exec unshare -rm sh -c '${mount}; exec "$0" "$@"' "$0" "$@"` }, { durability });
       // Seen through the host's own eyes.
       const disk = join('/proc', String(host.pid), 'root', dir, 'data');
       await load(1500);
