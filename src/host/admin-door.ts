@@ -106,5 +106,7 @@ function stats(parts: Parts): object {
       busy: lane.runningSinceNs > 0,
     })),
     rssBytes: process.memoryUsage.rss(),
+    /** Sockets, timers, threads: whatever keeps the process going. */
+    activeHandles: process.getActiveResourcesInfo().length,
   };
 }

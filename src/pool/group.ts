@@ -93,6 +93,11 @@ export class Group {
     return this.version.spec.limits.concurrency;
   }
 
+  /** One more isolate is allowed. */
+  get mayGrow(): boolean {
+    return this.isolates.size < this.version.spec.limits.instances;
+  }
+
   /** Learns from a settled invocation; true when it has become known for long turns, or is not any more. */
   learn({ startedNs, settledNs, cpuNs }: EngineUsage): boolean {
     const runNs = settledNs - startedNs;

@@ -18,6 +18,7 @@ import { Group, newIsolate, type PooledIsolate } from './group.ts';
 import { Handover } from './handover.ts';
 import { Lanes } from './lanes.ts';
 import type { Ticket } from './ticket.ts';
+import { Waits } from './waits.ts';
 import { type Budget, Warm } from './warm.ts';
 
 export interface PoolOptions extends Budget {
@@ -36,12 +37,9 @@ export class Pool implements IsolateListener {
   readonly #lanes: Lanes;
   readonly #groups: Map<string, Group> = new Map();
   readonly #warm: Warm;
-  /** Groups whose work waits although they have idle isolates: on lanes that are stuck. */
-  readonly #stranded: Set<Group> = new Set();
-  /** Groups whose work waits because the pool is full of busy isolates. */
-  readonly #starved: Set<Group> = new Set();
-  /** Groups whose work waits because their realm has no lane. */
-  readonly #laneless: Set<Group> = new Set();
+  readonly #waits: Waits = new Waits((group) => this.#pump(group));
+  /** Keys of what is deployed; `null`: nobody has said. */
+  #live: ReadonlySet<string> | null = null;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -53,9 +51,10 @@ export class Pool implements IsolateListener {
   /** The versions that are live now: others are retired, those with `warm` are filled up. */
   retain(versions: readonly FunctionVersion[]): void {
     const live = new Set(versions.map((version) => version.key));
+    this.#live = live;
     for (const group of this.#groups.values()) {
-      if (live.has(group.version.key)) continue;
-      group.obsolete = true;
+      group.obsolete = !live.has(group.version.key);
+      if (!group.obsolete) continue;
       for (const isolate of [...group.isolates]) this.retired(isolate.number);
       this.#tidy(group);
     }
@@ -83,7 +82,7 @@ export class Pool implements IsolateListener {
       ticket.listener.unloadable(failure.report, false);
       return;
     }
-    if (ticket.invocation.start === 'cold') {
+    if (ticket.invocation.start === 'cold' && group.mayGrow) {
       this.#loadFor(group, ticket);
       return;
     }
@@ -104,6 +103,8 @@ export class Pool implements IsolateListener {
     ticket.recalled = !this.#engine.takeBack(ticket.invocation.id);
     if (ticket.recalled) return false;
     if (isolate !== undefined) this.#unassign(isolate, ticket);
+    // Where it would have run another may.
+    this.#pump(group);
     return true;
   }
 
@@ -123,7 +124,8 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') group.loading -= 1;
     if (!report.ok) {
       this.#failed(isolate, report);
-      this.#pumpStranded();
+      this.#waits.turnEnded();
+      this.#waits.roomMade(null);
       return;
     }
     group.failure = null;
@@ -151,7 +153,8 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') isolate.group.loading -= 1;
     this.#warm.remove(isolate);
     this.#pump(isolate.group);
-    this.#pumpStranded();
+    this.#waits.turnEnded();
+    this.#waits.roomMade(null);
   }
 
   size(number: number, bytes: number): void {
@@ -159,7 +162,7 @@ export class Pool implements IsolateListener {
     if (isolate === undefined) return;
     this.#warm.resize(isolate, bytes);
     this.#sawTurn(isolate);
-    this.#pumpStranded();
+    this.#waits.turnEnded();
   }
 
   stuck(lane: number): void {
@@ -167,13 +170,8 @@ export class Pool implements IsolateListener {
     for (const isolate of this.#warm.isolates.values()) {
       if (isolate.lane !== lane) continue;
       const { group } = isolate;
-      if (
-        this.#recall(
-          isolate,
-          isolate.tickets.filter((one) => one.invocation.start !== 'cold'),
-        )
-      )
-        groups.add(group);
+      const tickets = isolate.tickets.filter((one) => one.invocation.start !== 'cold');
+      if (this.#recall(isolate, tickets)) groups.add(group);
       if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
     for (const group of groups) this.#pump(group);
@@ -188,12 +186,7 @@ export class Pool implements IsolateListener {
   }
 
   lanesChanged(): void {
-    for (const group of [...this.#laneless]) this.#pump(group);
-  }
-
-  /** A lane has ended a turn: who waited for one looks again. */
-  #pumpStranded(): void {
-    for (const group of this.#stranded) this.#pump(group);
+    this.#waits.lanesChanged();
   }
 
   /** Hands waiting work to isolates, then loads what is worth loading. */
@@ -204,9 +197,9 @@ export class Pool implements IsolateListener {
       this.#assign(isolate, group.waiting.shift()!);
     }
     // Its isolates are free and their lanes are not: whoever ends a turn looks again.
-    if (group.waiting.length > 0 && group.idle.length > 0) this.#stranded.add(group);
-    else this.#stranded.delete(group);
-    if (group.waiting.length === 0) this.#laneless.delete(group);
+    if (group.waiting.length > 0 && group.idle.length > 0) this.#waits.stranded.add(group);
+    else this.#waits.stranded.delete(group);
+    if (group.waiting.length === 0) this.#waits.laneless.delete(group);
     if (group.waiting.length === 0 || (group.obsolete && group.isolates.size > 0)) return;
     const wanted = group.wanted(this.#lanes.count(group));
     for (let i = 0; i < wanted; i++) if (!this.#load(group)) return;
@@ -231,9 +224,12 @@ export class Pool implements IsolateListener {
 
   returned(isolate: PooledIsolate, ticket: Ticket): void {
     isolate.slow = true;
-    this.#back(isolate, ticket);
     // A start refused on the spot comes back within the hand-over: never hand over again from in here.
-    Promise.resolve().then(() => this.#pump(isolate.group));
+    this.#pumpSoon(this.#back(isolate, ticket));
+  }
+
+  #pumpSoon(group: Group): void {
+    Promise.resolve().then(() => this.#pump(group));
   }
 
   /** Asks back what has not started; true if some of it is back at once. What is in another process follows, or starts. */
@@ -249,11 +245,16 @@ export class Pool implements IsolateListener {
     return some;
   }
 
-  /** It is back, and waits again. In line before its isolate goes: a group that waits for nothing may be forgotten. */
-  #back(isolate: PooledIsolate, ticket: Ticket): void {
+  /**
+   * It is back, and waits again: in line before its isolate goes, for a group that waits for nothing may be forgotten;
+   * and in the group of today, should that have happened.
+   */
+  #back(isolate: PooledIsolate, ticket: Ticket): Group {
+    const group = this.#group(ticket.invocation.version);
     ticket.recalled = false;
-    if (!ticket.over && ticket.listener.returned()) isolate.group.requeue(ticket);
+    if (!ticket.over && ticket.listener.returned()) group.requeue(ticket);
     this.#unassign(isolate, ticket);
+    return group;
   }
 
   /** These isolates take nothing more, and what has not started in them goes elsewhere. */
@@ -288,21 +289,17 @@ export class Pool implements IsolateListener {
   /** After a change: an empty isolate becomes idle, a retired one goes. */
   #settleDown(isolate: PooledIsolate): void {
     if (isolate.tickets.length > 0 || !this.#warm.isolates.has(isolate.number)) return;
-    if (isolate.state === 'retired') this.#drop(isolate);
-    if (isolate.state !== 'ready') return;
-    this.#warm.rest(isolate);
-    while (this.#warm.isOver && this.#evict());
-    this.#feedStarved(isolate.group);
-  }
-
-  /** An idle isolate is room for a group that found none. */
-  #feedStarved(except: Group): void {
-    for (const group of this.#starved) {
-      if (group === except && group.waiting.length > 0) continue;
-      this.#starved.delete(group);
-      if (group !== except) this.#pump(group);
+    const { group, state } = isolate;
+    if (state === 'loading') return;
+    // What is no longer deployed goes as soon as it serves nobody.
+    if (state === 'retired' || (group.obsolete && group.waiting.length === 0)) {
+      this.#drop(isolate);
+      this.#waits.roomMade(null);
       return;
     }
+    this.#warm.rest(isolate);
+    while (this.#warm.isOver && this.#evict());
+    this.#waits.roomMade(group);
   }
 
   /** A turn has ended and its invocation goes on: this function waits for I/O, so its others need isolates. */
@@ -318,15 +315,15 @@ export class Pool implements IsolateListener {
 
   #load(group: Group): PooledIsolate | null {
     if (!this.#makeRoom()) {
-      this.#starved.add(group);
+      this.#waits.starved.add(group);
       return null;
     }
     const lane = this.#lanes.choose(group) ?? (this.#clearRealm(group) ? this.#lanes.choose(group) : null);
     if (lane === null) {
-      this.#laneless.add(group);
+      this.#waits.laneless.add(group);
       return null;
     }
-    this.#laneless.delete(group);
+    this.#waits.laneless.delete(group);
     const isolate = newIsolate(this.#engine.load(group.version, lane), lane, group);
     group.loading += 1;
     this.#warm.add(isolate);
@@ -335,7 +332,7 @@ export class Pool implements IsolateListener {
 
   /** No lane for its realm and none to be had: another that only keeps warm what nobody uses makes room, once. */
   #clearRealm(group: Group): boolean {
-    if (this.#laneless.has(group)) return false;
+    if (this.#waits.laneless.has(group)) return false;
     const victims = this.#warm.idleRealm(group.realm);
     for (const victim of victims) this.#drop(victim);
     return victims.length > 0;
@@ -382,12 +379,15 @@ export class Pool implements IsolateListener {
     this.#warm.remove(isolate);
     this.#engine.drop(isolate.number);
     this.#tidy(isolate.group);
+    // It was retired, or idle on a lane that is stuck: who waits for it needs another.
+    if (isolate.group.waiting.length > 0) this.#pumpSoon(isolate.group);
   }
 
   #group(version: FunctionVersion): Group {
     const known = this.#groups.get(version.key);
     if (known !== undefined) return known;
     const group = new Group(version, this.#options.realmOf(version));
+    group.obsolete = this.#live?.has(version.key) === false;
     this.#groups.set(version.key, group);
     return group;
   }

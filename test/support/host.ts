@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly supervised?: boolean;
   /** Kept when given; otherwise a temporary one that `stop` removes. */
   readonly dataDir?: string;
+  /** Shell commands that set limits before the host takes the shell's place, such as `ulimit -n 100`. */
+  readonly shell?: string;
 }
 
 export interface RunningHost {
@@ -87,21 +89,15 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'isolane-host-')));
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
   if (options.supervised !== true) argv.push('--single');
-  const child = spawn(
-    process.execPath,
-    [
-      ...(options.supervised === true ? [] : NODE_FLAGS),
-      join(ROOT, 'src/main.ts'),
-      ...argv,
-      '--json',
-      ...(options.args ?? []),
-    ],
-    {
-      cwd: ROOT,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const flags = options.supervised === true ? [] : NODE_FLAGS;
+  const command = [process.execPath, ...flags, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
+  const [file, ...rest] =
+    options.shell === undefined ? command : ['/bin/sh', '-c', `${options.shell}; exec "$0" "$@"`, ...command];
+  const child = spawn(file!, rest, {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-STDERR_KEPT);
@@ -121,7 +117,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   try {
     const ready = await waitForReady(child, () => errors);
-    const token = (await readFile(ready.adminTokenFile, 'utf8')).trim();
+    // The shell may have given the host a disk that only its own eyes see.
+    const root = options.shell === undefined ? '' : `/proc/${child.pid}/root`;
+    const token = (await readFile(root + ready.adminTokenFile, 'utf8')).trim();
     return {
       url: ready.url.replace(/\/$/, ''),
       adminUrl: ready.adminUrl.replace(/\/$/, ''),

@@ -1,6 +1,33 @@
 /** What the operating system knows of a process and its descendants (Linux). */
 import { readdirSync, readFileSync } from 'node:fs';
 
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly command: string;
+  readonly rssBytes: number;
+  readonly fds: number;
+  readonly threads: number;
+}
+
+/** It and all that came of it, parents first. Those that end while we look are left out. */
+export function processTree(root: number): ProcessFacts[] {
+  return familyOf(root).flatMap((pid) => factsOf(pid) ?? []);
+}
+
+function factsOf(pid: number): ProcessFacts | null {
+  try {
+    return {
+      pid,
+      command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
+      rssBytes: residentOf(pid),
+      fds: readdirSync(`/proc/${pid}/fd`).length,
+      threads: countThreads(pid),
+    };
+  } catch {
+    return null;
+  }
+}
+
 /** It and all that came of it. */
 export function familyOf(pid: number): readonly number[] {
   try {

@@ -29,8 +29,8 @@ function ticket(of: Invocation): Watched {
       log: () => undefined,
       subrequest: () => undefined,
       settled: ({ outcome }) => events.push(outcome),
-      returned: () => true,
       unloadable: (_, first) => events.push(first ? 'unloadable' : 'unloadable too'),
+      returned: () => true,
     },
   };
 }
