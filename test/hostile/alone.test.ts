@@ -4,7 +4,7 @@
  * Part of `make hostile` and `make test-all` only.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { boundMs, failures, quantileMs, type Sample } from '../support/bystander.ts';
+import { failures, type Sample, tooSlow } from '../support/bystander.ts';
 import { type Mode, readCases } from '../support/hostile-cases.ts';
 import { type Report, Scene } from '../support/hostile-scene.ts';
 import { table } from '../support/table.ts';
@@ -34,7 +34,8 @@ describe.runIf(process.env['ISOLANE_TEST_ALL'] === '1')('alone', () => {
         for (const { outcome } of records) expect(expected).toContain(outcome);
         const served = outsideTakeover(report.bystander);
         if (served.length >= ENOUGH) {
-          expect(quantileMs(served, 0.99)).toBeLessThanOrEqual(boundMs(scene.undisturbed, report.control));
+          const { undisturbed, plainUndisturbed } = scene;
+          expect(tooSlow({ undisturbed, during: served, plainUndisturbed, plainDuring: report.control })).toBeNull();
         }
       } finally {
         await scene.close();

@@ -84,9 +84,32 @@ export function failures(samples: readonly Sample[]): readonly Sample[] {
 /** A machine with other work on it is slow at times by itself: below this nothing is said about the host. */
 const FLOOR_MS = 30;
 
-/** What a bystander's p99 may be, ms: three times its undisturbed one, or what the machine did to a plain server. */
-export function boundMs(undisturbed: readonly Sample[], control: readonly Sample[]): number {
-  return Math.max(3 * quantileMs(undisturbed, 0.99), 3 * quantileMs(control, 0.99), FLOOR_MS);
+/** Where a plain server's p99 is above this while nobody is attacked, other work decides what takes long. */
+const BUSY_MS = 8;
+
+/** What a bystander saw undisturbed and under attack, and a plain server beside it at the same times. */
+export interface Comparison {
+  readonly undisturbed: readonly Sample[];
+  readonly during: readonly Sample[];
+  readonly plainUndisturbed: readonly Sample[];
+  readonly plainDuring: readonly Sample[];
+}
+
+/**
+ * The bystander's p99 is within three times its undisturbed one or `FLOOR_MS`: `null`, or a sentence what it is. Says
+ * so and judges nothing on a machine that is busy with other work.
+ */
+export function tooSlow({ undisturbed, during, plainUndisturbed, plainDuring }: Comparison): string | null {
+  const [own, attacked, plain, plainAttacked] = [undisturbed, during, plainUndisturbed, plainDuring].map((samples) =>
+    quantileMs(samples, 0.99),
+  ) as [number, number, number, number];
+  const bound = Math.max(3 * own, 3 * plainAttacked, FLOOR_MS);
+  const told =
+    `bystander p99 ${attacked.toFixed(1)} ms among ${during.length}, undisturbed ${own.toFixed(1)} ms; ` +
+    `a plain server ${plainAttacked.toFixed(1)} ms, undisturbed ${plain.toFixed(1)} ms`;
+  const busy = plain > BUSY_MS;
+  console.log(busy ? `${told}: not judged, the machine is busy with other work` : told);
+  return busy || attacked <= bound ? null : `${told}: more than ${bound.toFixed(1)} ms`;
 }
 
 export function quantileMs(samples: readonly Sample[], q: number): number {

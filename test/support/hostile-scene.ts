@@ -70,6 +70,7 @@ export class Scene {
   readonly directory: string;
   /** Before the first case and after each. */
   readonly undisturbed: Sample[] = [];
+  readonly plainUndisturbed: Sample[] = [];
   #from = 0;
   #stderr = 0;
   #case!: HostileCase;
@@ -110,7 +111,7 @@ export class Scene {
       await sleep(WARM_UP_MS);
       const from = Bystander.now();
       await sleep(UNDISTURBED_MS);
-      scene.undisturbed.push(...within(await bystander.collect(), from, Number.POSITIVE_INFINITY));
+      await scene.#noteUndisturbed(from);
       return scene;
     } catch (error) {
       upstream.close();
@@ -147,7 +148,7 @@ export class Scene {
     const bystander = within(await this.bystander.collect(), this.#from, till);
     const control = within(await this.control.bystander.collect(), this.#from, till);
     await sleep(UNDISTURBED_BETWEEN_MS);
-    this.undisturbed.push(...within(await this.bystander.collect(), till, Bystander.now()));
+    await this.#noteUndisturbed(till);
     const replaced = one.mayReplaceHost && this.mode === 'shared' ? one.requests.length : 0;
     const broken = failures(bystander);
     expect(
@@ -155,6 +156,12 @@ export class Scene {
       `the bystander failed during ${one.name}: ${JSON.stringify(broken.slice(0, 5))}`,
     ).toBeLessThanOrEqual(replaced * BYSTANDER_CONNECTIONS);
     return { name: one.name, outcomes: this.#outcomes, bystander, control, tookMs: till - this.#from };
+  }
+
+  async #noteUndisturbed(from: number): Promise<void> {
+    const till = Bystander.now();
+    this.undisturbed.push(...within(await this.bystander.collect(), from, till));
+    this.plainUndisturbed.push(...within(await this.control.bystander.collect(), from, till));
   }
 
   /** Of the case being played: `file` is one beside `function.ts`. */
