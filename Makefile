@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
-.PHONY: help run dev check test test-all soak bench pack clean
+.PHONY: help run dev check test test-all hostile soak bench pack clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,10 @@ test-all: check ## check, test, and the slow tests, a minute of soak and the ben
 	@$(VITEST)
 	@node test/soak/soak.ts --minutes 1
 	@node bench/run.ts --small
+
+hostile: export ISOLANE_TEST_ALL = 1
+hostile: $(INSTALLED) ## every hostile case, on shared engines and in engine processes
+	@$(VITEST) test/hostile
 
 soak: $(INSTALLED) ## a steady mixture for MINUTES (60): exit 0 when memory, descriptors and threads stay flat
 	@node test/soak/soak.ts --minutes $(or $(MINUTES),60)

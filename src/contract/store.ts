@@ -4,8 +4,9 @@ import type { Outcome } from './outcome.ts';
 import type { Trigger, UsageRecord, UsageStart } from './usage.ts';
 
 /**
- * The billing ledger of one host process. Rows are appended in order and made durable in groups: written to a journal
- * (`process`) or committed with fsync (`power`). A writer thread keeps them in SQLite for queries.
+ * The billing ledger as one host process sees it: it appends its own rows, and its questions are about those of all
+ * hosts. Rows are appended in order and made durable in groups: written to a journal (`process`) or committed with fsync
+ * (`power`). Other hosts' rows are seen a moment later than one's own.
  */
 export interface Ledger {
   /** Appends the START row to the present group. */
@@ -107,8 +108,8 @@ export interface Inbox {
     readonly duplicateOf: string | null;
   }>;
   /**
-   * Leases up to `limit` due deliveries to the owner (state → running, `attempts` counts this one). Leases of dead
-   * owners count as due.
+   * Leases up to `limit` due deliveries to the owner (state → running, `attempts` counts this one). Several hosts may
+   * claim at once: each delivery goes to one of them, and stays with it while it lives.
    */
   claim(nowMs: number, limit: number): Promise<readonly DeliveryRow[]>;
   /** Ends an attempt. `retryAtMs` null: final (`succeeded` or `dead`). */

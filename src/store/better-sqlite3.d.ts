@@ -7,8 +7,7 @@ declare module 'better-sqlite3' {
     run(...values: Value[]): { changes: number; lastInsertRowid: number | bigint };
     get(...values: Value[]): Row | undefined;
     all(...values: Value[]): Row[];
-    /** 64-bit integers come back as bigint. */
-    safeIntegers(on?: boolean): this;
+    iterate(...values: Value[]): Iterable<Row>;
   }
 
   export default class Database {

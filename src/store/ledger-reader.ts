@@ -1,12 +1,17 @@
-/** The thread that answers questions about the ledger, on a connection of its own: a long query delays no commit. */
+/**
+ * The thread that answers questions about the ledger, on a connection of its own: a long query delays no commit. It
+ * parses the blocks that may hold what is asked for; nothing is kept.
+ */
 import type Database from 'better-sqlite3';
-import type { Value } from 'better-sqlite3';
+import type { Row, Value } from 'better-sqlite3';
 import { HostError } from '../contract/errors.ts';
 import type { RecordQuery, StoredRecord, UsageDimension, UsageGroup, UsageQuery } from '../contract/store.ts';
 import { readCursor, writeCursor } from './cursor.ts';
-import { toRecord } from './ledger-rows.ts';
+import { AT, type Line, parseLines, toRecord } from './ledger-lines.ts';
+import { BLOCKS_OF_IDS } from './ledger-rows.ts';
 import { type Call, type Port, type Service, serveThread } from './serve.ts';
 import { openReader } from './sqlite.ts';
+import { UsageSums } from './usage-sums.ts';
 
 export interface ReaderData {
   readonly dataDir: string;
@@ -17,15 +22,7 @@ export interface RecordPage {
   readonly nextCursor: string | null;
 }
 
-const COLUMN: Readonly<Record<UsageDimension, string>> = {
-  function: 'function',
-  version: 'version',
-  tenant: 'tenant',
-  trigger: 'trigger',
-  outcome: 'outcome',
-};
-
-const SUMS = ['cold', 'billed_ms', 'cpu_ns', 'init_ns', 'run_ns', 'mib_ms', 'request_bytes', 'response_bytes'] as const;
+const DIMENSIONS: readonly UsageDimension[] = ['function', 'version', 'tenant', 'trigger', 'outcome'];
 
 class LedgerReader implements Service<never> {
   readonly #db: Database;
@@ -63,86 +60,101 @@ class LedgerReader implements Service<never> {
     }
   }
 
-  #query(query: UsageQuery): UsageGroup[] {
-    const unknown = query.by.find((dimension) => !Object.hasOwn(COLUMN, dimension));
+  #query(query: UsageQuery): readonly UsageGroup[] {
+    const unknown = query.by.find((dimension) => !DIMENSIONS.includes(dimension));
     if (unknown !== undefined) {
       throw new HostError(
         'BAD_REQUEST',
-        `Usage cannot be grouped by ${unknown}; choose from ${Object.keys(COLUMN).join(', ')}.`,
+        `Usage cannot be grouped by ${unknown}; choose from ${DIMENSIONS.join(', ')}.`,
       );
     }
-    const columns = query.by.map((dimension) => COLUMN[dimension]);
-    const where = conditions({ from: query.from, to: query.to });
-    const sums = SUMS.map((name) => `COALESCE(SUM(${name}), 0) AS ${name}`).join(', ');
-    const group = columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')} ORDER BY ${columns.join(', ')}`;
-    const rows = this.#db
-      .prepare(`SELECT ${[...columns, 'COUNT(*) AS invocations', sums].join(', ')} FROM records ${where.sql} ${group}`)
-      .safeIntegers()
-      .all(...where.values);
-    return rows.map((row) => ({
-      key: Object.fromEntries(query.by.map((dimension) => [dimension, String(row[COLUMN[dimension]])])),
-      invocations: Number(row['invocations']),
-      coldStarts: Number(row['cold']),
-      billedMs: Number(row['billed_ms']),
-      cpuNs: String(row['cpu_ns']),
-      initNs: String(row['init_ns']),
-      runNs: String(row['run_ns']),
-      mibMs: String(row['mib_ms']),
-      requestBytes: String(row['request_bytes']),
-      responseBytes: String(row['response_bytes']),
-    }));
+    const filter = instants(query);
+    const sums = new UsageSums(query.by);
+    for (const block of this.#blocks(filter, '')) {
+      const inside = within(String(block['min_at']), filter) && within(String(block['max_at']), filter);
+      for (const line of linesOf(block)) {
+        if (inside || within(line[AT.startedAt] as string, filter)) sums.add(line);
+      }
+    }
+    return sums.groups();
   }
 
   #records(query: RecordQuery): RecordPage {
     if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1000) {
       throw new HostError('BAD_REQUEST', `limit is ${query.limit}, it must be a whole number from 1 to 1000.`);
     }
-    const where = conditions({
-      ...query,
-      before: query.cursor === null ? null : Number(readCursor(query.cursor, /^\d{1,15}$/)),
-    });
-    const rows = this.#db
-      .prepare(`SELECT * FROM records ${where.sql} ORDER BY seq DESC LIMIT ?`)
-      .all(...where.values, query.limit + 1);
-    const items = rows.slice(0, query.limit).map(toRecord);
-    return { items, nextCursor: rows.length > query.limit ? writeCursor(String(items.at(-1)!.seq)) : null };
+    const filter = instants(query);
+    const before = query.cursor === null ? Number.MAX_SAFE_INTEGER : Number(readCursor(query.cursor, /^\d{1,15}$/));
+    const found: StoredRecord[] = [];
+    for (const block of this.#blocks({ ...filter, before }, 'ORDER BY first_seq DESC')) {
+      const first = Number(block['first_seq']);
+      const lines = linesOf(block);
+      for (let i = Math.min(lines.length, before - first) - 1; i >= 0; i--) {
+        const line = lines[i]!;
+        if (!within(line[AT.startedAt] as string, filter) || !matches(line, query)) continue;
+        found.push(toRecord(line, first + i, String(block['host_id'])));
+        if (found.length > query.limit) {
+          const items = found.slice(0, query.limit);
+          return { items, nextCursor: writeCursor(String(items.at(-1)!.seq)) };
+        }
+      }
+    }
+    return { items: found, nextCursor: null };
   }
 
   #record(invocationId: string): StoredRecord | null {
-    const row = this.#db.prepare('SELECT * FROM records WHERE invocation_id = ?').get(invocationId);
-    return row === undefined ? null : toRecord(row);
+    for (const block of this.#db.prepare(BLOCKS_OF_IDS).iterate(invocationId, invocationId)) {
+      const lines = linesOf(block);
+      const at = lines.findIndex((line) => line[AT.invocationId] === invocationId);
+      if (at >= 0) return toRecord(lines[at]!, Number(block['first_seq']) + at, String(block['host_id']));
+    }
+    return null;
+  }
+
+  /** Blocks that may hold rows between two instants, and before a row. */
+  #blocks(filter: Span & { readonly before?: number }, order: string): Iterable<Row> {
+    const tests: (readonly [string, Value | undefined])[] = [
+      ['max_at >= ?', filter.from],
+      ['min_at < ?', filter.to],
+      ['first_seq < ?', filter.before],
+    ];
+    const used = tests.filter((test): test is readonly [string, Value] => test[1] !== null && test[1] !== undefined);
+    const where = used.length === 0 ? '' : `WHERE ${used.map(([sql]) => sql).join(' AND ')}`;
+    const sql = `SELECT first_seq, host_id, min_at, max_at, lines FROM blocks ${where} ${order}`;
+    return this.#db.prepare(sql).iterate(...used.map(([, value]) => value));
   }
 }
 
-interface Filter {
+function linesOf(block: Row): readonly Line[] {
+  return parseLines(String(block['lines'])).rows as readonly Line[];
+}
+
+/** As in the rows, so that they compare as text. */
+interface Span {
   readonly from: string | null;
   readonly to: string | null;
-  readonly function?: string | null;
-  readonly outcome?: string | null;
-  readonly trigger?: string | null;
-  readonly before?: number | null;
 }
 
-function conditions(filter: Filter): { readonly sql: string; readonly values: readonly Value[] } {
-  const tests: (readonly [string, Value | undefined])[] = [
-    ['started_ms >= ?', filter.from === null ? null : instant('from', filter.from)],
-    ['started_ms < ?', filter.to === null ? null : instant('to', filter.to)],
-    ['function = ?', filter.function],
-    ['outcome = ?', filter.outcome],
-    ['trigger = ?', filter.trigger],
-    ['seq < ?', filter.before],
-  ];
-  const used = tests.filter((test): test is readonly [string, Value] => test[1] !== null && test[1] !== undefined);
-  return {
-    sql: used.length === 0 ? '' : `WHERE ${used.map(([sql]) => sql).join(' AND ')}`,
-    values: used.map(([, value]) => value),
-  };
+function instants({ from, to }: Span): Span {
+  return { from: from === null ? null : instant('from', from), to: to === null ? null : instant('to', to) };
 }
 
-function instant(name: string, text: string): number {
+function instant(name: string, text: string): string {
   const ms = Date.parse(text);
-  if (!Number.isNaN(ms)) return ms;
+  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
   throw new HostError('BAD_REQUEST', `${name} is "${text}", it must be a time such as 2026-11-30T12:00:00Z.`);
+}
+
+function within(at: string, { from, to }: Span): boolean {
+  return (from === null || at >= from) && (to === null || at < to);
+}
+
+function matches(line: Line, query: RecordQuery): boolean {
+  return (
+    (query.function === null || line[AT.function] === query.function) &&
+    (query.outcome === null || line[AT.outcome] === query.outcome) &&
+    (query.trigger === null || line[AT.trigger] === query.trigger)
+  );
 }
 
 serveThread<ReaderData, never, never>((data, port) => new LedgerReader(data, port));

@@ -7,10 +7,9 @@ import { readdirSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { journalDir } from './journal.ts';
 import { JournalReader } from './journal-reader.ts';
-import { CLOSE_STARTS, DELETE_STARTS } from './ledger-rows.ts';
+import { STARTERS } from './ledger-rows.ts';
 import { HOST_ID, ifDead, lockedHosts } from './lock.ts';
 import type { RowWriter } from './row-writer.ts';
-import { beginWrite } from './sqlite.ts';
 
 /** The function that brought its host down: what it was running is not collateral. */
 export interface Culprit {
@@ -37,7 +36,7 @@ export function recoverLedger(options: RecoveryOptions): number {
   const take = (owner: string): number => ifDead(dataDir, owner, { forget: true }, () => takeOver(options, owner)) ?? 0;
   // What its rows name is known when they are in the tables.
   let records = take(FORMER);
-  const started = db.prepare('SELECT DISTINCT host_id FROM starts').all();
+  const started = db.prepare(STARTERS).all();
   const owners = new Set([
     ...started.map((row) => String(row['host_id'])),
     ...journals(dataDir),
@@ -54,28 +53,17 @@ function journals(dataDir: string): string[] {
     .map((entry) => entry.name);
 }
 
-function takeOver({ db, rows, dataDir, culprit }: RecoveryOptions, owner: string): number {
+function takeOver({ rows, dataDir, culprit }: RecoveryOptions, owner: string): number {
   const journal = new JournalReader(journalDir(dataDir, owner === FORMER ? null : owner));
   try {
-    for (const segment of journal.segments()) rows.feed(journal, segment, null);
+    for (const segment of journal.segments()) {
+      rows.feed(journal, { hostId: owner, segment, end: null, again: true });
+    }
     const guilty = culprit !== null && (culprit.hostId ?? owner) === owner ? culprit.function : null;
-    const records = closeStarts(db, owner, guilty);
+    const records = rows.closeStarts(owner, guilty);
     journal.clear();
     return records;
   } finally {
     journal.close();
-  }
-}
-
-function closeStarts(db: Database, owner: string, guilty: string | null): number {
-  beginWrite(db);
-  try {
-    const { changes } = db.prepare(CLOSE_STARTS).run(guilty, owner);
-    db.prepare(DELETE_STARTS).run(owner);
-    db.exec('COMMIT');
-    return changes;
-  } catch (error) {
-    if (db.inTransaction) db.exec('ROLLBACK');
-    throw error;
   }
 }

@@ -1,232 +1,68 @@
 /**
- * The ledger's tables, and its rows as lines: JSON arrays of a kind and the cells in column order, because that costs
- * the main thread 0.5 µs a row. The same lines go into the journal and to the writer. Column order is stated once, here.
+ * The ledger's tables. Records are kept in blocks, the lines that one transaction brought, because a row and three
+ * indexes for each cost more than the rest of the ledger together. Readers parse blocks; what a block says of itself
+ * tells them which ones. No record ever changes, and none is deleted.
  */
-import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
-import type { StoredRecord } from '../contract/store.ts';
-import { TRIGGERS, type Trigger, type UsageRecord, type UsageStart } from '../contract/usage.ts';
 
-export type Cell = string | number;
-
-const START_COLUMNS: readonly string[] = [
-  'invocation_id TEXT',
-  'attempt INTEGER',
-  'request_id TEXT',
-  'trace_id TEXT',
-  'tenant TEXT',
-  'function TEXT',
-  'version INTEGER',
-  'trigger TEXT',
-  'source TEXT',
-  'cold INTEGER',
-  'started_ms INTEGER',
-  'queue_ns INTEGER',
-  'memory_limit_mib INTEGER',
-  'isolate_id TEXT',
-  'engine_id TEXT',
-  'host_id TEXT',
-];
-
-const END_COLUMNS: readonly string[] = [
-  'outcome TEXT',
-  'status INTEGER',
-  'init_ns INTEGER',
-  'run_ns INTEGER',
-  'billed_ms INTEGER',
-  'cpu_ns INTEGER',
-  'cpu_estimated INTEGER',
-  'host_cpu_ns INTEGER',
-  'memory_peak_bytes INTEGER',
-  'mib_ms INTEGER',
-  'shared_mib_ms INTEGER',
-  'request_bytes INTEGER',
-  'response_bytes INTEGER',
-  'subrequests INTEGER',
-  'closed_by TEXT',
-];
-
-const START_WIDTH: number = START_COLUMNS.length;
-const RECORD_WIDTH: number = START_COLUMNS.length + END_COLUMNS.length;
-const STARTED_MS: number = START_COLUMNS.indexOf('started_ms INTEGER');
-
-/** What a line says: an invocation began; one ended that no line had begun; one ended that an earlier line began. */
-const KINDS = ['start', 'whole', 'end'] as const;
-const START = 0;
-const WHOLE = 1;
-const END = 2;
-
-const definitions = (columns: readonly string[]): string => columns.map((column) => `${column} NOT NULL`).join(', ');
-const names = (columns: readonly string[]): string => columns.map((column) => column.split(' ')[0]!).join(', ');
-const marks = (count: number): string => Array(count).fill('?').join(', ');
+const V1_START = `invocation_id, attempt, request_id, trace_id, tenant, function, version, trigger, source, cold,
+  strftime('%Y-%m-%dT%H:%M:%fZ', started_ms / 1000.0, 'unixepoch'), queue_ns, memory_limit_mib, isolate_id, engine_id, host_id`;
+const V1_END = `outcome, status, init_ns, run_ns, billed_ms, cpu_ns, cpu_estimated, host_cpu_ns, memory_peak_bytes, mib_ms,
+  shared_mib_ms, request_bytes, response_bytes, subrequests, closed_by`;
+const V1_START_COLUMNS = `invocation_id TEXT NOT NULL, attempt INTEGER NOT NULL, request_id TEXT NOT NULL, trace_id TEXT NOT NULL,
+  tenant TEXT NOT NULL, function TEXT NOT NULL, version INTEGER NOT NULL, trigger TEXT NOT NULL, source TEXT NOT NULL,
+  cold INTEGER NOT NULL, started_ms INTEGER NOT NULL, queue_ns INTEGER NOT NULL, memory_limit_mib INTEGER NOT NULL,
+  isolate_id TEXT NOT NULL, engine_id TEXT NOT NULL, host_id TEXT NOT NULL`;
+const V1_END_COLUMNS = `outcome TEXT NOT NULL, status INTEGER NOT NULL, init_ns INTEGER NOT NULL, run_ns INTEGER NOT NULL,
+  billed_ms INTEGER NOT NULL, cpu_ns INTEGER NOT NULL, cpu_estimated INTEGER NOT NULL, host_cpu_ns INTEGER NOT NULL,
+  memory_peak_bytes INTEGER NOT NULL, mib_ms INTEGER NOT NULL, shared_mib_ms INTEGER NOT NULL, request_bytes INTEGER NOT NULL,
+  response_bytes INTEGER NOT NULL, subrequests INTEGER NOT NULL, closed_by TEXT NOT NULL`;
 
 /**
- * `starts`: invocations that have not settled. `records`: append-only, `seq` in order of commit. `refused`: rows the
- * schema would not take, which would be a bug of the host; kept, so that it costs nobody their bill.
+ * `starts`: invocations that have not settled. `blocks`: `rows` records with `seq` from `first_seq` on, in order of
+ * commit; the bounds are of `startedAt` and of the invocation ids. `refused`: lines that are no rows, which would be a
+ * bug of the host; kept, so that it costs nobody their bill.
  */
 export const LEDGER_MIGRATIONS: readonly string[] = [
-  `CREATE TABLE hosts (host_id TEXT PRIMARY KEY, pid INTEGER NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER) STRICT;
-   CREATE TABLE starts (${definitions(START_COLUMNS)}, PRIMARY KEY (invocation_id)) STRICT;
-   CREATE TABLE records (seq INTEGER PRIMARY KEY, ${definitions([...START_COLUMNS, ...END_COLUMNS])}, UNIQUE (invocation_id)) STRICT;
-   CREATE INDEX records_by_time ON records (started_ms);
+  `CREATE TABLE starts (${V1_START_COLUMNS}, PRIMARY KEY (invocation_id)) STRICT;
+   CREATE TABLE records (seq INTEGER PRIMARY KEY, ${V1_START_COLUMNS}, ${V1_END_COLUMNS}, UNIQUE (invocation_id)) STRICT;
    CREATE TABLE refused (at_ms INTEGER NOT NULL, reason TEXT NOT NULL, row TEXT NOT NULL) STRICT`,
+  `ALTER TABLE starts RENAME TO former_starts;
+   CREATE TABLE starts (invocation_id TEXT PRIMARY KEY, host_id TEXT NOT NULL, line TEXT NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE blocks (
+     first_seq INTEGER PRIMARY KEY,
+     rows INTEGER NOT NULL,
+     host_id TEXT NOT NULL,
+     min_at TEXT NOT NULL,
+     max_at TEXT NOT NULL,
+     min_id TEXT NOT NULL,
+     max_id TEXT NOT NULL,
+     lines TEXT NOT NULL
+   ) STRICT;
+   INSERT INTO starts SELECT invocation_id, host_id, json_array(0, ${V1_START}) FROM former_starts;
+   INSERT INTO blocks SELECT MIN(seq), COUNT(*), '', MIN(at), MAX(at), MIN(id), MAX(id), group_concat(line, char(10) ORDER BY seq)
+     FROM (SELECT seq, invocation_id AS id, strftime('%Y-%m-%dT%H:%M:%fZ', started_ms / 1000.0, 'unixepoch') AS at,
+       json_array(1, ${V1_START}, ${V1_END}) AS line FROM records) GROUP BY seq / 1024;
+   CREATE INDEX blocks_by_time ON blocks (max_at, min_at);
+   CREATE INDEX blocks_by_id ON blocks (max_id, min_id);
+   DROP TABLE former_starts;
+   DROP TABLE records;
+   DROP TABLE IF EXISTS hosts`,
 ];
 
-export const INSERT_START: string = `INSERT INTO starts (${names(START_COLUMNS)}) VALUES (${marks(START_WIDTH)})
-  ON CONFLICT (invocation_id) DO NOTHING`;
-/** The first END of an invocation wins. */
-export const INSERT_RECORD: string = `INSERT INTO records (${names([...START_COLUMNS, ...END_COLUMNS])}) VALUES (${marks(RECORD_WIDTH)})
+export const INSERT_START = `INSERT INTO starts (invocation_id, host_id, line) VALUES (?, ?, ?)
   ON CONFLICT (invocation_id) DO NOTHING`;
 export const DELETE_START = 'DELETE FROM starts WHERE invocation_id = ?';
+export const STARTS_OF = 'SELECT line FROM starts WHERE host_id = ? ORDER BY invocation_id';
+export const DELETE_STARTS_OF = 'DELETE FROM starts WHERE host_id = ?';
+export const STARTERS = 'SELECT DISTINCT host_id FROM starts';
+export const LAST_BLOCK = 'SELECT first_seq, rows, host_id FROM blocks ORDER BY first_seq DESC LIMIT 1';
+export const INSERT_BLOCK = `INSERT INTO blocks (first_seq, rows, host_id, min_at, max_at, min_id, max_id, lines)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+/** A small block grows at its end, or an idle host would leave one for every row. */
+export const EXTEND_BLOCK = `UPDATE blocks SET rows = rows + ?, min_at = MIN(min_at, ?), max_at = MAX(max_at, ?),
+  min_id = MIN(min_id, ?), max_id = MAX(max_id, ?), lines = lines || char(10) || ? WHERE first_seq = ?`;
+/** Blocks that may hold one of the ids between two. */
+export const BLOCKS_OF_IDS = 'SELECT first_seq, host_id, lines FROM blocks WHERE max_id >= ? AND min_id <= ?';
 /** Once, however often a journal is read again. */
 export const INSERT_REFUSED: string = `WITH new (at_ms, reason, row) AS (VALUES (?, ?, ?))
   INSERT INTO refused SELECT * FROM new WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.row = new.row)`;
-
-/** Of a dead host: the function that brought it down (or null), and the host. */
-export const CLOSE_STARTS: string = `INSERT INTO records (${names([...START_COLUMNS, ...END_COLUMNS])})
-  SELECT ${names(START_COLUMNS)}, CASE WHEN function = ? THEN 'crashed' ELSE 'aborted' END,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'recovery'
-  FROM starts WHERE host_id = ? ORDER BY started_ms, invocation_id
-  ON CONFLICT (invocation_id) DO NOTHING`;
-export const DELETE_STARTS = 'DELETE FROM starts WHERE host_id = ?';
-
-// One literal each: an array that grows cell by cell costs three times as much.
-
-export function startLine(row: UsageStart): string {
-  const line = JSON.stringify([
-    START,
-    row.invocationId,
-    row.attempt,
-    row.requestId,
-    row.traceId,
-    row.tenant,
-    row.function,
-    row.version,
-    row.trigger,
-    row.source,
-    row.cold ? 1 : 0,
-    row.startedAt,
-    row.queueNs,
-    row.memoryLimitMiB,
-    row.isolateId,
-    row.engineId,
-    row.hostId,
-  ]);
-  return `${line}\n`;
-}
-
-/** `begun`: the START went out in an earlier line. */
-export function recordLine(record: UsageRecord, begun: boolean): string {
-  const line = JSON.stringify([
-    begun ? END : WHOLE,
-    record.invocationId,
-    record.attempt,
-    record.requestId,
-    record.traceId,
-    record.tenant,
-    record.function,
-    record.version,
-    record.trigger,
-    record.source,
-    record.cold ? 1 : 0,
-    record.startedAt,
-    record.queueNs,
-    record.memoryLimitMiB,
-    record.isolateId,
-    record.engineId,
-    record.hostId,
-    record.outcome,
-    record.status,
-    record.initNs,
-    record.runNs,
-    record.billedMs,
-    record.cpuNs,
-    record.cpuEstimated ? 1 : 0,
-    record.hostCpuNs,
-    record.isolateMemoryPeakBytes,
-    record.mibMs,
-    record.sharedMibMs,
-    record.requestBytes,
-    record.responseBytes,
-    record.subrequests,
-    record.closedBy,
-  ]);
-  return `${line}\n`;
-}
-
-export interface Row {
-  readonly kind: (typeof KINDS)[number];
-  readonly invocationId: string;
-  /** In column order; what they hold is for the tables to judge. */
-  readonly cells: readonly Cell[];
-}
-
-/** `null`: this is no line of a ledger. */
-export function parseLine(line: string): Row | null {
-  const cells = arrayOf(line);
-  const kind = KINDS[Number(cells?.shift())];
-  const width = kind === 'start' ? START_WIDTH : RECORD_WIDTH;
-  const invocationId = cells?.[0];
-  if (cells === null || kind === undefined || cells.length !== width || typeof invocationId !== 'string') return null;
-  cells[STARTED_MS] = Date.parse(String(cells[STARTED_MS]));
-  return { kind, invocationId, cells: cells as Cell[] };
-}
-
-function arrayOf(line: string): unknown[] | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-/** A row of `records` as read by the reader. */
-export function toRecord(row: Readonly<Record<string, unknown>>): StoredRecord {
-  const text = (name: string): string => String(row[name]);
-  const whole = (name: string): number => Number(row[name]);
-  return {
-    seq: whole('seq'),
-    invocationId: text('invocation_id'),
-    attempt: whole('attempt'),
-    requestId: text('request_id'),
-    traceId: text('trace_id'),
-    tenant: text('tenant'),
-    function: text('function'),
-    version: whole('version'),
-    trigger: triggerOf(text('trigger')),
-    source: text('source'),
-    cold: whole('cold') === 1,
-    startedAt: new Date(whole('started_ms')).toISOString(),
-    queueNs: whole('queue_ns'),
-    memoryLimitMiB: whole('memory_limit_mib'),
-    isolateId: text('isolate_id'),
-    engineId: text('engine_id'),
-    hostId: text('host_id'),
-    outcome: outcomeOf(text('outcome')),
-    status: whole('status'),
-    initNs: whole('init_ns'),
-    runNs: whole('run_ns'),
-    billedMs: whole('billed_ms'),
-    cpuNs: whole('cpu_ns'),
-    cpuEstimated: whole('cpu_estimated') === 1,
-    hostCpuNs: whole('host_cpu_ns'),
-    isolateMemoryPeakBytes: whole('memory_peak_bytes'),
-    mibMs: whole('mib_ms'),
-    sharedMibMs: whole('shared_mib_ms'),
-    requestBytes: whole('request_bytes'),
-    responseBytes: whole('response_bytes'),
-    subrequests: whole('subrequests'),
-    closedBy: text('closed_by') === 'recovery' ? 'recovery' : 'normal',
-  };
-}
-
-function outcomeOf(text: string): Outcome {
-  if (Object.hasOwn(OUTCOMES, text)) return text as Outcome;
-  throw new Error(`the ledger holds an unknown outcome ${text}`);
-}
-
-function triggerOf(text: string): Trigger {
-  const trigger = TRIGGERS.find((known) => known === text);
-  if (trigger !== undefined) return trigger;
-  throw new Error(`the ledger holds an unknown trigger ${text}`);
-}

@@ -94,13 +94,20 @@ class LedgerWriter implements Service<LedgerBatch> {
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
     const last = this.#queue.at(-1);
+    const { hostId } = this.#data;
     if (last === undefined) return;
     try {
       while (this.#queue.length > 0) {
         const together = alike(this.#queue);
         const { batch, intake } = this.#queue[together - 1]!;
-        if (intake.kind === 'journal') this.#rows.feed(this.#journal, intake.segment, intake.bytes);
-        else this.#rows.commit(this.#queue.slice(0, together).map((queued) => linesOf(queued.intake)));
+        if (intake.kind === 'journal')
+          this.#rows.feed(this.#journal, { hostId, segment: intake.segment, end: intake.bytes, again: false });
+        else
+          this.#rows.commit(
+            this.#queue.slice(0, together).map((queued) => linesOf(queued.intake)),
+            hostId,
+            false,
+          );
         this.#queue.splice(0, together);
         this.#port.event({ kind: 'committed', batch });
       }

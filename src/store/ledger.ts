@@ -9,9 +9,9 @@ import type { Ledger, RecordQuery, StoredRecord, UsageGroup, UsageQuery } from '
 import type { UsageRecord, UsageStart } from '../contract/usage.ts';
 import { Journal, type JournalOptions, journalDir } from './journal.ts';
 import { failure, LedgerFeed, type Waiter } from './ledger-feed.ts';
+import { LineWriter } from './ledger-lines.ts';
 import type { RecordPage } from './ledger-reader.ts';
 import type { Culprit } from './ledger-recovery.ts';
-import { recordLine, startLine } from './ledger-rows.ts';
 import type { LedgerData } from './ledger-writer.ts';
 import { StoreThread } from './thread.ts';
 
@@ -22,9 +22,12 @@ export interface LedgerOptions extends LedgerData {
 /** Rows that are not in SQLite yet; some seconds of full load. Beyond it rows are refused and counted as lost. */
 const MAX_UNWRITTEN_ROWS = 200_000;
 const TOO_MANY: string = `more than ${MAX_UNWRITTEN_ROWS} rows wait for the disk`;
-/** The writer hears of the journal's new rows after so many, or after so long: a wake-up costs as much as ten rows. */
-const TELL_ROWS = 512;
-const TELL_MS = 20;
+/**
+ * The writer hears of the journal's new rows after so many, or after so long. Nobody waits for it but readers, who tell
+ * it themselves, and few large transactions cost half of what many small ones do.
+ */
+const TELL_ROWS = 4096;
+const TELL_MS = 100;
 const RETRY_MS = 1000;
 
 /** Refuses with `DATA_DIR_UNUSABLE`. Takes no lock (`openHostLock`) and nothing over (`recover`). */
@@ -37,6 +40,7 @@ export async function openLedger(options: LedgerOptions): Promise<SqliteLedger> 
 export class SqliteLedger implements Ledger {
   readonly #options: LedgerOptions;
   readonly #feed: LedgerFeed;
+  readonly #lines: LineWriter;
   readonly #journal: Journal | null;
   #reader: Promise<StoreThread<never, never>> | null = null;
   /** The group being gathered; `begun`: the START went out in an earlier group. */
@@ -56,6 +60,7 @@ export class SqliteLedger implements Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#lines = new LineWriter(options.hostId);
     const { dataDir, hostId, durability, journal } = options;
     this.#journal = durability === 'process' ? new Journal({ dir: journalDir(dataDir, hostId), ...journal }) : null;
     this.#feed = new LedgerFeed(() => {
@@ -194,8 +199,8 @@ export class SqliteLedger implements Ledger {
     if (!this.#scheduled) return;
     this.#scheduled = false;
     let lines = '';
-    for (const row of this.#starts.values()) lines += startLine(row);
-    for (const { record, begun } of this.#ends) lines += recordLine(record, begun);
+    for (const row of this.#starts.values()) lines += this.#lines.start(row);
+    for (const { record, begun } of this.#ends) lines += this.#lines.record(record, begun);
     const rows = this.#starts.size + this.#ends.length;
     const waiters = this.#waiters;
     if (this.#starts.size > 0) this.#starts = new Map();

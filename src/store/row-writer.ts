@@ -1,22 +1,50 @@
 /**
- * Lines of the ledger into its tables, all of a piece or none. A row whose START and END arrive together is one insert;
- * lines that come twice change nothing.
+ * Lines of the ledger into its tables, all of a piece or none. An invocation whose START and END arrive together leaves
+ * no trace in `starts`. A piece that may have been read before (a dead host's journal) is compared with what is there.
  */
 import type Database from 'better-sqlite3';
 import type { Statement } from 'better-sqlite3';
 import type { JournalReader } from './journal-reader.ts';
-import { DELETE_START, INSERT_RECORD, INSERT_REFUSED, INSERT_START, parseLine, type Row } from './ledger-rows.ts';
-import { beginWrite, codeOf, pause, reasonOf, TURN_MS } from './sqlite.ts';
+import { AT, closedLine, END, flaw, type Line, parseLines, START } from './ledger-lines.ts';
+import {
+  BLOCKS_OF_IDS,
+  DELETE_START,
+  DELETE_STARTS_OF,
+  EXTEND_BLOCK,
+  INSERT_BLOCK,
+  INSERT_REFUSED,
+  INSERT_START,
+  LAST_BLOCK,
+  STARTS_OF,
+} from './ledger-rows.ts';
+import { beginWrite, pause, TURN_MS } from './sqlite.ts';
 
 /** Of a line that nobody can read, so much is kept. */
 const KEPT_CHARS = 65_536;
+/** A block is what a transaction brought, but so many rows at most, give or take a piece: readers parse whole blocks. */
+const BLOCK_ROWS = 4096;
+/** Up to so many rows a block is extended: some pages, written again. */
+const SMALL_ROWS = 32;
+
+/** A block in the making. */
+interface Block {
+  rows: number;
+  lines: string[];
+  minAt: string;
+  maxAt: string;
+  minId: string;
+  maxId: string;
+}
 
 export class RowWriter {
   readonly #db: Database;
   readonly #refused: (reason: string) => void;
   readonly #commit: Statement;
+  readonly #lastBlock: Statement;
+  readonly #blocksOfIds: Statement;
+  readonly #insertBlock: Statement;
+  readonly #extendBlock: Statement;
   readonly #insertStart: Statement;
-  readonly #insertRecord: Statement;
   readonly #deleteStart: Statement;
   readonly #insertRefused: Statement;
 
@@ -24,16 +52,20 @@ export class RowWriter {
     this.#db = db;
     this.#refused = refused;
     this.#commit = db.prepare('COMMIT');
+    this.#lastBlock = db.prepare(LAST_BLOCK);
+    this.#blocksOfIds = db.prepare(BLOCKS_OF_IDS);
+    this.#insertBlock = db.prepare(INSERT_BLOCK);
+    this.#extendBlock = db.prepare(EXTEND_BLOCK);
     this.#insertStart = db.prepare(INSERT_START);
-    this.#insertRecord = db.prepare(INSERT_RECORD);
     this.#deleteStart = db.prepare(DELETE_START);
     this.#insertRefused = db.prepare(INSERT_REFUSED);
   }
 
-  /** What the journal holds of a segment before `end` (`null`: all), piece by piece. */
-  feed(journal: JournalReader, segment: number, end: number | null): void {
+  /** What the journal of `hostId` holds of a segment before `end` (`null`: all), piece by piece. */
+  feed(journal: JournalReader, from: { hostId: string; segment: number; end: number | null; again: boolean }): void {
+    const { hostId, segment, end, again } = from;
     for (let lines = journal.read(segment, end); lines !== null; ) {
-      this.commit([lines]);
+      this.commit([lines], hostId, again);
       journal.advance();
       lines = journal.read(segment, end);
       // Other hosts wait for the file too.
@@ -41,52 +73,126 @@ export class RowWriter {
     }
   }
 
-  commit(pieces: readonly string[]): void {
+  /** `again`: rows that are there already are left out. */
+  commit(pieces: readonly string[], hostId: string, again: boolean): void {
     const refusals: string[] = [];
-    const starts: Map<string, readonly [Row, string]> = new Map();
+    this.#together(() => {
+      const starts: Map<string, string> = new Map();
+      let block = empty();
+      for (const piece of pieces) {
+        this.#take(piece, { block, starts, refusals, again });
+        if (block.rows < BLOCK_ROWS) continue;
+        this.#insert(block, hostId);
+        block = empty();
+      }
+      this.#insert(block, hostId);
+      for (const [id, line] of starts) this.#insertStart.run(id, hostId, line);
+    });
+    for (const reason of refusals) this.#refused(reason);
+  }
+
+  /** Writes the records of what a dead host had started: how many. The guilty function's end as `crashed`. */
+  closeStarts(hostId: string, guilty: string | null): number {
+    let records = 0;
+    this.#together(() => {
+      const open = this.#db.prepare(STARTS_OF).all(hostId);
+      const lines = open.map((row) => String(row['line']));
+      const starts = lines.map((line) => JSON.parse(line) as Line);
+      const known = this.#known(starts);
+      const closed = starts.filter((start) => !known.has(idOf(start)));
+      for (let from = 0; from < closed.length; from += BLOCK_ROWS) {
+        const block = empty();
+        for (const start of closed.slice(from, from + BLOCK_ROWS)) {
+          add(block, start);
+          block.lines.push(closedLine(start, start[AT.function] === guilty ? 'crashed' : 'aborted'));
+        }
+        this.#insert(block, hostId);
+      }
+      this.#db.prepare(DELETE_STARTS_OF).run(hostId);
+      records = closed.length;
+    });
+    return records;
+  }
+
+  #take(piece: string, into: { block: Block; starts: Map<string, string>; refusals: string[]; again: boolean }): void {
+    const { block, starts, refusals, again } = into;
+    const { lines, rows } = parseLines(piece);
+    const dropped = new Set<number>();
+    /** Rows that may have a record already. */
+    const doubtful: number[] = [];
+    for (let i = 0; i < rows.length; i++) {
+      const reason = flaw(rows[i]);
+      if (reason !== null) {
+        dropped.add(i);
+        this.#keepAside(lines[i]!, reason, refusals);
+        continue;
+      }
+      const row = rows[i] as Line;
+      // A START that is still waiting here was never written: forget it instead of deleting it.
+      const begun = row[0] !== END || starts.delete(idOf(row)) || this.#deleteStart.run(idOf(row)).changes > 0;
+      if (again || !begun) doubtful.push(i);
+      else if (row[0] === START) starts.set(idOf(row), lines[i]!);
+      if (row[0] === START) dropped.add(i);
+    }
+    const known = this.#known(doubtful.map((i) => rows[i] as Line));
+    if (doubtful.length > 0) {
+      const unsure = new Set(doubtful);
+      for (let i = 0; i < rows.length; i++) if (!dropped.has(i) && !unsure.has(i)) known.add(idOf(rows[i] as Line));
+      for (const earlier of block.lines) for (const row of parseLines(earlier).rows) known.add(idOf(row as Line));
+    }
+    for (const i of doubtful) {
+      const row = rows[i] as Line;
+      if (known.has(idOf(row))) dropped.add(i);
+      else if (row[0] === START) starts.set(idOf(row), lines[i]!);
+      else {
+        // Of two records of an invocation the first one counts.
+        known.add(idOf(row));
+        starts.delete(idOf(row));
+      }
+    }
+    for (let i = 0; i < rows.length; i++) if (!dropped.has(i)) add(block, rows[i] as Line);
+    if (dropped.size === 0) block.lines.push(piece.endsWith('\n') ? piece.slice(0, -1) : piece);
+    else if (dropped.size < lines.length) block.lines.push(lines.filter((_, i) => !dropped.has(i)).join('\n'));
+  }
+
+  #keepAside(line: string, reason: string, refusals: string[]): void {
+    if (line === '') return;
+    const { changes } = this.#insertRefused.run(Date.now(), reason, line.slice(0, KEPT_CHARS));
+    if (changes > 0) refusals.push(reason);
+  }
+
+  /** Ids of these rows, and some others, that have a record. */
+  #known(rows: readonly Line[]): Set<string> {
+    const known = new Set<string>();
+    const reach = empty();
+    for (const row of rows) add(reach, row);
+    if (reach.rows === 0) return known;
+    for (const { lines } of this.#blocksOfIds.all(reach.minId, reach.maxId)) {
+      for (const row of parseLines(String(lines)).rows) known.add(idOf(row as Line));
+    }
+    return known;
+  }
+
+  #insert(block: Block, hostId: string): void {
+    if (block.rows === 0) return;
+    const { rows, minAt, maxAt, minId, maxId } = block;
+    const lines = block.lines.join('\n');
+    const last = this.#lastBlock.get();
+    const [first, before] = [Number(last?.['first_seq'] ?? 1), Number(last?.['rows'] ?? 0)];
+    if (last?.['host_id'] === hostId && before + rows <= SMALL_ROWS) {
+      this.#extendBlock.run(rows, minAt, maxAt, minId, maxId, lines, first);
+    } else this.#insertBlock.run(first + before, rows, hostId, minAt, maxAt, minId, maxId, lines);
+  }
+
+  #together(work: () => void): void {
     try {
       beginWrite(this.#db);
-      for (const piece of pieces) {
-        for (const line of piece.split('\n')) this.#take(line, starts, refusals);
-      }
-      for (const [row, line] of starts.values()) this.#insert(this.#insertStart, row, line, refusals);
+      work();
       this.#commit.run();
     } catch (error) {
       this.#rollback();
       throw error;
     }
-    for (const reason of refusals) this.#refused(reason);
-  }
-
-  #take(line: string, starts: Map<string, readonly [Row, string]>, refusals: string[]): void {
-    if (line === '') return;
-    const row = parseLine(line);
-    if (row === null) {
-      this.#keepAside('it is not a line of the ledger', line.slice(0, KEPT_CHARS), refusals);
-      return;
-    }
-    if (row.kind === 'start') {
-      starts.set(row.invocationId, [row, line]);
-      return;
-    }
-    // A START that is still waiting here was never written: forget it instead of deleting it.
-    if (row.kind === 'end' && !starts.delete(row.invocationId)) this.#deleteStart.run(row.invocationId);
-    this.#insert(this.#insertRecord, row, line, refusals);
-  }
-
-  #insert(statement: Statement, row: Row, line: string, refusals: string[]): void {
-    try {
-      statement.run(...row.cells);
-    } catch (error) {
-      // The disk's troubles concern every row and are tried again; a row that can never fit must not block the rest.
-      const hopeless = error instanceof TypeError || error instanceof RangeError;
-      if (!hopeless && !codeOf(error).startsWith('SQLITE_CONSTRAINT')) throw error;
-      this.#keepAside(reasonOf(error), line, refusals);
-    }
-  }
-
-  #keepAside(reason: string, line: string, refusals: string[]): void {
-    if (this.#insertRefused.run(Date.now(), reason, line).changes > 0) refusals.push(reason);
   }
 
   #rollback(): void {
@@ -96,4 +202,23 @@ export class RowWriter {
       // The connection is in a worse state than the first error says; that one is reported.
     }
   }
+}
+
+function empty(): Block {
+  return { rows: 0, lines: [], minAt: '', maxAt: '', minId: '', maxId: '' };
+}
+
+function idOf(row: Line): string {
+  return row[AT.invocationId] as string;
+}
+
+function add(block: Block, row: Line): void {
+  const at = row[AT.startedAt] as string;
+  const id = idOf(row);
+  const isFirst = block.rows === 0;
+  if (isFirst || at < block.minAt) block.minAt = at;
+  if (isFirst || at > block.maxAt) block.maxAt = at;
+  if (isFirst || id < block.minId) block.minId = id;
+  if (isFirst || id > block.maxId) block.maxId = id;
+  block.rows += 1;
 }

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
-import { recordLine, startLine } from '../../src/store/ledger-rows.ts';
+import { LineWriter } from '../../src/store/ledger-lines.ts';
 import { openInbox, openLedger } from '../../src/store/store.ts';
 import { usageRecord } from '../support/usage-record.ts';
 
@@ -37,6 +37,7 @@ function load(what: readonly string[], killAfterMs: number | null, fileKiB?: num
 const ids = (lines: readonly string[], mark: string): Set<string> =>
   new Set(lines.filter((line) => line.startsWith(`${mark} `)).map((line) => line.slice(2)));
 
+const LINES = new LineWriter('none');
 let dataDir: string;
 
 beforeEach(() => {
@@ -119,8 +120,8 @@ describe('the journal', () => {
     for (let i = 0; i < total + apart; i++) {
       // Every third began in a line of its own, long before it ended; every sixth never ended.
       const ending = i - apart;
-      if (i < total && i % 3 === 0) journal.append(startLine(row(i)));
-      if (ending >= 0 && ending % 6 !== 0) journal.append(recordLine(row(ending), ending % 3 === 0));
+      if (i < total && i % 3 === 0) journal.append(LINES.start(row(i)));
+      if (ending >= 0 && ending % 6 !== 0) journal.append(LINES.record(row(ending), ending % 3 === 0));
       if (journal.full) journal.rotate();
     }
     journal.close();
@@ -143,8 +144,8 @@ describe('the journal', () => {
     const warn = (warning: Error): void => void warnings.push(warning.message);
     process.on('warning', warn);
     const [first, second, torn] = [usageRecord(), usageRecord(), usageRecord()];
-    const whole = `${recordLine(first, false)}[1,"half\n[1,2]\n${recordLine(second, false)}`;
-    const bytes = Buffer.from(`${whole}${recordLine(torn, false).slice(0, -1)}`);
+    const whole = `${LINES.record(first, false)}[1,"half\n[1,2]\n${LINES.record(second, false)}`;
+    const bytes = Buffer.from(`${whole}${LINES.record(torn, false).slice(0, -1)}`);
     const refused = (): unknown[] => {
       const db = new Database(join(dataDir, 'ledger.db'), { readonly: true });
       const rows = db.prepare('SELECT row FROM refused').all();

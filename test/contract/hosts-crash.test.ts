@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
-import { recordLine, startLine } from '../../src/store/ledger-rows.ts';
+import { LineWriter } from '../../src/store/ledger-lines.ts';
 import { openHostLock, openInbox, openLedger, type SqliteInbox, type SqliteLedger } from '../../src/store/store.ts';
 import { usageRecord } from '../support/usage-record.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/store-load.ts', import.meta.url));
 
+const LINES = new LineWriter('none');
 let dataDir: string;
 let loads: Load[];
 let closers: (() => unknown)[];
@@ -138,9 +139,9 @@ describe('recovery', () => {
     const journal = new Journal({ dir, segmentBytes: 2_000_000 });
     for (let i = 0; i < total; i++) {
       const row = usageRecord({ invocationId: `id-${i}`, hostId: 'gone' });
-      if (i % 3 === 0) journal.append(startLine(row));
+      if (i % 3 === 0) journal.append(LINES.start(row));
       // Every sixth never ended.
-      if (i % 6 !== 0) journal.append(recordLine(row, i % 3 === 0));
+      if (i % 6 !== 0) journal.append(LINES.record(row, i % 3 === 0));
       if (journal.full) journal.rotate();
     }
     journal.close();

@@ -2,10 +2,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newInvocationId } from '../../src/contract/ids.ts';
-import type { Delivery, RecordQuery } from '../../src/contract/store.ts';
-import { recordLine, startLine } from '../../src/store/ledger-rows.ts';
+import type { Delivery, RecordQuery, StoredRecord } from '../../src/contract/store.ts';
+import { LineWriter } from '../../src/store/ledger-lines.ts';
+import { LEDGER_MIGRATIONS } from '../../src/store/ledger-rows.ts';
 import { type Lock, openHostLock, openInbox, openLedger } from '../../src/store/store.ts';
 import { usageRecord } from '../support/usage-record.ts';
 
@@ -22,6 +24,7 @@ interface Host {
   die(): void;
 }
 
+const LINES = new LineWriter('none');
 let dataDir: string;
 let closers: (() => unknown)[];
 
@@ -241,8 +244,8 @@ describe('a data directory of a time when there was one host', () => {
     ];
     rmSync(join(dataDir, 'hosts'), { recursive: true });
     const segment = (number: number): string => join(dataDir, 'ledger-journal', `${number}.jsonl`);
-    writeFileSync(segment(9), startLine(apart) + recordLine(ended, false));
-    writeFileSync(segment(10), recordLine(apart, true) + startLine(open));
+    writeFileSync(segment(9), LINES.start(apart) + LINES.record(ended, false));
+    writeFileSync(segment(10), LINES.record(apart, true) + LINES.start(open));
     const second = await host('new');
     expect(await second.ledger.recover()).toEqual({ records: 1 });
     expect(await second.inbox.recover()).toEqual({ deliveries: 1 });
@@ -252,5 +255,52 @@ describe('a data directory of a time when there was one host', () => {
     expect(journals()).toEqual(['new']);
     expect(locks()).toEqual(['new.lock']);
     expect(await second.inbox.claim(T0, 1)).toMatchObject([{ id: event.id, attempts: 2 }]);
+  });
+
+  it('keeps its records when their tables are of that time too, and bills nothing twice', async () => {
+    const rows = Array.from({ length: 2500 }, (_, i) =>
+      usageRecord({ hostId: 'old', function: `f-${i % 3}`, startedAt: new Date(T0 + i * 7).toISOString(), cold: true }),
+    );
+    const open = usageRecord({ hostId: 'old' });
+    const db = new Database(join(dataDir, 'ledger.db'));
+    db.exec(LEDGER_MIGRATIONS[0]!);
+    db.pragma('user_version = 1');
+    const cells = (line: string): (string | number)[] => {
+      const [, ...all] = JSON.parse(line) as (string | number)[];
+      return all.map((cell, i) =>
+        i === 10 ? Date.parse(String(cell)) : i === 2 && cell === '' ? String(all[0]) : cell,
+      );
+    };
+    const marks = (count: number): string => Array(count).fill('?').join(', ');
+    const insert = db.prepare(`INSERT INTO records VALUES (NULL, ${marks(31)})`);
+    db.exec('BEGIN');
+    for (const row of rows) insert.run(...cells(LINES.record(row, false)));
+    db.prepare(`INSERT INTO starts VALUES (${marks(16)})`).run(...cells(LINES.start(open)));
+    db.exec('COMMIT');
+    db.close();
+    // It died before it had deleted what it had read, and with a row it had not.
+    mkdirSync(join(dataDir, 'ledger-journal'));
+    const last = usageRecord({ hostId: 'old' });
+    const tail = [...rows.slice(-50), last].map((row) => LINES.record(row, false)).join('');
+    writeFileSync(join(dataDir, 'ledger-journal', '3.jsonl'), LINES.start(rows.at(-60)!) + tail);
+    const { ledger } = await host('new');
+    expect(await ledger.recover()).toEqual({ records: 1 });
+    const items: StoredRecord[] = [];
+    for (let cursor: string | null = null; ; ) {
+      const page = await ledger.records({ ...ALL, cursor });
+      items.unshift(...[...page.items].reverse());
+      if (page.nextCursor === null) break;
+      cursor = page.nextCursor;
+    }
+    expect(items.slice(0, 2501)).toEqual([...rows, last].map((row, i) => ({ ...row, seq: i + 1 })));
+    expect(items.slice(2501)).toMatchObject([{ seq: 2502, invocationId: open.invocationId, outcome: 'aborted' }]);
+    const at = (i: number): string => new Date(T0 + i * 7).toISOString();
+    const groups = await ledger.query({ by: ['function'], from: at(1000), to: at(1300) });
+    expect(groups.map((group) => [group.key.function, group.invocations, group.coldStarts])).toEqual([
+      ['f-0', 100, 100],
+      ['f-1', 100, 100],
+      ['f-2', 100, 100],
+    ]);
+    expect(await ledger.record(rows[1234]!.invocationId)).toMatchObject({ seq: 1235 });
   });
 });

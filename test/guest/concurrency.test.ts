@@ -1,4 +1,4 @@
-/** limits.concurrency above 1: logs, fetches, timers and waitUntil follow their invocation through await. */
+/** limits.concurrency above 1: logs, fetches, timers and waitUntil follow their invocation through await (catalogue 71). */
 import { afterEach, expect, it } from 'vitest';
 import type { TurnEvent } from '../../src/contract/turn.ts';
 import { type Guest, openGuest, type Turn } from '../support/isolate.ts';

@@ -194,7 +194,7 @@ describe('poisoned prototypes (catalogue 47, 48, 51, 63)', () => {
   });
 });
 
-describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56)', () => {
+describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56, 72)', () => {
   it('has removed what no limit holds', async () => {
     expect(
       await Guest.eval(`return [typeof WebAssembly, typeof SharedArrayBuffer, typeof Atomics, typeof Float16Array,

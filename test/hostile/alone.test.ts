@@ -4,10 +4,15 @@
  * Part of `make hostile` and `make test-all` only.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { boundMs, failures, quantileMs } from '../support/bystander.ts';
+import { boundMs, failures, quantileMs, type Sample } from '../support/bystander.ts';
 import { type Mode, readCases } from '../support/hostile-cases.ts';
 import { type Report, Scene } from '../support/hostile-scene.ts';
 import { table } from '../support/table.ts';
+
+/** Fewer samples have no 99th percentile. */
+const ENOUGH = 500;
+/** Around a broken connection: the host was being replaced. */
+const TAKEOVER_MS = 1500;
 
 const CASES = readCases().filter(({ alone, requests }) => alone && requests.length > 0);
 const MODES: readonly Mode[] = ['shared', 'process'];
@@ -27,8 +32,8 @@ describe.runIf(process.env['ISOLANE_TEST_ALL'] === '1')('alone', () => {
         const records = await scene.records();
         const expected = one.requests.flatMap(({ expect: wanted }) => wanted.outcome ?? []);
         for (const { outcome } of records) expect(expected).toContain(outcome);
-        const served = report.bystander.filter((sample) => !failures(report.bystander).includes(sample));
-        if (served.length >= 100) {
+        const served = outsideTakeover(report.bystander);
+        if (served.length >= ENOUGH) {
           expect(quantileMs(served, 0.99)).toBeLessThanOrEqual(boundMs(scene.undisturbed, report.control));
         }
       } finally {
@@ -37,3 +42,10 @@ describe.runIf(process.env['ISOLANE_TEST_ALL'] === '1')('alone', () => {
     });
   }
 });
+
+function outsideTakeover(samples: readonly Sample[]): readonly Sample[] {
+  const moments = failures(samples).map(({ dueAt, tookMs }) => dueAt + tookMs);
+  return samples.filter(({ dueAt, tookMs }) =>
+    moments.every((moment) => dueAt > moment + TAKEOVER_MS || dueAt + tookMs < moment - TAKEOVER_MS),
+  );
+}

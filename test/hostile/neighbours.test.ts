@@ -25,7 +25,7 @@ it('eight busy neighbours', { timeout: 90_000 }, async () => {
   }
   const config = join(directory, 'isolane.json');
   writeFileSync(config, JSON.stringify({ functions }));
-  const host = await startHost({ config });
+  const host = await startHost({ config, supervised: true });
   const port = Number(new URL(host.url).port);
   const bystander = new Bystander({ port, path: '/fn/bystander/', perSecond: PER_SECOND, connections: 8 });
   const control = await Control.open(PER_SECOND);
@@ -34,8 +34,10 @@ it('eight busy neighbours', { timeout: 90_000 }, async () => {
   const burn = async (n: number): Promise<void> => {
     while (burning) {
       const response = await fetch(`${host.url}/fn/burner-${n}/`);
-      expect((await response.json()) as object).toMatchObject({ error: { code: 'cpu_exceeded' } });
-      burnt += 1;
+      const { error } = (await response.json()) as { error: { code: string } };
+      // Burners may have to wait for one another until they are turned away.
+      expect(['cpu_exceeded', 'overloaded']).toContain(error.code);
+      if (error.code === 'cpu_exceeded') burnt += 1;
     }
   };
   try {

@@ -175,7 +175,7 @@ beforeAll(async () => {
   }
   const config = join(directory, 'isolane.json');
   writeFileSync(config, JSON.stringify({ functions }));
-  host = await startHost({ config });
+  host = await startHost({ config, supervised: true });
 });
 afterAll(async () => {
   await host.stop();

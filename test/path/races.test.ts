@@ -1,5 +1,5 @@
 /**
- * Ends that come at the very moment a turn ends by itself: every invocation still ends once, with its own outcome, and
+ * Ends that come at the very moment a turn ends by itself (catalogue 105): every invocation still ends once, with its own outcome, and
  * nobody pays for another's end. The moments are hit by number, not by sleeping.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -58,6 +58,8 @@ const Case = z.strictObject({
   mayReplaceHost: z.boolean().default(false),
   /** It has a host process of its own. */
   alone: z.boolean().default(false),
+  /** More long turns at once than there may be threads: the bystander may have to wait, and must not fail. */
+  crowd: z.boolean().default(false),
   /** As in `isolane.json`; `entry` and `url` are filled in, services name files beside `function.ts`. */
   function: Declaration.default({}),
   /** Further functions, by file; `rival` belongs to another tenant. */
@@ -114,8 +116,8 @@ export function flaws(one: HostileCase): readonly string[] {
   for (const file of one.provedBy) {
     const path = join(ROOT, file);
     if (!existsSync(path)) found.push(`${file} does not exist`);
-    else if (!new RegExp(`\\bcatalogue\\b[^\\n]*\\b${one.number}\\b`).test(readFileSync(path, 'utf8'))) {
-      found.push(`${file} does not say that it proves catalogue ${one.number}`);
+    else if (!new RegExp(`\\b(cases?|catalogue)\\b[^\\n]*\\b${one.number}\\b`).test(readFileSync(path, 'utf8'))) {
+      found.push(`${file} does not say that it proves case ${one.number}`);
     }
   }
   return found;

@@ -1,3 +1,4 @@
+/** Modules of the operating system in functions: they load and throw by name (catalogue 55). */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** What `dev` prints, and that no function forges a line of it (catalogue 99). */
 import { expect, it } from 'vitest';
 import { DevLog } from '../../../src/cli/dev-log.ts';
 import type { FunctionVersion } from '../../../src/contract/function.ts';

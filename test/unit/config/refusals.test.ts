@@ -1,3 +1,4 @@
+/** What a configuration must not say (catalogue 102: names of functions among it). */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Project } from './project.ts';
 

@@ -1,4 +1,4 @@
-/** Functions that fall: confined, quarantined, probed, lifted, on a clock the test turns. */
+/** Functions that fall (case 109): confined, quarantined, probed, lifted, on a clock the test turns. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Fall } from '../../../src/contract/engine-port.ts';

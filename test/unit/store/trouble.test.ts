@@ -1,3 +1,4 @@
+/** A disk that is full, a database that is locked or damaged (catalogue 110): the host sheds, says so and stays up. */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
