@@ -254,7 +254,8 @@ class Host implements StandbyHost, Parts {
     const maps = new SourceMaps({ dataDir: this.config.server.dataDir });
     this.engine = new Engine({
       image: await openImage(this.config.server.dataDir, this.#options.log),
-      lanes: availableParallelism(),
+      // One more than there are cores: the pool keeps one for functions with short turns.
+      lanes: availableParallelism() + 1,
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,

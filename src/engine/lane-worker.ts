@@ -6,12 +6,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ChannelEnd } from './channel.ts';
 import { type LaneLink, LaneThread } from './lane-thread.ts';
 import type { LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
+import { giveWay } from './priority.ts';
 import { Ring } from './ring.ts';
 
 /** A sleeping lane looks up this often: isolated-vm reports catastrophes through its event loop. */
 const SLEEP_MS = 250;
 /** How long a full ring is waited on before trying again. */
 const FULL_MS = 1;
+/** How far lanes give way to the doors, on the system's scale of 40. */
+const NICE = 5;
 
 const init = workerData as RingLaneInit;
 const port = parentPort;
@@ -33,6 +36,8 @@ const link: LaneLink = {
     port.close();
   },
 };
+// The first lane serves functions with short turns; the others give way to it, and to the doors.
+if (init.line > 0) giveWay(NICE);
 const thread = new LaneThread(init, link);
 // The thread lives until it is told to close, not until it has nothing to do.
 port.on('message', () => undefined);

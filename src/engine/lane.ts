@@ -23,6 +23,7 @@ export interface Lane extends LaneView {
   takeBack(slot: number, inv: number): boolean;
   /** Ends the turn of `isolate`, if one runs. False: none is known to run. */
   kill(isolate: number): boolean;
+  pace?(turn: RunningTurn | null, nowNs: number): void;
   /** Looks at the turn that runs. True: it has wedged the lane. */
   look(turn: RunningTurn, nowNs: number): boolean;
   /** For a lane that does not answer: it is given up. */

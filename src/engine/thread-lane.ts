@@ -7,6 +7,7 @@ import { ChannelEnd } from './channel.ts';
 import { Judge } from './judge.ts';
 import { type Lane, type LaneEvents, SlotNumbers } from './lane.ts';
 import type { LaneInit, LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
+import { ThreadPriority } from './priority.ts';
 import { Ring } from './ring.ts';
 import { CLAIM_SLOTS, LaneSlots, type RunningTurn } from './slots.ts';
 
@@ -28,6 +29,7 @@ export class ThreadLane implements Lane {
   sick = false;
   readonly #worker: Worker;
   readonly #judge: Judge = new Judge(this.slots);
+  readonly #priority: ThreadPriority = new ThreadPriority(() => this.slots.threadId);
   readonly #numbers: SlotNumbers = new SlotNumbers(CLAIM_SLOTS);
   readonly #exited: Promise<void>;
   readonly #channel: ChannelEnd<LaneOrder, LaneReport>;
@@ -104,6 +106,10 @@ export class ThreadLane implements Lane {
     if (turn?.isolate !== isolate) return false;
     this.#judge.kill(turn, 'order', nowNs());
     return true;
+  }
+
+  pace(turn: RunningTurn | null, atNs: number): void {
+    this.#priority.look(turn, atNs);
   }
 
   look(turn: RunningTurn, atNs: number): boolean {

@@ -10,6 +10,8 @@ const IDLE_TICKS = 250;
 
 export interface Watched {
   turn(): RunningTurn | null;
+  /** At every tick: a turn that lasts gives way, where that is this side's to arrange. */
+  pace?(turn: RunningTurn | null, nowNs: number): void;
 }
 
 export interface WatchPorts<L extends Watched> {
@@ -51,6 +53,7 @@ export class Watch<L extends Watched> {
     const now = this.#ports.nowNs();
     for (const lane of this.#ports.lanes) {
       const turn = lane.turn();
+      lane.pace?.(turn, now);
       if (turn !== null) this.#ports.look(lane, turn, now);
     }
     this.#ports.ticked?.(now);

@@ -26,6 +26,8 @@ const WEIGHT = 0.2;
 const LONG_NS = 3 * NS_PER_MS;
 /** So many more long than short runs make a function known for them; none, and it is not any more. */
 const LONG_RUNS = 4;
+/** Runs in a row with short turns after which a function is proven. */
+const PROVEN_RUNS = 8;
 
 export interface PooledIsolate {
   readonly number: number;
@@ -71,6 +73,7 @@ export class Group {
   /** It is known for long turns. */
   isLong = false;
   #longRuns = 0;
+  #shortRuns = 0;
   readonly waiting: Ticket[] = [];
   readonly isolates: Set<PooledIsolate> = new Set();
   /** Ready and empty, most recently used last. */
@@ -98,16 +101,23 @@ export class Group {
     return this.isolates.size < this.version.spec.limits.instances;
   }
 
-  /** Learns from a settled invocation; true when it has become known for long turns, or is not any more. */
+  /** Learns from a settled invocation; true when its isolates may have to go where others of its kind are. */
   learn({ startedNs, settledNs, cpuNs }: EngineUsage): boolean {
     const runNs = settledNs - startedNs;
     this.expectedNs = this.expectedNs === null ? runNs : this.expectedNs * (1 - WEIGHT) + runNs * WEIGHT;
     this.#awaiting *= 1 - WEIGHT / 2;
     this.#longRuns = cpuNs > LONG_NS ? Math.min(LONG_RUNS, this.#longRuns + 1) : Math.max(0, this.#longRuns - 1);
     const isLong = this.isLong ? this.#longRuns > 0 : this.#longRuns === LONG_RUNS;
-    if (isLong === this.isLong) return false;
+    const wasProven = this.isProven;
+    this.#shortRuns = cpuNs > LONG_NS ? 0 : Math.min(PROVEN_RUNS, this.#shortRuns + 1);
+    if (isLong === this.isLong) return wasProven && !this.isProven;
     this.isLong = isLong;
     return true;
+  }
+
+  /** Known for short turns: it may use the lane that is kept for such, so that somebody's long turn cannot corner it. */
+  get isProven(): boolean {
+    return this.#shortRuns === PROVEN_RUNS;
   }
 
   /** It could not be loaded: told to whoever comes, until it is tried again. */

@@ -8,6 +8,8 @@ import type { Group, PooledIsolate } from './group.ts';
 
 /** A turn this long makes its lane one to avoid. */
 const STUCK_NS = 3 * NS_PER_MS;
+/** Lanes of a realm from which on one is kept for functions that are known for short turns. */
+const RESERVE_FROM = 3;
 /** Most lanes of a realm that are given to functions with long turns; beyond, these share them. */
 const MOST_APART = 8;
 
@@ -24,7 +26,12 @@ export class Lanes {
 
   /** Lanes a group may use; it is never worth less than one. */
   count(group: Group): number {
-    return Math.max(1, this.#fit(group).length);
+    return Math.max(1, this.#fit(group).length - (this.#reserve(group) === null ? 0 : 1));
+  }
+
+  /** A lane this group should not be on: it is kept for those with short turns, and this one is not, or not any more. */
+  isOutOfPlace(group: Group, id: number): boolean {
+    return !group.isProven && this.#reserve(group)?.id === id;
   }
 
   isStuck(id: number): boolean {
@@ -82,12 +89,18 @@ export class Lanes {
 
   /** Short turns: lanes without long ones. Long turns: lanes without anybody else; when there are many, with their kind. */
   #fit(group: Group): readonly LaneView[] {
-    const lanes = this.#engine.lanes(group.realm);
+    const lanes = this.#engine.lanes(group.realm).filter((lane) => !this.isOutOfPlace(group, lane.id));
     if (!group.isLong) return this.#apart.size === 0 ? lanes : lanes.filter((lane) => !this.#apart.has(lane.id));
     const apart = lanes.filter((lane) => this.#apart.has(lane.id));
     if (apart.length >= MOST_APART) return apart;
     const own = ownOn(group);
     return lanes.filter((lane) => lane.isolates === (own.get(lane.id) ?? 0));
+  }
+
+  /** Of three lanes and more the first is kept for functions proven short: `null` when there are fewer. */
+  #reserve(group: Group): LaneView | null {
+    const lanes = this.#engine.lanes(group.realm);
+    return lanes.length < RESERVE_FROM ? null : lanes[0]!;
   }
 
   #find(id: number): LaneView | undefined {

@@ -268,6 +268,7 @@ export class Pool implements IsolateListener {
   /** A function has become known for long turns, or is not any more: its isolates go where their kind is. */
   #sort(group: Group): void {
     for (const isolate of [...group.isolates]) {
+      if (this.#lanes.isOutOfPlace(group, isolate.lane)) this.#leave([isolate]);
       if (isolate.apart === group.isLong) continue;
       if (!this.#lanes.isAlone(group, isolate.lane)) this.#leave([isolate]);
       else this.#lanes.settle(isolate, (isolate.apart = group.isLong) ? 1 : -1);

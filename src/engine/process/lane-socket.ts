@@ -3,10 +3,10 @@
  * so that no request takes a detour through the process's main thread.
  */
 import { Socket } from 'node:net';
-import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type LaneLink, LaneThread } from '../lane-thread.ts';
 import type { LaneInit, LaneOrder } from '../lane-wire.ts';
+import { giveWay } from '../priority.ts';
 import { FrameReader, FrameWriter } from './frames.ts';
 
 /** Guests give way to the host: a little, so that a busy machine still serves them. */
@@ -77,16 +77,7 @@ function work(): void {
   if (waitMs < SLEEP_MS) timer = setTimeout(work, waitMs);
 }
 
-/** Of this thread alone: on Linux a priority belongs to a thread. */
-function lower(): void {
-  try {
-    setPriority(0, NICE);
-  } catch {
-    // A matter of taste only.
-  }
-}
-
 const thread = new LaneThread(init, link);
-lower();
+giveWay(NICE);
 work();
 socket.resume();

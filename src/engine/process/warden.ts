@@ -9,6 +9,7 @@ import { NS_PER_MS } from '../../contract/units.ts';
 import type { Image } from '../image.ts';
 import { Judge, threadCpuNs } from '../judge.ts';
 import type { LaneInit } from '../lane-wire.ts';
+import { ThreadPriority } from '../priority.ts';
 import { LaneSlots, type RunningTurn } from '../slots.ts';
 import { Watch } from '../watch.ts';
 import type { ControlOrder, ControlReport, InitOrder } from './control.ts';
@@ -28,6 +29,7 @@ class WardenLane {
   told = 0;
   wedged = false;
   turns = 0;
+  readonly #priority: ThreadPriority = new ThreadPriority(() => this.slots.threadId);
 
   constructor(id: number) {
     this.id = id;
@@ -35,6 +37,10 @@ class WardenLane {
 
   turn(): RunningTurn | null {
     return this.slots.running();
+  }
+
+  pace(turn: RunningTurn | null, nowNs: number): void {
+    this.#priority.look(turn, nowNs);
   }
 }
 

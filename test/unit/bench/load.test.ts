@@ -49,7 +49,7 @@ describe('load', () => {
     // One check for each connection; what was under way at the end is not in the result.
     expect(answered - plan.connections - result.count).toBeGreaterThanOrEqual(0);
     expect(answered - plan.connections - result.count).toBeLessThanOrEqual(plan.connections);
-    expect(result.count).toBeGreaterThan(100);
+    expect(result.count).toBeGreaterThan(10);
     expect(result.failures).toBe(0);
   });
 
