@@ -109,6 +109,57 @@ describe('long turns', () => {
   });
 });
 
+describe('the lane that is kept', () => {
+  const quick = version('quick');
+
+  /** Every lane but the first has been in one turn for long. */
+  async function corner(): Promise<void> {
+    await host.clock.advance(10);
+    for (const lane of host.engine.laneList.slice(1)) Object.assign(lane, { runningSinceNs: 1, running: 999 });
+  }
+
+  beforeEach(() => {
+    host.engine.grow('');
+    host.engine.maxLanes = 3;
+  });
+
+  it('takes no function that is not known for short turns, whatever becomes of it elsewhere', async () => {
+    for (let i = 0; i < 6; i++) run(version(`new-${i}`));
+    await corner();
+    host.invoke(version('another'));
+    host.load();
+    expect([...host.engine.isolates.values()].map(({ lane }) => lane)).not.toContain(1);
+  });
+
+  it('takes one that is, once all its own are stuck', async () => {
+    run(quick, 20);
+    expect(lanesOf(quick)).not.toContain(1);
+    await corner();
+    const sent = host.invoke(quick);
+    host.load();
+    expect(lanesOf(quick)).toContain(1);
+    host.engine.settle(sent.id);
+    expect(sent.calls).toEqual(['respond 200']);
+  });
+
+  it('is left by a function whose turns have become long', async () => {
+    run(quick, 20);
+    await corner();
+    const { id } = host.invoke(quick);
+    host.load();
+    expect(lanesOf(quick)).toContain(1);
+    host.engine.settle(id, 'ok', LONG_NS);
+    expect(lanesOf(quick)).not.toContain(1);
+  });
+
+  it('is not kept where there are fewer than three', () => {
+    host.engine.laneList.pop();
+    host.engine.maxLanes = 2;
+    for (let i = 0; i < 4; i++) run(version(`new-${i}`));
+    expect([...host.engine.isolates.values()].map(({ lane }) => lane)).toContain(1);
+  });
+});
+
 describe('realms', () => {
   const of = (tenant: string): FunctionVersion => version(tenant, {}, { tenant, isolation: 'tenant' });
 
