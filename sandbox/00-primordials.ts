@@ -30,7 +30,15 @@ const nativeDefine = Object.defineProperty;
 export const defineProperty = <T extends object>(target: T, key: PropertyKey, descriptor: PropertyDescriptor): T =>
   nativeDefine(target, key, setPrototypeOf(descriptor, null) as PropertyDescriptor);
 export const { isArray, from: arrayFrom } = Array;
-export const { stringify, parse: jsonParse } = JSON;
+const nativeStringify = JSON.stringify;
+export const { parse: jsonParse } = JSON;
+type Stringify = (value: unknown, replacer?: unknown, space?: unknown) => string | undefined;
+/**
+ * `JSON.stringify` with an empty indent where none is given, which changes nothing but the way V8 goes: its fast path, for
+ * calls without replacer and indent, looks neither for an end nor at the memory limit (V8 14, a value that shares halves).
+ */
+export const stringify: Stringify = (value, replacer, space) =>
+  (nativeStringify as Stringify)(value, replacer, space === undefined ? '' : space);
 export const { floor, min: mathMin, max: mathMax, trunc: mathTrunc } = Math;
 export const { isFinite: isFiniteNumber, isInteger, isNaN: isNaNNumber } = Number;
 export const { fromCharCode } = String;
@@ -146,7 +154,7 @@ export class List<T> extends Array<T> {}
 seal(List, Array.prototype);
 
 /** `JSON.stringify` of one string: consults no prototype. */
-export const quote = (text: string): string => stringify(text) as string;
+export const quote = (text: string): string => nativeStringify(text);
 
 /** True for objects and functions. */
 export const isObject = (value: unknown): value is object =>

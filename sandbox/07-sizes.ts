@@ -13,6 +13,7 @@ import {
   NativeTypeError,
   reflectApply,
   reflectOwnKeys,
+  stringify,
   viewLength,
 } from './00-primordials.ts';
 import { ELEMENTS, guard, installGuards, KEYS, put } from './06-guards.ts';
@@ -128,6 +129,14 @@ guard(
 );
 guard(String.prototype, ['toLocaleLowerCase', 'toLocaleUpperCase'], `this.length > ${TEXT}`, 'the text is too long');
 
+{
+  const { stringify: patient } = {
+    stringify(value: unknown, replacer: unknown, space: unknown): string | undefined {
+      return stringify(value, replacer, space);
+    },
+  };
+  put(JSON, 'stringify', patient);
+}
 /** One list at the top, or the list of keys; what is nested deeper grows a text that the memory limit ends. */
 guard(JSON, ['stringify'], 'longList(args[0]) || longList(args[1])', TOO_MANY);
 const CODED = 2 ** 24;
