@@ -18,6 +18,8 @@ import { FrameReader, FrameWriter } from './frames.ts';
 const OVERDUE_LOOKS = 60;
 /** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
 const BATCH = 4;
+/** After an order the main thread goes on looking for so long instead of sleeping: being woken takes as long. */
+const LOOK_MS = 0.1;
 /** Bytes a lane that does not read may keep the host waiting with. */
 const UNREAD_BYTES = 8 * MIB;
 /** A frame from a lane may be this long, and twice the memory of its largest guest besides. */
@@ -46,6 +48,7 @@ export class ProcessLane implements Lane {
   #starts = 0;
   #unsent = 0;
   #scheduled = false;
+  #lookUntilMs = 0;
   #runs: RunsReport | null = null;
   /** When the last turn that was reported had ended: the warden's word of an older one is late. */
   #endedNs = 0;
@@ -203,14 +206,16 @@ export class ProcessLane implements Lane {
     this.#process.wake();
     this.#unsent += 1;
     if (this.#unsent >= BATCH || this.#writer.isFull) this.#send();
+    this.#lookUntilMs = performance.now() + LOOK_MS;
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#round);
   }
 
   readonly #round = (): void => {
-    this.#scheduled = false;
     this.#send();
+    this.#scheduled = this.owed > 0 && performance.now() < this.#lookUntilMs;
+    if (this.#scheduled) setImmediate(this.#round);
   };
 
   #send(): void {
