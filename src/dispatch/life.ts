@@ -24,6 +24,8 @@ import { limitUses, type Uses } from './limit-uses.ts';
 
 /** How long a host that goes waits for what it asked back. */
 const RECALL_MS = 250;
+/** The limit of waitUntil ends at most this late. */
+const STEP_MS = 100;
 
 /** Most invocations log nothing and call nobody: they share this. Never written to. */
 const NONE: never[] = [];
@@ -130,8 +132,23 @@ export class Life {
     if (this.#head !== null || this.#answered) return;
     this.#head = head;
     this.#body = body;
-    if (!isStream(body)) this.#producedNs = this.#ports.clock.nowNs();
+    if (!isStream(body)) this.#produced();
     this.#answer(() => this.invocation.reply.respond(head, body));
+  }
+
+  /** The response was produced in time; from here on waitUntil has a limit of its own. */
+  #produced(): void {
+    this.#producedNs = this.#ports.clock.nowNs();
+    const { wallMs, waitUntilMs } = this.#limits;
+    // Mostly it settles at once: the longer limit begins only when the deadline that is already set has come.
+    if (waitUntilMs >= wallMs) return;
+    this.#deadline?.cancel();
+    this.#afterwardsFor(waitUntilMs);
+  }
+
+  #afterwardsFor(ms: number): void {
+    this.#afterwards = true;
+    this.#deadline = this.#ports.deadlines.after(ms, this);
   }
 
   failed(outcome: Outcome): void {
@@ -205,9 +222,9 @@ export class Life {
       return;
     }
     if (this.#producedNs !== null && !this.#afterwards) {
-      // The response was produced in time; waitUntil has a limit of its own, counted from here at the latest.
-      this.#afterwards = true;
-      this.#deadline = this.#ports.deadlines.after(this.#limits.waitUntilMs, this);
+      const goneMs = (this.#ports.clock.nowNs() - this.#producedNs) / NS_PER_MS;
+      // In steps: each length of time is a list of its own.
+      this.#afterwardsFor(Math.max(1, Math.ceil((this.#limits.waitUntilMs - goneMs) / STEP_MS)) * STEP_MS);
       return;
     }
     this.#ports.engine.abort(this.invocation.id, 'wall_timeout');

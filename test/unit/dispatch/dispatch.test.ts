@@ -168,16 +168,21 @@ describe('dispatch', () => {
     expect(stories[0]?.record).toMatchObject({ outcome: 'wall_timeout', status: 504 });
   });
 
-  it('after the response, waitUntil has its own limit', async () => {
-    const { of, reply } = invoke(version('waits', { wallMs: 100, waitUntilMs: 300 }));
+  it.for([
+    { wallMs: 100, waitUntilMs: 300, endsAt: 350 },
+    { wallMs: 10_000, waitUntilMs: 300, endsAt: 350 },
+    { wallMs: 60, waitUntilMs: 2000, endsAt: 2060 },
+  ])('after the response, waitUntil has its own limit, counted from there: $waitUntilMs of $wallMs', async (rule) => {
+    const { of, reply } = invoke(version('waits', rule));
     load();
     engine.begin(of.id);
+    await clock.advance(50);
     engine.jobs.get(of.id)!.listener.head({ status: 201, headers: [] }, null);
     ledger.commit();
     expect(reply.calls).toEqual(['respond 201']);
-    await clock.advance(399);
+    await clock.advance(rule.endsAt - 51);
     expect(engine.aborted).toEqual([]);
-    await clock.advance(1);
+    await clock.advance(100);
     expect(engine.aborted).toEqual([{ id: of.id, outcome: 'wall_timeout' }]);
     expect(stories[0]?.record).toMatchObject({ outcome: 'wall_timeout', status: 201 });
     expect(reply.calls).toEqual(['respond 201']);
