@@ -37,6 +37,8 @@ export class Catalog {
   readonly #root: string;
   readonly #now: () => Date;
   readonly #store: BundleStore;
+  /** The publication before the next. */
+  #before: Promise<unknown> = Promise.resolve();
 
   constructor(options: CatalogOptions) {
     this.#dataDir = options.dataDir;
@@ -45,8 +47,17 @@ export class Catalog {
     this.#store = new BundleStore(options.dataDir);
   }
 
-  /** In the order of `specs`. Throws BUNDLE_FAILED (for all functions that failed) or DATA_DIR_UNUSABLE. */
-  async publish(specs: readonly FunctionSpec[]): Promise<Publication> {
+  /**
+   * In the order of `specs`, one call after the other: a version's number is read, counted on and written. Throws
+   * BUNDLE_FAILED (for all functions that failed) or DATA_DIR_UNUSABLE.
+   */
+  publish(specs: readonly FunctionSpec[]): Promise<Publication> {
+    const published = this.#before.then(() => this.#publish(specs));
+    this.#before = published.catch(() => undefined);
+    return published;
+  }
+
+  async #publish(specs: readonly FunctionSpec[]): Promise<Publication> {
     const cache = await BundleCache.open(this.#store);
     const bundles = await this.#bundleAll(specs, cache);
     await this.#store.prepare();

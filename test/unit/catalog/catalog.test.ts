@@ -83,6 +83,13 @@ describe('publish', () => {
     expect(await numbers()).toEqual([1, 1]);
   });
 
+  it('goes one after the other when several come at once: each has a number of its own, none fails', async () => {
+    const one = catalog();
+    const versions = Array.from({ length: 12 }, (_, n) => spec('a', at('a.ts'), { env: { N: String(n) } }));
+    const published = await Promise.all(versions.map((each) => one.publish([each])));
+    expect(published.map(({ versions: [version] }) => version?.version)).toEqual(versions.map((_, n) => n + 1));
+  });
+
   it('sees a saved file within one catalog', async () => {
     const one = catalog();
     const before = await one.publish(specs());
