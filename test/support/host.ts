@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NODE_FLAGS } from '../../src/engine/flags.ts';
 
 export interface HostOptions {
@@ -128,10 +129,13 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       child,
       dataDir,
       stderr: () => errors,
-      admin(path, init = {}) {
+      async admin(path, init = {}) {
         const headers = new Headers(init.headers);
         headers.set('authorization', `Bearer ${token}`);
-        return fetch(new URL(path, ready.adminUrl), { ...init, headers });
+        const ask = () => fetch(new URL(path, ready.adminUrl), { ...init, headers });
+        if ((init.method ?? 'GET') !== 'GET') return ask();
+        // Reading may meet a host that is just being replaced.
+        return ask().catch(() => sleep(200).then(ask));
       },
       stop,
     };
