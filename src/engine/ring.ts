@@ -92,6 +92,14 @@ export class Ring {
     Atomics.store(this.#control, READ, this.#place);
   }
 
+  /** Reader: true as soon as a frame is there, false after `ms` of looking. */
+  look(ms: number): boolean {
+    const untilMs = performance.now() + ms;
+    do if (this.next() >= 0) return true;
+    while (performance.now() < untilMs);
+    return false;
+  }
+
   /** Reader: about to sleep. False: something has come. */
   doze(): boolean {
     Atomics.store(this.#control, DOZING, 1);

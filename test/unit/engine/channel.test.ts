@@ -185,6 +185,17 @@ describe('a ring', () => {
     expect(writer.reserve(1008)).toBe(0);
   });
 
+  it('is looked into for a while, and no longer', () => {
+    const memory = Ring.memory(4096);
+    const [writer, reader] = [new Ring(memory), new Ring(memory)];
+    const before = performance.now();
+    expect(reader.look(2)).toBe(false);
+    expect(performance.now() - before).toBeGreaterThanOrEqual(2);
+    writer.reserve(8);
+    writer.commit(8);
+    expect(reader.look(60_000)).toBe(true);
+  });
+
   it('wakes a thread that waits in it', async () => {
     const memory = Ring.memory(4096);
     const source = `
