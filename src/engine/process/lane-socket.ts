@@ -17,6 +17,8 @@ const READ_BYTES = 64 * 1024;
 /** Reports that leave without waiting for more: the host answers while the lane goes on. */
 const BATCH = 4;
 const SLEEP_MS = 60_000;
+/** After its orders the thread goes on looking for so long: the next one mostly comes sooner than a wake-up would take. */
+const LOOK_MS = 0.1;
 
 const { fd, ...init } = workerData as LaneInit & { readonly fd: number };
 const writer = new FrameWriter();
@@ -24,6 +26,8 @@ const orders: LaneOrder[] = [];
 let next = 0;
 let held = 0;
 let timer: NodeJS.Timeout | null = null;
+let looking = false;
+let lookUntilMs = 0;
 
 const reader = new FrameReader(FRAME_MOST, (messages) => {
   for (const message of messages) orders.push(message as LaneOrder);
@@ -75,6 +79,14 @@ function work(): void {
   }
   const waitMs = thread.waitMs(SLEEP_MS);
   if (waitMs < SLEEP_MS) timer = setTimeout(work, waitMs);
+  lookUntilMs = performance.now() + LOOK_MS;
+  if (!looking) look();
+}
+
+/** Keeps the event loop from sleeping. */
+function look(): void {
+  looking = performance.now() < lookUntilMs;
+  if (looking) setImmediate(look);
 }
 
 const thread = new LaneThread(init, link);

@@ -18,7 +18,7 @@ import { FrameReader, FrameWriter } from './frames.ts';
 const OVERDUE_LOOKS = 60;
 /** Orders that leave without waiting for more: the lane works on them while the main thread reads on. */
 const BATCH = 4;
-/** After an order the main thread goes on looking for so long instead of sleeping: being woken takes as long. */
+/** After an order or a report the main thread goes on looking for so long instead of sleeping: being woken takes as long. */
 const LOOK_MS = 0.1;
 /** Bytes a lane that does not read may keep the host waiting with. */
 const UNREAD_BYTES = 8 * MIB;
@@ -206,6 +206,10 @@ export class ProcessLane implements Lane {
     this.#process.wake();
     this.#unsent += 1;
     if (this.#unsent >= BATCH || this.#writer.isFull) this.#send();
+    this.#look();
+  }
+
+  #look(): void {
     this.#lookUntilMs = performance.now() + LOOK_MS;
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -214,7 +218,7 @@ export class ProcessLane implements Lane {
 
   readonly #round = (): void => {
     this.#send();
-    this.#scheduled = this.owed > 0 && performance.now() < this.#lookUntilMs;
+    this.#scheduled = performance.now() < this.#lookUntilMs;
     if (this.#scheduled) setImmediate(this.#round);
   };
 
@@ -225,6 +229,7 @@ export class ProcessLane implements Lane {
 
   #hear(reports: readonly LaneReport[]): void {
     this.#process.heard();
+    this.#look();
     const now = nowNs();
     const believed = reports.map((report) => this.#plausible(report, now));
     for (const report of believed) {
