@@ -1,6 +1,10 @@
 /** What the admin plane's books must show after whatever happened: records of answers, deliveries of webhooks. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningHost } from './host.ts';
 import type { Answer } from './traffic.ts';
+
+const SETTLE_LOOKS = 20;
+const SETTLE_MS = 100;
 
 export interface BookedRecord {
   readonly invocationId: string;
@@ -29,6 +33,15 @@ export async function allRecords(host: RunningHost): Promise<BookedRecord[]> {
 
 /** Sentences about what is wrong: an answer without its record, a record twice. */
 export async function checkRecords(host: RunningHost, answers: readonly Answer[]): Promise<string[]> {
+  // What goes on after its answer (waitUntil) has its record a little later.
+  for (let left = SETTLE_LOOKS; ; left--) {
+    const wrong = await wrongRecords(host, answers);
+    if (wrong.length === 0 || left === 0) return wrong;
+    await sleep(SETTLE_MS);
+  }
+}
+
+async function wrongRecords(host: RunningHost, answers: readonly Answer[]): Promise<string[]> {
   const records = await allRecords(host);
   const byId = new Map(records.map((record) => [record.invocationId, record]));
   const wrong: string[] = [];
