@@ -11,6 +11,10 @@ import type { KillCause, LaneSlots, RunningTurn } from './slots.ts';
 const BURNED_NS = 100 * NS_PER_MS;
 /** A turn that neither runs nor waits for a CPU this long after its end was delivered is parked. */
 const PARKED_NS = 500 * NS_PER_MS;
+/** A turn this long is looked at for a thread that sleeps, which nothing in a turn does: V8 out of memory parks it for ever. */
+const STILL_AFTER_NS = 250 * NS_PER_MS;
+/** So many looks in a row without any CPU: looks and not time, so that a process that was stopped blames nobody. */
+const STILL_LOOKS = 125;
 /** The reaper itself has not come to deliver the end. */
 const UNDELIVERED_NS = 1500 * NS_PER_MS;
 
@@ -25,6 +29,7 @@ interface Order {
 export class Judge {
   readonly #slots: LaneSlots;
   #order: Order | null = null;
+  #still: { readonly turn: number; readonly cpuNs: number; looks: number } | null = null;
 
   constructor(slots: LaneSlots) {
     this.#slots = slots;
@@ -40,6 +45,7 @@ export class Judge {
   look(turn: RunningTurn, nowNs: number): boolean {
     const order = this.#order?.turn === turn.turn ? this.#order : null;
     if (!turn.ended) {
+      if (this.#isStill(turn, nowNs)) return true;
       const overdue = nowNs - turn.sinceNs > turn.cpuBudgetNs;
       if (overdue && this.#cpuNs() - turn.cpuBaseNs >= turn.cpuBudgetNs) this.kill(turn, 'cpu', nowNs);
       // Said again: the reaper may have been between two shifts.
@@ -55,6 +61,19 @@ export class Judge {
     if (cpuNs - ended.cpuNs >= BURNED_NS) return true;
     if (threadState(this.#slots.threadId) === 'R') ended.atNs = nowNs;
     return nowNs - ended.atNs > PARKED_NS;
+  }
+
+  /** The thread sleeps inside the turn, whoever may have ordered what. */
+  #isStill(turn: RunningTurn, nowNs: number): boolean {
+    if (nowNs - turn.sinceNs < STILL_AFTER_NS) return false;
+    const cpuNs = this.#cpuNs();
+    const still = this.#still;
+    if (still?.turn !== turn.turn || cpuNs !== still.cpuNs || threadState(this.#slots.threadId) === 'R') {
+      this.#still = { turn: turn.turn, cpuNs, looks: 0 };
+      return false;
+    }
+    still.looks += 1;
+    return Number.isFinite(cpuNs) && still.looks >= STILL_LOOKS;
   }
 
   #cpuNs(): number {
