@@ -14,7 +14,7 @@ const PARKED_NS = 500 * NS_PER_MS;
 /** A turn this long is looked at for a thread that sleeps, which nothing in a turn does: V8 out of memory parks it for ever. */
 const STILL_AFTER_NS = 250 * NS_PER_MS;
 /** So many looks in a row without any CPU: looks and not time, so that a process that was stopped blames nobody. */
-const STILL_LOOKS = 125;
+const STILL_LOOKS = 500;
 /** The reaper itself has not come to deliver the end. */
 const UNDELIVERED_NS = 1500 * NS_PER_MS;
 

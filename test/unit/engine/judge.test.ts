@@ -5,7 +5,7 @@ import { Judge } from '../../../src/engine/judge.ts';
 import { LaneSlots } from '../../../src/engine/slots.ts';
 
 const MS = 1e6;
-const LOOKS = 200;
+const LOOKS = 700;
 
 let worker: Worker | null = null;
 afterEach(async () => {
