@@ -2,6 +2,7 @@
  * The engine port over lanes, in the host's own process and in engine processes: it hands over, watches, ends what passes
  * its limits, and gives up what cannot be trusted any more; it never decides who runs where.
  */
+
 import type { EnginePort, IsolateListener, JobListener, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
@@ -14,6 +15,7 @@ import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
 import type { Culprit, Lane } from './lane.ts';
+import { nowNs } from './monotonic.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
 import { type IsolateRecord, Residents } from './residents.ts';
@@ -332,8 +334,4 @@ export class Engine implements EnginePort {
     this.#sequence = this.#sequence >= 0x7ffffff0 ? 1 : this.#sequence + 1;
     return this.#sequence;
   }
-}
-
-function nowNs(): number {
-  return Number(process.hrtime.bigint());
 }

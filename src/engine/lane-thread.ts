@@ -3,6 +3,7 @@
  * It decides nothing about invocations: it claims them, runs turns, measures, reports. How orders come and reports
  * leave, and how the thread sleeps between them, is its link's matter.
  */
+
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
@@ -20,6 +21,7 @@ import type {
   LoadOrder,
   StartOrder,
 } from './lane-wire.ts';
+import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
@@ -369,10 +371,6 @@ function peek(shell: Shell): TurnBox | null {
   } catch {
     return null;
   }
-}
-
-function nowNs(): number {
-  return Number(process.hrtime.bigint());
 }
 
 /** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */

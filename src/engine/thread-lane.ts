@@ -2,11 +2,14 @@
  * A lane in the host's own process: its worker, the shared slots, the channel. While something is likely to come back
  * soon the main thread looks into the channel once in every round of its event loop; later it lets the lane wake it.
  */
+
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { ChannelEnd } from './channel.ts';
+import { entryBeside } from './entry.ts';
 import { Judge } from './judge.ts';
 import { type Lane, type LaneEvents, SlotNumbers } from './lane.ts';
 import type { LaneInit, LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
+import { nowNs } from './monotonic.ts';
 import { ThreadPriority } from './priority.ts';
 import { Ring } from './ring.ts';
 import { CLAIM_SLOTS, LaneSlots, type RunningTurn } from './slots.ts';
@@ -50,7 +53,7 @@ export class ThreadLane implements Lane {
     this.#reports = new Ring(reports);
     this.#channel = new ChannelEnd({ out, in: this.#reports }, port1, () => out.notify());
     const workerData: RingLaneInit = { ...init, lane: id, slots: this.slots.buffer, orders, reports, port: port2 };
-    this.#worker = new Worker(new URL(entryPoint(), import.meta.url), {
+    this.#worker = new Worker(entryBeside(import.meta.url, './lane-worker.ts'), {
       workerData,
       transferList: [port2],
       name: `isolane-lane-${id}`,
@@ -170,13 +173,4 @@ export class ThreadLane implements Lane {
     if (reports.length > 0) this.#events.reports(this, reports);
     return reports.length;
   }
-}
-
-/** `lane-worker.ts` in the repository, `lane-worker.js` in the package. */
-function entryPoint(): string {
-  return import.meta.url.endsWith('.ts') ? './lane-worker.ts' : './lane-worker.js';
-}
-
-function nowNs(): number {
-  return Number(process.hrtime.bigint());
 }

@@ -1,4 +1,5 @@
 /** The stores against real SIGKILL and a real full disk: what was said to be durable is there afterwards. */
+
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
 import { LineWriter } from '../../src/store/ledger-lines.ts';
 import { openInbox, openLedger } from '../../src/store/store.ts';
+import { allRecords } from '../support/ledger-pages.ts';
 import { usageRecord } from '../support/usage-record.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/store-load.ts', import.meta.url));
@@ -46,21 +48,11 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
-async function allRecords(hostId: string): Promise<Map<string, StoredRecord>> {
+async function recoveredRecords(hostId: string): Promise<Map<string, StoredRecord>> {
   const ledger = await openLedger({ dataDir, hostId, durability: 'process' });
   await ledger.recover();
-  const records = new Map<string, StoredRecord>();
-  let count = 0;
-  for (let cursor: string | null = null; ; ) {
-    const query = { function: null, outcome: null, trigger: null, from: null, to: null, limit: 1000 };
-    const page = await ledger.records({ ...query, cursor });
-    for (const item of page.items) records.set(item.invocationId, item);
-    count += page.items.length;
-    if (page.nextCursor === null) break;
-    cursor = page.nextCursor;
-  }
+  const records = await allRecords(ledger);
   await ledger.close();
-  expect(records.size).toBe(count);
   return records;
 }
 
@@ -83,7 +75,7 @@ describe.each([
       const started = ids(lines, 's');
       for (const id of ids(lines, 'e')) ended.add(id);
       replayed += segments().length;
-      const records = await allRecords(`reader-${round}`);
+      const records = await recoveredRecords(`reader-${round}`);
       expect(segments()).toEqual([]);
       for (const id of ended) expect(records.get(id)?.closedBy).toBe('normal');
       for (const id of started) {
@@ -104,7 +96,7 @@ describe.each([
     expect(lines.at(-1)).toMatch(/^! The billing ledger cannot be written: .+\.$/);
     const ended = ids(lines, 'e');
     expect(ended.size).toBeGreaterThan(100);
-    const records = await allRecords('reader');
+    const records = await recoveredRecords('reader');
     for (const id of ended) expect(records.has(id)).toBe(true);
   });
 });
@@ -132,7 +124,7 @@ describe('the journal', () => {
       if (segments().length > 0) killed += 1;
     }
     expect(killed).toBeGreaterThan(0);
-    const records = await allRecords('reader');
+    const records = await recoveredRecords('reader');
     expect(records.size).toBe(total);
     const recovered = [...records.values()].filter((record) => record.closedBy === 'recovery');
     expect(recovered).toHaveLength(total / 6);
@@ -155,7 +147,7 @@ describe('the journal', () => {
     mkdirSync(join(dataDir, 'ledger-journal'));
     for (let round = 0; round < 2; round++) {
       writeFileSync(join(dataDir, 'ledger-journal', '7.jsonl'), bytes);
-      const records = await allRecords(`reader-${round}`);
+      const records = await recoveredRecords(`reader-${round}`);
       expect([...records.keys()].sort()).toEqual([first.invocationId, second.invocationId].sort());
       expect(refused()).toEqual([{ row: '[1,"half' }, { row: '[1,2]' }]);
     }

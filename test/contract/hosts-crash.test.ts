@@ -1,4 +1,5 @@
 /** Several processes on one data directory and real SIGKILL: dead ones are taken over, living ones are left alone. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
 import { LineWriter } from '../../src/store/ledger-lines.ts';
 import { openHostLock, openInbox, openLedger, type SqliteInbox, type SqliteLedger } from '../../src/store/store.ts';
+import { allRecords } from '../support/ledger-pages.ts';
 import { usageRecord } from '../support/usage-record.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/store-load.ts', import.meta.url));
@@ -76,21 +78,6 @@ async function survivor(): Promise<{ readonly ledger: SqliteLedger; readonly inb
     () => ledger.close(),
   );
   return { ledger, inbox };
-}
-
-async function allRecords(ledger: SqliteLedger): Promise<Map<string, StoredRecord>> {
-  const records = new Map<string, StoredRecord>();
-  let count = 0;
-  for (let cursor: string | null = null; ; ) {
-    const query = { function: null, outcome: null, trigger: null, from: null, to: null, limit: 1000 };
-    const page = await ledger.records({ ...query, cursor });
-    for (const item of page.items) records.set(item.invocationId, item);
-    count += page.items.length;
-    if (page.nextCursor === null) break;
-    cursor = page.nextCursor;
-  }
-  expect(records.size).toBe(count);
-  return records;
 }
 
 /** What a dead host had said is there; what it had started is closed. */

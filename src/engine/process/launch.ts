@@ -3,11 +3,13 @@
  * its own sockets and its board, memory bounded by the system where there is a shell to say so, and Node's permission
  * model where this Node has it: files of the engine's own code, no network. What remains is what isolated-vm needs.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { entryBeside } from '../entry.ts';
 import { NODE_FLAGS } from '../flags.ts';
 
 /** Descriptors of the child. */
@@ -35,7 +37,13 @@ export interface Launch {
 }
 
 export function launch({ dataBytes, boardFd, lanes }: Launch): ChildProcess {
-  const command = [process.execPath, ...NODE_FLAGS, '--no-warnings', ...permissions(), entryPoint()];
+  const command = [
+    process.execPath,
+    ...NODE_FLAGS,
+    '--no-warnings',
+    ...permissions(),
+    fileURLToPath(entryBeside(import.meta.url, './warden.ts')),
+  ];
   const sockets = Array.from({ length: lanes }, () => 'pipe' as const);
   const stdio = ['ignore', 'pipe', 'pipe', 'pipe', boardFd, ...sockets] as const;
   const options = { stdio: [...stdio], env: {}, cwd: '/' };
@@ -53,9 +61,4 @@ function permissions(): readonly string[] {
   const files = [`${here}/engine/`, `${here}/contract/`, `${dirname(here)}/package.json`, addon, loader, '/proc/self'];
   const allowed = ['--allow-addons', '--allow-worker', '--allow-wasi'];
   return ['--permission', ...allowed, ...files.map((file) => `--allow-fs-read=${file}`)];
-}
-
-function entryPoint(): string {
-  const name = import.meta.url.endsWith('.ts') ? './warden.ts' : './warden.js';
-  return fileURLToPath(new URL(name, import.meta.url));
 }

@@ -3,12 +3,14 @@
  * warden told; what had begun is known exactly once the process is dead and its board was read. Figures from there are
  * believed only within what the host itself has seen of time.
  */
+
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { MIB } from '../../contract/units.ts';
 import type { BoardLine } from '../board.ts';
 import { type Culprit, type Lane, type LaneEvents, SlotNumbers } from '../lane.ts';
 import type { LaneOrder, LaneReport } from '../lane-wire.ts';
+import { nowNs } from '../monotonic.ts';
 import { CLAIM_SLOTS, type RunningTurn } from '../slots.ts';
 import { asLaneReport, type RunsReport } from './control.ts';
 import type { EngineProcess } from './engine-process.ts';
@@ -286,7 +288,3 @@ function within(value: number, most: number): number {
 
 /** Two clocks are never read at the same instant. */
 const SLACK_NS = 1_000_000;
-
-function nowNs(): number {
-  return Number(process.hrtime.bigint());
-}

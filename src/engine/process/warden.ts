@@ -3,12 +3,15 @@
  * without the host; it tells the host who runs and that it is alive. It sees no request: lanes talk to the host
  * themselves. It ends when the host does.
  */
+
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { NS_PER_MS } from '../../contract/units.ts';
+import { entryBeside } from '../entry.ts';
 import type { Image } from '../image.ts';
 import { Judge, threadCpuNs } from '../judge.ts';
 import type { LaneInit } from '../lane-wire.ts';
+import { nowNs } from '../monotonic.ts';
 import { ThreadPriority } from '../priority.ts';
 import { LaneSlots, type RunningTurn } from '../slots.ts';
 import { Watch } from '../watch.ts';
@@ -117,7 +120,7 @@ class Warden {
       line: order.line,
       fd: order.fd,
     };
-    const worker = new Worker(new URL(entryPoint(), import.meta.url), {
+    const worker = new Worker(entryBeside(import.meta.url, './lane-socket.ts'), {
       workerData: init,
       name: `isolane-lane-${lane.id}`,
       env: {},
@@ -178,14 +181,6 @@ class Warden {
     this.#writer.add(report);
     this.#socket.write(this.#writer.take());
   }
-}
-
-function entryPoint(): string {
-  return import.meta.url.endsWith('.ts') ? './lane-socket.ts' : './lane-socket.js';
-}
-
-function nowNs(): number {
-  return Number(process.hrtime.bigint());
 }
 
 const socket = new Socket({ fd: CONTROL_FD });
