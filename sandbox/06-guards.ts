@@ -18,6 +18,7 @@ import {
   isView,
   List,
   NativeRangeError,
+  own,
   reflectApply,
   reflectOwnKeys,
   SafeSet,
@@ -135,6 +136,12 @@ export const dress = (f: object, native: Method): void => {
   defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
 }
 
+const hide = (value: object): void => {
+  if (typeof value === 'function' && !natives.has(value) && indexOf(functionToString(value as never), NATIVE) < 0) {
+    natives.set(value, getOwnPropertyDescriptor(value, 'name')?.value as string);
+  }
+};
+
 /** Everything of ours that `root` leads to looks native from here on: no source of the runtime is shown to guests. */
 export const hideSources = (root: object): void => {
   const seen = new SafeSet<unknown>();
@@ -144,14 +151,32 @@ export const hideSources = (root: object): void => {
     const value = queue[at];
     if (!isObject(value) || seen.has(value)) continue;
     seen.add(value);
-    if (typeof value === 'function' && !natives.has(value) && indexOf(functionToString(value as never), NATIVE) < 0) {
-      natives.set(value, getOwnPropertyDescriptor(value, 'name')?.value as string);
-    }
+    hide(value);
     queue.push(getPrototypeOf(value));
     const keys = reflectOwnKeys(value);
     for (let i = 0; i < keys.length; i++) {
       const found = getOwnPropertyDescriptor(value, keys[i] as PropertyKey) as PropertyDescriptor;
       queue.push(found.value, found.get, found.set);
     }
+  }
+};
+
+/** The same for one class (or function) of ours made after boot: its own members and its prototype's, no further. */
+export const hideClass = (made: object): void => {
+  hide(made);
+  const proto = getOwnPropertyDescriptor(made, 'prototype')?.value as unknown;
+  hideMembers(made);
+  if (isObject(proto)) hideMembers(proto);
+};
+const hideMembers = (owner: object): void => {
+  const keys = reflectOwnKeys(owner);
+  for (let i = 0; i < keys.length; i++) {
+    const found = getOwnPropertyDescriptor(owner, keys[i] as PropertyKey) as PropertyDescriptor;
+    const value = own(found, 'value');
+    const get = own(found, 'get');
+    const set = own(found, 'set');
+    if (isObject(value)) hide(value);
+    if (isObject(get)) hide(get);
+    if (isObject(set)) hide(set);
   }
 };
