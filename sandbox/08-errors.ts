@@ -5,6 +5,7 @@
 import {
   defineProperty,
   indexOf,
+  isError,
   isObject,
   NativeError,
   NativeTypeError,
@@ -137,6 +138,10 @@ const ownFrames = (stack: string): string => {
   }
   return text;
 };
+
+/** An error, or what has the members of one, as AWS and Node tell it. */
+export const isErrorLike = (value: unknown): value is object =>
+  isObject(value) && (isError?.(value) === true || (read(value, 'name') !== '' && read(value, 'stack') !== ''));
 
 /** Never throws; bounded; runs guest code at most inside the present turn. */
 export const describe = (thrown: unknown): ErrorText => {

@@ -49,6 +49,8 @@ export type TurnEvent =
       readonly scheduledTime: number;
       readonly ctx: WireContext;
     }
+  /** An event of the caller's own for a Lambda handler: JSON, or `null` for none. */
+  | { readonly e: 'invoke'; readonly inv: number; readonly body: WireBody; readonly ctx: WireContext }
   /** A guest `fetch` got its response head. */
   | {
       readonly e: 'response';
@@ -80,8 +82,8 @@ export type TurnEvent =
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type TurnCommand =
-  /** The bundle has been evaluated. `handlers`: which of fetch, scheduled its default export has. */
-  | { readonly c: 'ready'; readonly handlers: readonly string[]; readonly problem?: string }
+  /** The bundle has been evaluated. `handlers`: which of fetch, scheduled, lambda it has. `name`: the kind of problem. */
+  | { readonly c: 'ready'; readonly handlers: readonly string[]; readonly name?: string; readonly problem?: string }
   /** Response head; with `done` the invocation has settled too (handler, body and waitUntil). */
   | {
       readonly c: 'head';
@@ -195,5 +197,6 @@ export interface GuestFacts {
   readonly responseBytes: number;
   readonly streamedResponseBytes: number;
   readonly concurrency: number;
-  readonly handler: 'fetch' | 'lambda';
+  /** Name of the export that is a Lambda handler; `null`: the default export has the handlers. */
+  readonly lambda: string | null;
 }

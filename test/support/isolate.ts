@@ -23,6 +23,8 @@ export interface GuestOptions {
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
   readonly wasm?: boolean;
+  /** Name of the export that is a Lambda handler. */
+  readonly lambda?: string;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -101,7 +103,7 @@ export class Guest {
       responseBytes: options.responseBytes ?? 20_971_520,
       streamedResponseBytes: 209_715_200,
       concurrency: options.concurrency ?? 1,
-      handler: 'fetch',
+      lambda: options.lambda ?? null,
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
     const { code: js } = await transform(code, {

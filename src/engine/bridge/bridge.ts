@@ -66,9 +66,11 @@ export class Bridge {
       return { json: `{"e":"scheduled","inv":${job.inv},${when},"ctx":${ctx}}`, chunks: null };
     }
     const { body, chunks } = this.#wireBody(job, event.body);
+    const wire = body === null ? 'null' : JSON.stringify(body);
+    if (event.kind === 'invoke') return { json: `{"e":"invoke","inv":${job.inv},"body":${wire},"ctx":${ctx}}`, chunks };
     const { method, url, headers } = event;
     const head = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"headers":${JSON.stringify(wireHeaders(headers))}`;
-    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${body === null ? 'null' : JSON.stringify(body)},"ctx":${ctx}}`;
+    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${wire},"ctx":${ctx}}`;
     return { json, chunks };
   }
 
