@@ -8,6 +8,7 @@ import {
   isObject,
   jsonParse,
   List,
+  mathMin,
   NativeError,
   NativeTypeError,
   own,
@@ -203,7 +204,7 @@ export const lambdaStream = (
   const put = (bytes: Uint8Array): void => {
     const size = viewByteLength(bytes);
     for (let at = 0; at < size; at += PIECE) {
-      const end = at + PIECE < size ? at + PIECE : size;
+      const end = mathMin(at + PIECE, size);
       queue.push(copyBytes(new U8(viewBuffer(bytes), viewByteOffset(bytes) + at, end - at)));
     }
     queued += size;
