@@ -32,28 +32,28 @@ import {
   startRequest,
   startScheduled,
 } from './90-invocations.ts';
-import { adoptLambda, lambdaInvoke, lambdaRequest, lambdaScheduled, prepareLambda } from './93-lambda.ts';
+import { lambda } from './93-lambda.ts';
 
 const NAME = '__isolane';
 const REGISTER = '__isolane_register';
 
 /** The function's handler is of the Lambda kind. */
-let lambda = false;
+let isLambda = false;
 
 const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
   switch (event.e) {
     case 'fetch':
       resetGroups();
-      if (lambda) lambdaRequest(event, chunks);
+      if (isLambda) lambda().lambdaRequest(event, chunks);
       else startRequest(event, chunks);
       return;
     case 'scheduled':
-      if (lambda) lambdaScheduled(event);
+      if (isLambda) lambda().lambdaScheduled(event);
       else startScheduled(event);
       return;
     case 'invoke':
       resetGroups();
-      lambdaInvoke(event, chunks);
+      lambda().lambdaInvoke(event, chunks);
       return;
     case 'response':
       deliverResponse(event, chunks);
@@ -115,7 +115,7 @@ const register =
   (module: Record<string, unknown>): void => {
     let result: Adopted;
     try {
-      result = exportName === null ? adopt(module) : adoptLambda(module, exportName);
+      result = exportName === null ? adopt(module) : lambda().adoptLambda(module, exportName);
     } catch (error) {
       result = { handlers: '', problem: `the module's exports cannot be read: ${describe(error).message}` };
     }
@@ -143,8 +143,8 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
-  lambda = facts.lambda !== null;
-  if (lambda) prepareLambda(facts, env);
+  isLambda = facts.lambda !== null;
+  if (isLambda) lambda().prepareLambda(facts, env);
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   defineProperty(globalThis, REGISTER, { value: register(facts.lambda), configurable: true });
