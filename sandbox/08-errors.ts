@@ -169,5 +169,27 @@ export const describe = (thrown: unknown): ErrorText => {
   }
 };
 
+let shown: ((error: object) => string) | null = null;
+/** How the console writes an error; its file says so. */
+export const showErrorsBy = (write: (error: object) => string): void => {
+  shown = write;
+};
+
+/**
+ * `describe` for what is reported and not handled: behind the stack come causes, members and other properties, as the
+ * console writes them. What is thrown and no error is written as the console writes values.
+ */
+export const report = (thrown: unknown): ErrorText => {
+  const text = describe(thrown);
+  if (shown === null || !isObject(thrown)) return text;
+  try {
+    const whole = shown(thrown);
+    if (text.stack !== '') return { ...text, stack: cut(whole, STACK_CHARS) };
+    return isErrorLike(thrown) ? text : { ...text, message: cut(whole, MESSAGE_CHARS) };
+  } catch {
+    return text;
+  }
+};
+
 /** A TypeError in the words of the platform. */
 export const typeError = (message: string): TypeError => new NativeTypeError(message);

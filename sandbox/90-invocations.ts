@@ -17,7 +17,7 @@ import {
   SafeMap,
   viewByteLength,
 } from './00-primordials.ts';
-import { DOMException, describe, type ErrorText } from './08-errors.ts';
+import { DOMException, type ErrorText, report } from './08-errors.ts';
 import { emit, emitFinal, enter, host, Invocation, limits, log, type Resource } from './10-box.ts';
 import { dropTimers } from './21-timers.ts';
 import { type AbortSignal, abort } from './22-abort.ts';
@@ -59,7 +59,7 @@ export const maybeDone = (inv: Invocation): void => {
   finish(inv, true);
 };
 
-export const fail = (inv: Invocation, error: unknown, text: ErrorText = describe(error)): void => {
+export const fail = (inv: Invocation, error: unknown, text: ErrorText = report(error)): void => {
   if (inv.over || inv.answered) return;
   inv.answered = true;
   const done = inv.waits === 0;
@@ -155,7 +155,7 @@ const track = async (inv: Invocation, promise: unknown): Promise<void> => {
     await promise;
   } catch (error) {
     if (!inv.over) {
-      const text = describe(error);
+      const text = report(error);
       log(inv, 'error', `waitUntil: ${text.stack === '' ? `${text.name}: ${text.message}` : text.stack}`);
     }
   }

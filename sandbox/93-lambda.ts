@@ -21,7 +21,7 @@ import {
   toStr,
 } from './00-primordials.ts';
 import { hideSources } from './06-guards.ts';
-import { describe, type ErrorText, isErrorLike } from './08-errors.ts';
+import { describe, type ErrorText, isErrorLike, report } from './08-errors.ts';
 import { host, type Invocation, log, stray } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
@@ -158,7 +158,7 @@ export const lambda = rare(
 
     /** As AWS tells a caller: what is no error is named by its type. */
     const said = (thrown: unknown): ErrorText => {
-      if (isErrorLike(thrown)) return describe(thrown);
+      if (isErrorLike(thrown)) return report(thrown);
       let message: string;
       try {
         message = toStr(thrown);

@@ -32,7 +32,8 @@ export class DevLog implements Observer {
     const end = outcome === 'ok' ? String(status) : `${status} ${outcome}`;
     const fields = { function: name, invocationId, trigger, what, status, outcome, ms, cpuMs, cold };
     this.#say('request', fields, `${name}  ${what} → ${end} in ${ms} ms (CPU ${cpuMs} ms${cold ? ', cold' : ''})`);
-    if (outcome !== 'ok') this.#failure(story, problem);
+    // Why a function fails to load is the host's to tell, once.
+    if (outcome !== 'ok' && outcome !== 'init_error') this.#failure(story, problem);
     for (const use of story.limits) {
       const { limit } = use;
       const text = use.reached ? limitSentence(name, use) : nearly(use);
@@ -82,6 +83,6 @@ function round(ms: number): number {
 }
 
 /** Lines after the first stand under it. */
-function indented(head: string, text: string): string {
+export function indented(head: string, text: string): string {
   return head + lines(text).join(`\n${' '.repeat(9)}`);
 }

@@ -96,7 +96,13 @@ export type TurnCommand =
   /** A chunk of a guest→host stream: bytes (`chunk`) or text to be encoded as UTF-8. */
   | { readonly c: 'data'; readonly sid: number; readonly chunk?: number; readonly text?: string }
   | { readonly c: 'eof'; readonly sid: number }
-  | { readonly c: 'broken'; readonly sid: number; readonly message: string }
+  | {
+      readonly c: 'broken';
+      readonly sid: number;
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+    }
   /** Handler and waitUntil have settled and the body was produced. */
   | { readonly c: 'done'; readonly inv: number }
   /** The handler threw, rejected or returned no Response; the invocation is settled unless waitUntil still runs. */
@@ -136,7 +142,13 @@ export type TurnCommand =
       readonly reached: boolean;
     }
   /** A rejection nobody handled or an error outside any invocation: logged, retires the isolate. */
-  | { readonly c: 'stray'; readonly inv: number; readonly message: string; readonly stack: string };
+  | {
+      readonly c: 'stray';
+      readonly inv: number;
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+    };
 
 /** What a turn returns, copied after its microtasks ran. */
 export interface TurnBox {

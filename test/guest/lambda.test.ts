@@ -348,7 +348,7 @@ it('tells of a stream that was not ended, of a handler that is not async, and of
   expect((await stream('')).fetch().get('failed').message).toBe('Response stream is not finished.');
   const late = await open('export const handler = awslambda.streamifyResponse((e, stream) => { stream.end("x"); });');
   const turn = late.fetch();
-  expect(turn.get('broken').message).toBe('Error: Streaming does not support non-async handlers.');
+  expect(turn.get('broken').message).toBe('Streaming does not support non-async handlers.');
   expect(turn.get('done').inv).toBe(1);
   const early = await open('export const handler = awslambda.streamifyResponse((e, stream) => 5);');
   expect(early.fetch().get('failed').message).toBe('Streaming does not support non-async handlers.');

@@ -2,21 +2,24 @@
  * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
  * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
  */
-import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import type { GuestProblem, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
 import { type Body, type ByteStream, type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
-import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, readAll } from './bodies.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
+import { isOutOfMemory, problemOf } from './problems.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
+
+/** An isolate is retired for the first; it may go on for as long as its invocations last. */
+const MOST_STRAYS = 20;
 
 /** Of a URL in a span: a guest can make one as long as its memory. */
 const SHOWN_URL_CHARS = 8192;
@@ -34,6 +37,8 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  /** An error nobody handled, of `inv` or of none. */
+  stray(inv: number, problem: GuestProblem): void;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -49,6 +54,8 @@ export class Bridge {
   /** Streams the guest produces and the host reads. */
   readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+
+  #strays = 0;
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
@@ -151,6 +158,8 @@ export class Bridge {
         this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
         return;
       case 'stray':
+        if (this.#strays++ < MOST_STRAYS) this.#ports.stray(command.inv, problemOf(command));
+        return;
       case 'ready':
         return;
       default: {
@@ -192,7 +201,7 @@ export class Bridge {
   #failed(command: Command<'failed'>): void {
     const job = this.jobs.get(command.inv);
     if (job === undefined) return;
-    job.problem = { name: command.name, message: command.message, stack: command.stack };
+    job.problem = problemOf(command);
     if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
     this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
     if (command.done === true) this.#ports.settle(job);
@@ -225,7 +234,7 @@ export class Bridge {
     entry.stream.break(new BodyError('broken', 'the function broke the stream off'));
     if (!entry.answers) return;
     entry.job.failure ??= 'function_error';
-    entry.job.problem ??= { name: 'Error', message: command.message, stack: '' };
+    entry.job.problem ??= problemOf(command);
   }
 
   #fetch(command: Command<'fetch'>, chunks: readonly Uint8Array[]): void {
@@ -362,21 +371,6 @@ export class Bridge {
     this.#outbound.set(sid, { job, stream, answers: counts });
     return stream;
   }
-}
-
-/** A stray error as a log line. */
-export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
-}
-
-/**
- * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
- * forge, so the heap has to bear it out.
- */
-function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
-  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
-  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
 }
 
 function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
