@@ -16,7 +16,7 @@ const answerSchema = z.looseObject({
   status: z.number(),
   body: z.string(),
   bodyEncoding: z.enum(['text', 'base64']).default('text'),
-  problem: z.object({ name: z.string(), message: z.string(), stack: z.string() }).nullable().default(null),
+  problem: z.object({ name: z.string(), message: z.string(), stack: z.string() }).nullish(),
 });
 
 export const invoke: Command = {
@@ -54,7 +54,7 @@ export const invoke: Command = {
       terminal.err(
         `${answer.status} ${answer.outcome}${answer.invocationId === null ? '' : ` ${answer.invocationId}`}`,
       );
-      if (answer.problem !== null) terminal.err(problemText(answer.problem));
+      if (answer.problem) terminal.err(problemText(answer.problem));
     }
     return answer.outcome === 'ok' ? 0 : 1;
   },
