@@ -72,14 +72,14 @@ export const lambda = rare(
     let logStream = '';
 
     /** Before user code runs: the global `awslambda`, and what of the environment is this isolate's own. */
-    const prepareLambda = (facts: GuestFacts, guestEnv: object): void => {
+    const prepareLambda = (facts: GuestFacts): void => {
       env = facts.env;
       const day = dateToISOString(new NativeDate(turnNow()));
       const id = exec(/^(.{8})-(.{4})-(.{4})-(.{4})-(.{12})$/, host().uuid()) as unknown as string[];
       let hex = '';
       for (let i = 1; i < id.length; i++) hex += id[i] as string;
       logStream = `${slice(day, 0, 4)}/${slice(day, 5, 7)}/${slice(day, 8, 10)}/[${own(env, 'AWS_LAMBDA_FUNCTION_VERSION') as string}]${hex}`;
-      defineProperty(guestEnv, 'AWS_LAMBDA_LOG_STREAM_NAME', {
+      defineProperty(env, 'AWS_LAMBDA_LOG_STREAM_NAME', {
         value: logStream,
         writable: true,
         enumerable: true,
