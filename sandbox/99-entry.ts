@@ -43,16 +43,13 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverFailure(event.id, event.message, own(event, 'limit') === true);
       return;
     case 'data':
-      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
-      return;
-    case 'eof':
-      deliverData(event.sid, null);
+      deliverData(event.sid, chunks, event.end);
       return;
     case 'broken':
       deliverBroken(event.sid, event.message);
       return;
     case 'pull':
-      deliverPull(event.sid);
+      deliverPull(event.sid, event.until);
       return;
     case 'stop':
       deliverStop(event.sid);
