@@ -17,6 +17,7 @@ import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
@@ -140,9 +141,10 @@ const boot = (
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
   subtle: GuestHooks['subtle'],
+  codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();

@@ -5,12 +5,14 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
+import { CALL_BYTES, type Codecs } from './compression.ts';
 import { subtle } from './subtle.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
 const MAX_URL = 1024 * 1024;
 const MAX_LINE = 128 * 1024;
+const MAX_SETTINGS = 1024;
 const MAX_RANDOM = 65_536;
 
 export interface HookSink {
@@ -98,7 +100,7 @@ const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => Tex
   };
 };
 
-export const createHooks = (sink: HookSink): GuestHooks => {
+export const createHooks = (sink: HookSink, codecs: Codecs): GuestHooks => {
   const decoderOf = decoders();
   return {
     log: quiet(false, (inv: number, level: LogLevel, text: string) => {
@@ -130,6 +132,16 @@ export const createHooks = (sink: HookSink): GuestHooks => {
       const url = new URL(href);
       return setPart(url, part, value) ? parts(url) : null;
     }),
+    codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
+      '!ERR_INVALID_ARG_VALUE: the arguments do not fit',
+      (op, id, rest, bytes) => {
+        if (!Number.isSafeInteger(id) || !isBytes(bytes) || bytes.byteLength > CALL_BYTES) return null;
+        if (op === 'push') return Number.isInteger(rest) ? codecs.push(id, rest as number, bytes) : null;
+        if (op === 'open') return isText(rest, MAX_SETTINGS) ? codecs.open(rest, bytes) : null;
+        if (op === 'close') codecs.close(id);
+        return null;
+      },
+    ),
     subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
       null,
       (op, argsJson, ...bytes) => {
@@ -153,4 +165,5 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'parseUrl',
   'setUrl',
   'subtle',
+  'codec',
 ];

@@ -5,6 +5,7 @@
  */
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
+import { Codecs } from './compression.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
 import type { Image } from './image.ts';
 
@@ -45,11 +46,13 @@ export class Shell {
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
+  readonly #codecs: Codecs;
   #sink: ShellSink;
   #hostNs = 0;
 
   constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
     this.memoryMiB = memoryMiB;
+    this.#codecs = new Codecs(memoryMiB);
     this.#sink = sink;
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
@@ -58,7 +61,7 @@ export class Shell {
     });
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
-    const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) });
+    const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) }, this.#codecs);
     const boot = this.#context.global.getSync('__isolane', { reference: true });
     const callbacks = HOOK_ORDER.map(
       (name) => new ivm.Callback(this.#timed(hooks[name] as (...args: unknown[]) => unknown)),
@@ -130,6 +133,7 @@ export class Shell {
   }
 
   dispose(): void {
+    this.#codecs.closeAll();
     if (!this.isolate.isDisposed) this.isolate.dispose();
   }
 }

@@ -1,14 +1,16 @@
 /** The host's side of the border against arguments only a hostile guest would send: an answer, never a throw. */
 import { describe, expect, it } from 'vitest';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 
 const lines: unknown[][] = [];
-const hooks = createHooks({
-  log: (...args) => {
+const sink = {
+  log: (...args: unknown[]) => {
     lines.push(args);
     return true;
   },
-});
+};
+const hooks = createHooks(sink, new Codecs(64));
 
 const ODD: unknown[] = [
   undefined,

@@ -5,6 +5,7 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { PRELUDE_NAME } from '../../src/engine/shell.ts';
@@ -74,14 +75,15 @@ export class Guest {
       const script = await this.isolate.compileScript(await prelude(), { filename: PRELUDE_NAME });
       await script.run(context);
     }
-    const hooks = createHooks({
-      log: (inv, level, text) => {
+    const sink = {
+      log: (inv: number, level: LogLevel, text: string) => {
         if (this.logBytes <= 0) return false;
         this.logBytes -= text.length;
         this.lines.push({ inv, level, text });
         return true;
       },
-    });
+    };
+    const hooks = createHooks(sink, new Codecs(options.memoryMiB ?? 64));
     hooks.now = () => this.nowMs;
     const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
       (...hooks: unknown[]) => unknown
