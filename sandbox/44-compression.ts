@@ -29,7 +29,7 @@ const NOTHING = new U8(0);
 const codecs = new SafeMap<number, Codec>();
 
 /** A refusal of the host's is a text, `!code: sentence`. */
-const ENDED = '!ERR_STREAM_DESTROYED: the codec has ended';
+export const ENDED = '!ERR_STREAM_DESTROYED: the codec has ended';
 export const sentence = (refusal: string): string => slice(refusal, indexOf(refusal, ': ') + 2);
 
 export class Codec implements Resource {
@@ -46,7 +46,8 @@ export class Codec implements Resource {
   /** `settings`: JSON of an object, of the prelude's own making. A text says why there is none. */
   static open(kind: string, settings: string, dictionary: Uint8Array = NOTHING): Codec | string {
     if (current.over) return ENDED;
-    const made = host().codec('open', 0, `{"kind":${quote(kind)},"settings":${settings}}`, dictionary);
+    if (viewByteLength(dictionary) > CALL_BYTES) return '!ERR_OUT_OF_RANGE: the dictionary is too long';
+    const made = host().codec('open', 0, `{"kind":${quote(slice(kind, 0, 32))},"settings":${settings}}`, dictionary);
     return typeof made === 'number' ? new Codec(made) : typeof made === 'string' ? made : ENDED;
   }
   static find(id: number): Codec | undefined {
@@ -54,6 +55,7 @@ export class Codec implements Resource {
   }
   /** One call. A result of `CALL_BYTES` means that there may be more: ask again with nothing. */
   push(flush: number, bytes: Uint8Array): Uint8Array | string {
+    if (viewByteLength(bytes) > CALL_BYTES) return `!ERR_OUT_OF_RANGE: a codec takes ${CALL_BYTES} bytes at once`;
     const out = this.#open ? host().codec('push', this.id, flush, bytes) : ENDED;
     return out === null || typeof out === 'number' ? ENDED : out;
   }

@@ -186,7 +186,7 @@ export interface GuestHooks {
   /**
    * Compression, synchronous. `open`: `rest` is JSON of `{ kind, settings }`, `bytes` a dictionary or empty; the codec's
    * number comes back. `push`: `rest` is zlib's flush value; the output comes back, and where it is 256 KiB long there may
-   * be more: push nothing. `close` frees it. At most 256 KiB go in at once. A refusal is a string `"!<code>: <message>"`;
+   * be more: push nothing. `close` frees it. At most 256 KiB go in at once. A refusal is a string `"!<code>: <message>"`, with `<code> <errno>` where zlib has one;
    * `"!end: <n>"`: the data ended before the last n bytes.
    */
   codec(

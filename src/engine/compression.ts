@@ -158,8 +158,8 @@ export class Codecs {
       codec.engine._handle.close();
       return '!ERR_OUT_OF_RANGE: this method of compression needs more memory; end other streams first, or raise limits.memoryMiB';
     }
-    codec.engine._handle.onerror = (message, _errno, code) => {
-      codec.error = `!${code}: ${message}`;
+    codec.engine._handle.onerror = (message, errno, code) => {
+      codec.error = `!${code} ${errno}: ${message}`;
     };
     this.#heldBytes += bytes;
     this.#last += 1;
@@ -169,7 +169,7 @@ export class Codecs {
 
   /**
    * Works on `input` (at most `CALL_BYTES`, empty to go on with what a full output left over). Returns the output, or a
-   * text: `!code: message`; `!end: n` when the data had ended before the last `n` bytes of all that was given.
+   * text: `!code errno: message`; `!end: n` when the data had ended before the last `n` bytes of all that was given.
    */
   push(id: number, flush: number, input: Uint8Array): Uint8Array | string {
     const codec = this.#codecs.get(id);

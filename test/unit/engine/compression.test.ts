@@ -109,8 +109,8 @@ describe('bounds', () => {
 
 describe('refusals', () => {
   it.each([
-    ['gunzip', Buffer.from('no gzip at all'), /^!Z_DATA_ERROR: incorrect header check/],
-    ['gunzip', gzipSync(TEXT).subarray(0, 1000), /^!Z_BUF_ERROR: unexpected end of file/],
+    ['gunzip', Buffer.from('no gzip at all'), /^!Z_DATA_ERROR -3: incorrect header check/],
+    ['gunzip', gzipSync(TEXT).subarray(0, 1000), /^!Z_BUF_ERROR -5: unexpected end of file/],
     ['inflate', Buffer.concat([deflateSync('abc'), Buffer.from('junk')]), /^!end: 4/],
     ['unbrotli', Buffer.from([0xff, 0xff, 0xff]), /^!(ERR_|BROTLI|Z_)/],
     ['nothing', NOTHING, /^!ERR_STREAM_DESTROYED/],
