@@ -100,80 +100,85 @@ export const windowOf = (bytes: Uint8Array, at: number, size: number): Uint8Arra
   return copyBytes(new U8(viewBuffer(bytes), viewByteOffset(bytes) + at, size));
 };
 
-/** The codec of a format of the Compression standard, each way, and how it is told the end. */
-const FORMATS = {
-  __proto__: null,
-  gzip: ['gzip', 'gunzip', 4],
-  deflate: ['deflate', 'inflate', 4],
-  'deflate-raw': ['deflate-raw', 'inflate-raw', 4],
-  brotli: ['brotli', 'unbrotli', 2],
-} as unknown as Readonly<Record<string, readonly [string, string, number] | undefined>>;
-
-const transformer = (name: string, format: unknown, way: 0 | 1): TransformStream<unknown, Uint8Array> => {
-  const text = `${format as string}`;
-  const found = FORMATS[text];
-  if (found === undefined) {
-    throw new NativeTypeError(
-      `${name}: '${slice(text, 0, 64)}' is no format of compression; use gzip, deflate, deflate-raw or brotli`,
-    );
-  }
-  const codec = Codec.open(found[way] as string, '{}');
-  if (typeof codec === 'string') throw new NativeTypeError(`${name}: ${sentence(codec)}`);
-  const finish = found[2];
-  return new TransformStream(
-    {
+rare(
+  'compression>',
+  ['CompressionStream', 'DecompressionStream'],
+  () => {
+    /** The codec of a format of the Compression standard, each way, and how it is told the end. */
+    const FORMATS = {
       __proto__: null,
-      transform(chunk: unknown, controller: unknown): void {
-        const bytes = bytesOf(chunk);
-        if (bytes === null) {
-          codec.close();
-          throw new NativeTypeError(`${name}: a chunk must be an ArrayBuffer or a view of one`);
-        }
-        if (viewByteLength(bytes) > 0) drive(codec, bytes, 0, (out) => transformEnqueue(controller, out));
-      },
-      flush(controller: unknown): void {
-        drive(codec, NOTHING, finish, (out) => transformEnqueue(controller, out));
-        codec.close();
-      },
-      cancel(): void {
-        codec.close();
-      },
-    } as never,
-    { __proto__: null, highWaterMark: 1 } as never,
-    { __proto__: null, highWaterMark: 0 } as never,
-  );
-};
+      gzip: ['gzip', 'gunzip', 4],
+      deflate: ['deflate', 'inflate', 4],
+      'deflate-raw': ['deflate-raw', 'inflate-raw', 4],
+      brotli: ['brotli', 'unbrotli', 2],
+    } as unknown as Readonly<Record<string, readonly [string, string, number] | undefined>>;
 
-rare(['CompressionStream', 'DecompressionStream'], () => {
-  class CompressionStream {
-    readonly #transform: TransformStream<unknown, Uint8Array>;
-    constructor(format: unknown) {
-      // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
-      if (arguments.length === 0) throw new NativeTypeError('CompressionStream: 1 argument required');
-      this.#transform = transformer('CompressionStream', format, 0);
+    const transformer = (name: string, format: unknown, way: 0 | 1): TransformStream<unknown, Uint8Array> => {
+      const text = `${format as string}`;
+      const found = FORMATS[text];
+      if (found === undefined) {
+        throw new NativeTypeError(
+          `${name}: '${slice(text, 0, 64)}' is no format of compression; use gzip, deflate, deflate-raw or brotli`,
+        );
+      }
+      const codec = Codec.open(found[way] as string, '{}');
+      if (typeof codec === 'string') throw new NativeTypeError(`${name}: ${sentence(codec)}`);
+      const finish = found[2];
+      return new TransformStream(
+        {
+          __proto__: null,
+          transform(chunk: unknown, controller: unknown): void {
+            const bytes = bytesOf(chunk);
+            if (bytes === null) {
+              codec.close();
+              throw new NativeTypeError(`${name}: a chunk must be an ArrayBuffer or a view of one`);
+            }
+            if (viewByteLength(bytes) > 0) drive(codec, bytes, 0, (out) => transformEnqueue(controller, out));
+          },
+          flush(controller: unknown): void {
+            drive(codec, NOTHING, finish, (out) => transformEnqueue(controller, out));
+            codec.close();
+          },
+          cancel(): void {
+            codec.close();
+          },
+        } as never,
+        { __proto__: null, highWaterMark: 1 } as never,
+        { __proto__: null, highWaterMark: 0 } as never,
+      );
+    };
+
+    class CompressionStream {
+      readonly #transform: TransformStream<unknown, Uint8Array>;
+      constructor(format: unknown) {
+        // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
+        if (arguments.length === 0) throw new NativeTypeError('CompressionStream: 1 argument required');
+        this.#transform = transformer('CompressionStream', format, 0);
+      }
+      get readable(): ReadableStream {
+        return this.#transform.readable;
+      }
+      get writable(): unknown {
+        return this.#transform.writable;
+      }
     }
-    get readable(): ReadableStream {
-      return this.#transform.readable;
+    class DecompressionStream {
+      readonly #transform: TransformStream<unknown, Uint8Array>;
+      constructor(format: unknown) {
+        // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
+        if (arguments.length === 0) throw new NativeTypeError('DecompressionStream: 1 argument required');
+        this.#transform = transformer('DecompressionStream', format, 1);
+      }
+      get readable(): ReadableStream {
+        return this.#transform.readable;
+      }
+      get writable(): unknown {
+        return this.#transform.writable;
+      }
     }
-    get writable(): unknown {
-      return this.#transform.writable;
-    }
-  }
-  class DecompressionStream {
-    readonly #transform: TransformStream<unknown, Uint8Array>;
-    constructor(format: unknown) {
-      // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
-      if (arguments.length === 0) throw new NativeTypeError('DecompressionStream: 1 argument required');
-      this.#transform = transformer('DecompressionStream', format, 1);
-    }
-    get readable(): ReadableStream {
-      return this.#transform.readable;
-    }
-    get writable(): unknown {
-      return this.#transform.writable;
-    }
-  }
-  enumerable(CompressionStream.prototype, ['readable', 'writable']);
-  enumerable(DecompressionStream.prototype, ['readable', 'writable']);
-  return { CompressionStream, DecompressionStream };
-});
+    enumerable(CompressionStream.prototype, ['readable', 'writable']);
+    enumerable(DecompressionStream.prototype, ['readable', 'writable']);
+    return { CompressionStream, DecompressionStream };
+  },
+  '<compression',
+);

@@ -135,6 +135,7 @@ const load = (factsJson: string): void => {
 };
 
 const boot = (
+  late: GuestHooks['late'],
   log: GuestHooks['log'],
   now: GuestHooks['now'],
   random: GuestHooks['random'],
@@ -148,7 +149,7 @@ const boot = (
   codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();
