@@ -27,7 +27,7 @@ import {
 import { abortReason, isAborted, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
-import { contextOver, feedOfSource, feedOfStream, Sink, Source } from './49-pipes.ts';
+import { contextOver, feedOfStream, Sink, Source } from './49-pipes.ts';
 import {
   BodyState,
   BYTES,
@@ -36,6 +36,7 @@ import {
   isUnusable,
   SOURCE,
   sourceBody,
+  sourceStream,
   TEXT,
   textBody,
   unwrap,
@@ -93,8 +94,11 @@ export const sendBody = (body: BodyState, inv: Invocation, ended: () => void): {
   if (body.kind === BYTES) {
     return { json: `{"chunk":${addChunk(tight(body.bytes as Uint8Array))}}`, whole: true };
   }
-  const feed = body.kind === SOURCE ? feedOfSource(body.source as Source) : feedOfStream(body.stream as never);
-  const sink = new Sink(inv, feed, ended);
+  if (body.kind === SOURCE && (body.source as Source).isFor(inv)) {
+    (body.source as Source).handOver();
+    return { json: `{"pipe":${(body.source as Source).sid}}`, whole: true };
+  }
+  const sink = new Sink(inv, feedOfStream(sourceStream(body)), ended);
   return { json: `{"sid":${sink.sid},"length":null}`, whole: false };
 };
 

@@ -17,6 +17,7 @@ import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
@@ -45,16 +46,13 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverFailure(event.id, event.message, own(event, 'limit') === true);
       return;
     case 'data':
-      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
-      return;
-    case 'eof':
-      deliverData(event.sid, null);
+      deliverData(event.sid, chunks, event.end);
       return;
     case 'broken':
       deliverBroken(event.sid, event.message);
       return;
     case 'pull':
-      deliverPull(event.sid);
+      deliverPull(event.sid, event.until);
       return;
     case 'stop':
       deliverStop(event.sid);
@@ -148,9 +146,10 @@ const boot = (
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
   subtle: GuestHooks['subtle'],
+  codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();
