@@ -1,10 +1,10 @@
 /** multipart/form-data in both directions, over bytes: no decoding of what is a file. */
-import { indexOf, List, mathMax, NativeTypeError, slice, toLowerCase, U8 } from './00-primordials.ts';
+import { indexOf, List, mathMax, NativeTypeError, slice, toLowerCase, typedIndexOf, U8 } from './00-primordials.ts';
 import { copyBytes, host } from './10-box.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
-import { trimHttp } from './45-headers.ts';
+import { type Mime, mimeParam, trimHttp } from './44-mime.ts';
 import { type Blob, blobBytes, File, joinBytes } from './46-blob.ts';
-import { type Entry, FormData, formEntries } from './47-form-data.ts';
+import { type Entry, type FormData, formEntries, newFormData } from './47-form-data.ts';
 
 /** Names and file names: quotes and line ends percent-encoded, as browsers do. */
 const escapeName = (text: string): string => {
@@ -17,6 +17,7 @@ const escapeName = (text: string): string => {
 };
 
 const crlf = (text: string): string => {
+  if (indexOf(text, '\r') < 0 && indexOf(text, '\n') < 0) return text;
   let out = '';
   for (let i = 0; i < text.length; i++) {
     const c = text[i] as string;
@@ -55,17 +56,19 @@ export const writeMultipart = (form: FormData): { bytes: Uint8Array; type: strin
 
 const find = (bytes: Uint8Array, what: Uint8Array, from: number): number => {
   const last = bytes.length - what.length;
-  const first = what[0];
-  outer: for (let i = from; i <= last; i++) {
-    if (bytes[i] !== first) continue;
+  const first = what[0] as number;
+  outer: for (let i = typedIndexOf(bytes, first, from); i >= 0 && i <= last; i = typedIndexOf(bytes, first, i + 1)) {
     for (let j = 1; j < what.length; j++) if (bytes[i + j] !== what[j]) continue outer;
     return i;
   }
   return -1;
 };
 
-/** A parameter of a header such as `form-data; name="a\"b"; filename=x`. */
-export const parameter = (header: string, name: string): string | null => {
+/**
+ * A parameter of a part's content-disposition, after the HTML standard: within quotes a backslash is only a backslash,
+ * and quotes and line ends are percent-encoded.
+ */
+const parameter = (header: string, name: string): string | null => {
   let at = indexOf(header, ';');
   while (at >= 0 && at < header.length) {
     const equals = indexOf(header, '=', at);
@@ -73,13 +76,12 @@ export const parameter = (header: string, name: string): string | null => {
     const key = toLowerCase(trimHttp(slice(header, at + 1, equals)));
     let value = '';
     let i = equals + 1;
-    while (i < header.length && (header[i] === ' ' || header[i] === '\t')) i++;
+    while (header[i] === ' ' || header[i] === '\t') i++;
     if (header[i] === '"') {
-      for (i++; i < header.length && header[i] !== '"'; i++) {
-        if (header[i] === '\\' && (header[i + 1] === '"' || header[i + 1] === '\\')) i++;
-        value += header[i] as string;
-      }
-      at = indexOf(header, ';', i);
+      let end = indexOf(header, '"', i + 1);
+      if (end < 0) end = header.length;
+      value = unescapeName(slice(header, i + 1, end));
+      at = indexOf(header, ';', end);
     } else {
       at = indexOf(header, ';', i);
       value = trimHttp(slice(header, i, at < 0 ? header.length : at));
@@ -109,10 +111,10 @@ const unescapeName = (text: string): string => {
 const bad = (why: string): TypeError =>
   new NativeTypeError(`formData: the body is no valid multipart/form-data (${why})`);
 
-export const readMultipart = (bytes: Uint8Array, contentType: string): FormData => {
-  const boundary = parameter(contentType, 'boundary');
+export const readMultipart = (bytes: Uint8Array, type: Mime): FormData => {
+  const boundary = mimeParam(type, 'boundary');
   if (boundary === null || boundary === '') throw bad('no boundary in content-type');
-  const form = new FormData();
+  const form = newFormData();
   const open = utf8Encode(`--${boundary}`);
   const next = utf8Encode(`\r\n--${boundary}`);
   const blank = utf8Encode('\r\n\r\n');
@@ -125,7 +127,7 @@ export const readMultipart = (bytes: Uint8Array, contentType: string): FormData 
     if (bytes[at] !== 13 || bytes[at + 1] !== 10) throw bad('a boundary is not followed by a line end');
     const headEnd = find(bytes, blank, at);
     if (headEnd < 0) throw bad('a part has no end of headers');
-    const head = utf8Decode(window(bytes, at + 2, headEnd));
+    const head = headEnd === at ? '' : utf8Decode(window(bytes, at + 2, headEnd));
     const bodyEnd = find(bytes, next, headEnd + 2);
     if (bodyEnd < 0) throw bad('the closing boundary is missing');
     const body = window(bytes, headEnd + 4, mathMax(bodyEnd, headEnd + 4));
@@ -155,10 +157,6 @@ const addPart = (form: FormData, head: string, body: Uint8Array): void => {
   if (name === null) throw bad('a part has no name');
   const filename = parameter(disposition, 'filename');
   const entries = formEntries(form);
-  const key = unescapeName(name);
-  if (filename === null) entries.push({ name: key, value: utf8Decode(body) });
-  else {
-    const file = new File([copyBytes(body)], unescapeName(filename), { type: type || 'text/plain' });
-    entries.push({ name: key, value: file });
-  }
+  if (filename === null) entries.push({ name, value: utf8Decode(body) });
+  else entries.push({ name, value: new File([copyBytes(body)], filename, { type: type || 'text/plain' }) });
 };

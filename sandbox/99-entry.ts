@@ -4,7 +4,7 @@
  * startup snapshot.
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -40,7 +40,7 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverResponse(event, chunks);
       return;
     case 'response-error':
-      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      deliverFailure(event);
       return;
     case 'data':
       deliverData(event.sid, chunks[event.chunk] as Uint8Array);

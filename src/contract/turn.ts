@@ -60,8 +60,14 @@ export type TurnEvent =
       readonly redirected: boolean;
       readonly body: WireBody;
     }
-  /** A guest `fetch` failed. `limit`: it was refused because limits.subrequests was reached. */
-  | { readonly e: 'response-error'; readonly id: number; readonly message: string; readonly limit?: true }
+  /** A guest `fetch` failed. `limit`: limits.subrequests was reached. `code`: the system's, such as `ECONNREFUSED`. */
+  | {
+      readonly e: 'response-error';
+      readonly id: number;
+      readonly message: string;
+      readonly limit?: true;
+      readonly code?: string;
+    }
   /** The next chunk of a host→guest stream, in answer to `read`. */
   | { readonly e: 'data'; readonly sid: number; readonly chunk: number }
   | { readonly e: 'eof'; readonly sid: number }

@@ -270,7 +270,8 @@ export class Bridge {
         const message = error instanceof Error ? error.message : 'fetch failed';
         job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
         if (!this.#fetches.delete(id) || job.settled) return;
-        this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
+        const code = codeOf(error);
+        this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
       });
   }
 
