@@ -157,6 +157,8 @@ const addPart = (form: FormData, head: string, body: Uint8Array): void => {
   if (name === null) throw bad('a part has no name');
   const filename = parameter(disposition, 'filename');
   const entries = formEntries(form);
-  if (filename === null) entries.push({ name, value: utf8Decode(body) });
+  // A byte order mark belongs to the value; the decoder takes one off.
+  const marked = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+  if (filename === null) entries.push({ name, value: `${marked ? '\ufeff' : ''}${utf8Decode(body)}` });
   else entries.push({ name, value: new File([copyBytes(body)], filename, { type: type || 'text/plain' }) });
 };

@@ -275,15 +275,15 @@ const cloneChunk = (value: unknown): unknown => {
   return isView(value) ? new nativeDataView(buffer) : buffer;
 };
 
-/** The second branch of a clone: chunks of its own, so that what one reader does to them the other does not see. */
-const cloned = (stream: Stream): Stream => {
+/** Another stream of the same chunks, or of copies of them, so that one reader does not see what another does to them. */
+const relay = (stream: Stream, copies: boolean): Stream => {
   const reader = getReader(stream);
   const chunks = async function* (): AsyncGenerator<unknown> {
     try {
       for (;;) {
         const result = await readFrom(reader);
         if (result.done) return;
-        yield cloneChunk(result.value);
+        yield copies ? cloneChunk(result.value) : result.value;
       }
     } finally {
       ignore(cancelReader(reader));
@@ -309,26 +309,28 @@ export const cloneBody = (body: BodyState): BodyState => {
   const branches = tee(bodyStream(body) as Stream);
   body.stream = branches[0];
   body.kind = STREAM;
-  copy.stream = guests ? cloned(branches[1]) : branches[1];
+  copy.stream = guests ? relay(branches[1], true) : branches[1];
   copy.kind = STREAM;
   return copy;
 };
 
-/** For `new Request(request)`: the body moves, the old one counts as read. */
+/** For `new Request(request)`: the body moves; the old one counts as read, and what was seen of it stays what it was. */
 export const moveBody = (body: BodyState): BodyState => {
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
+  const seen = body.stream;
+  unwrap(body);
   const moved = new BodyState();
   moved.kind = body.kind;
   moved.text = body.text;
   moved.bytes = body.bytes;
   moved.shared = body.shared;
-  moved.stream = body.stream;
+  moved.stream = body.kind === STREAM ? relay(seen as Stream, false) : null;
   moved.source = body.source;
   moved.type = body.type;
   if (body.kind !== EMPTY) {
     body.used = true;
-    body.stream = null;
-    body.kind = TEXT;
+    body.stream = seen;
+    body.kind = seen === null ? TEXT : STREAM;
   }
   return moved;
 };

@@ -208,6 +208,9 @@ const build = (input: unknown, init: unknown): RequestState => {
     state.headers = new HeaderState('');
     fillHeaders(state.headers, headers);
   }
+  if (state.manner.mode === 'no-cors' && state.method !== 'GET' && state.method !== 'HEAD' && state.method !== 'POST') {
+    throw new NativeTypeError(`Request: a ${state.method} request cannot have mode 'no-cors'`);
+  }
   const bodyless = state.method === 'GET' || state.method === 'HEAD';
   const none = body === undefined || body === null;
   if (bodyless && (!none || (from !== null && from.body.kind !== EMPTY))) {
