@@ -68,6 +68,10 @@ export type TurnEvent =
       readonly limit?: true;
       readonly code?: string;
     }
+  /** What a `cache` command found or did. */
+  | { readonly e: 'cache'; readonly id: number; readonly done: boolean; readonly items: readonly CacheItem[] }
+  /** A `cache` command was refused. `limit`: limits.subrequests was reached. */
+  | { readonly e: 'cache-error'; readonly id: number; readonly message: string; readonly limit?: true }
   /** The next chunk of a host→guest stream, in answer to `read`. */
   | { readonly e: 'data'; readonly sid: number; readonly chunk: number }
   | { readonly e: 'eof'; readonly sid: number }
@@ -82,6 +86,17 @@ export type TurnEvent =
   | { readonly e: 'forget'; readonly inv: number }
   /** Timers may be due. */
   | { readonly e: 'tick' };
+
+/** A cached response, the request that one answers (`keys`), or the name of a cache (`names`, as `url`). */
+export interface CacheItem {
+  readonly url: string;
+  readonly headers: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: WireBody;
+}
+
+export type CacheOp = 'match' | 'all' | 'keys' | 'put' | 'delete' | 'has' | 'drop' | 'names';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -127,6 +142,27 @@ export type TurnCommand =
       readonly service?: string;
     }
   | { readonly c: 'fetch-abort'; readonly id: number }
+  /**
+   * A command to the tenant's caches. `cache`: a key of one of them, "" for each in turn; `url`: without fragment, "" where
+   * all entries are meant; `options`: 1 ignoreSearch, 2 ignoreMethod, 4 ignoreVary.
+   */
+  | {
+      readonly c: 'cache';
+      readonly id: number;
+      readonly inv: number;
+      readonly op: CacheOp;
+      readonly cache: string;
+      readonly url: string;
+      readonly method: string;
+      readonly headers: string;
+      readonly options: number;
+      readonly response?: {
+        readonly status: number;
+        readonly statusText: string;
+        readonly headers: string;
+        readonly body: WireBody;
+      };
+    }
   /** The guest reads a host→guest stream: send one chunk (`data`), `eof` or `broken`. */
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */

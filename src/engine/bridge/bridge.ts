@@ -4,13 +4,16 @@
  */
 import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
-import { type Body, type ByteStream, type Invocation, isStream } from '../../contract/invocation.ts';
+import { type Body, type ByteStream, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
 import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, readAll } from './bodies.ts';
+import { CacheDesk } from './cache.ts';
+import type { CacheStore } from './cache-store.ts';
+import { contextJson } from './context.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
@@ -34,6 +37,7 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  readonly caches: CacheStore;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -48,10 +52,16 @@ export class Bridge {
   readonly #inbound: Map<number, { job: Job; source: ByteStream; isRequest: boolean }> = new Map();
   /** Streams the guest produces and the host reads. */
   readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
+  readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
+    this.#desk = new CacheDesk(ports.caches, {
+      event: (inv, event, chunks) => ports.event(inv, event, chunks),
+      hostBody: (job, body, chunks) => this.#hostBody(job, body, chunks, Number.MAX_SAFE_INTEGER, false),
+      open: (job, stream) => this.#wireBody(job, stream).body,
+    });
   }
 
   /** The start event of a job as JSON, and its binary data. */
@@ -133,6 +143,9 @@ export class Bridge {
         return;
       case 'fetch':
         this.#fetch(command, chunks);
+        return;
+      case 'cache':
+        this.#cache(command, chunks);
         return;
       case 'fetch-abort':
         this.#fetches.get(command.id)?.abort.abort();
@@ -239,14 +252,11 @@ export class Bridge {
       this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
       return;
     }
-    const limit = job.invocation.version.spec.limits.subrequests;
-    if (job.subrequests >= limit) {
-      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+    const message = spend(job);
+    if (message !== null) {
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
     }
-    job.subrequests += 1;
     const spanId = newSpanId();
     const abort = new AbortController();
     this.#fetches.set(id, { job, abort });
@@ -273,6 +283,15 @@ export class Bridge {
         const code = codeOf(error);
         this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
       });
+  }
+
+  #cache(command: Command<'cache'>, chunks: readonly Uint8Array[]): void {
+    const { id } = command;
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    const message = spend(job);
+    if (message !== null) this.#ports.event(job.inv, { e: 'cache-error', id, message, limit: true }, null);
+    else this.#desk.obey(job, command, chunks);
   }
 
   async #answer(
@@ -378,6 +397,17 @@ function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
   return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
 }
 
+/** Takes one of the invocation's subrequests; what to say when there is none left. */
+function spend(job: Job): string | null {
+  const limit = job.invocation.version.spec.limits.subrequests;
+  if (job.subrequests < limit) {
+    job.subrequests += 1;
+    return null;
+  }
+  job.note({ limit: 'subrequests', used: limit + 1, reached: true });
+  return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+}
+
 function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
   const chunk = chunks[index];
   if (!(chunk instanceof Uint8Array)) throw new ProtocolError('a chunk is missing');
@@ -386,10 +416,4 @@ function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-}
-
-/** A `WireContext`. */
-function contextJson({ id, params, clientAddress, webhook }: Invocation, deadlineMs: number): string {
-  const own = `"invocationId":"${id}","clientAddress":${JSON.stringify(clientAddress)},"deadlineMs":${deadlineMs}`;
-  return `{${own},"params":${JSON.stringify(params)}${webhook === null ? '' : `,"webhook":${JSON.stringify(webhook)}`}}`;
 }
