@@ -139,6 +139,10 @@ const streamOfSource = (source: Source): Stream =>
     { __proto__: null, highWaterMark: 0 } as never,
   ) as Stream;
 
+/** The stream of a body that is none but by its source or its stream. */
+export const sourceStream = (body: BodyState): Stream =>
+  body.kind === SOURCE ? streamOfSource(body.source as Source) : (body.stream as Stream);
+
 /** What our own body streams were made of: `new Response(other.body, other)` need not go through a stream. */
 const origins = new SafeWeakMap<object, BodyState>();
 

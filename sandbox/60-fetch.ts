@@ -32,7 +32,7 @@ import { abortReason, isAborted, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Stream } from './40-streams.ts';
 import { defaultHeader, HeaderState, wireHeaders } from './45-headers.ts';
-import { contextOver, feedOfSource, feedOfStream, Sink, Source } from './49-pipes.ts';
+import { contextOver, feedOfStream, Sink, Source } from './49-pipes.ts';
 import {
   BodyState,
   BYTES,
@@ -43,6 +43,7 @@ import {
   SOURCE,
   STREAM,
   sourceBody,
+  sourceStream,
   TEXT,
   takeBytes,
   textBody,
@@ -114,8 +115,11 @@ export const sendBody = (body: BodyState, inv: Invocation, ended: () => void): {
   if (body.kind === BYTES) {
     return { json: `{"chunk":${addChunk(tight(body.bytes as Uint8Array))}}`, whole: true };
   }
-  const feed = body.kind === SOURCE ? feedOfSource(body.source as Source) : feedOfStream(body.stream as never);
-  const sink = new Sink(inv, feed, ended);
+  if (body.kind === SOURCE && (body.source as Source).isFor(inv)) {
+    (body.source as Source).handOver();
+    return { json: `{"pipe":${(body.source as Source).sid}}`, whole: true };
+  }
+  const sink = new Sink(inv, feedOfStream(sourceStream(body)), ended);
   return { json: `{"sid":${sink.sid},"length":null}`, whole: false };
 };
 

@@ -19,6 +19,7 @@ import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
@@ -43,17 +44,20 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
     case 'response-error':
       deliverFailure(event);
       return;
-    case 'data':
-      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
+    case 'cache':
+      deliverCache(event, chunks);
       return;
-    case 'eof':
-      deliverData(event.sid, null);
+    case 'cache-error':
+      deliverCacheError(event);
+      return;
+    case 'data':
+      deliverData(event.sid, chunks, event.end);
       return;
     case 'broken':
       deliverBroken(event.sid, event.message);
       return;
     case 'pull':
-      deliverPull(event.sid);
+      deliverPull(event.sid, event.until);
       return;
     case 'stop':
       deliverStop(event.sid);

@@ -15,11 +15,15 @@
  * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), fetch `id`s by the guest.
  */
 
-/** How a body crosses. `chunk`: whole, the given binary argument. `sid`: a stream. `text`: whole, as a string. */
+/**
+ * How a body crosses. `chunk`: whole, the given binary argument. `sid`: a stream. `text`: whole, as a string. `pipe`,
+ * guest→host only: an unread host→guest stream of the same invocation, handed on without entering the isolate.
+ */
 export type WireBody =
   | null
   | { readonly chunk: number }
   | { readonly text: string }
+  | { readonly pipe: number }
   | { readonly sid: number; readonly length: number | null };
 
 /** Context of one invocation, the guest's `ctx`. */
@@ -72,12 +76,11 @@ export type TurnEvent =
   | { readonly e: 'cache'; readonly id: number; readonly done: boolean; readonly items: readonly CacheItem[] }
   /** A `cache` command was refused. `limit`: limits.subrequests was reached. */
   | { readonly e: 'cache-error'; readonly id: number; readonly message: string; readonly limit?: true }
-  /** The next chunk of a host→guest stream, in answer to `read`. */
-  | { readonly e: 'data'; readonly sid: number; readonly chunk: number }
-  | { readonly e: 'eof'; readonly sid: number }
+  /** In answer to `read`: the turn's binary arguments are the next chunks of a host→guest stream. `end`: the last ones. */
+  | { readonly e: 'data'; readonly sid: number; readonly end: boolean }
   | { readonly e: 'broken'; readonly sid: number; readonly message: string }
-  /** The reader of a guest→host stream wants the next chunk. The guest sends one chunk per `pull`. */
-  | { readonly e: 'pull'; readonly sid: number }
+  /** The guest may send chunks of this guest→host stream while it has sent less than `until` bytes of it in all. */
+  | { readonly e: 'pull'; readonly sid: number; readonly until: number }
   /** The reader of a guest→host stream has gone. */
   | { readonly e: 'stop'; readonly sid: number }
   /** The client of `inv` went away: abort `request.signal`. */
@@ -163,7 +166,7 @@ export type TurnCommand =
         readonly body: WireBody;
       };
     }
-  /** The guest reads a host→guest stream: send one chunk (`data`), `eof` or `broken`. */
+  /** The guest reads a host→guest stream: send what is there (`data`), or `broken`. */
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */
   | { readonly c: 'cancel'; readonly sid: number }

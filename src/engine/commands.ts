@@ -139,6 +139,7 @@ function body(value: unknown): asserts value is WireBody {
   const fields = value as Fields;
   if (fields['chunk'] !== undefined) whole(fields, 'chunk');
   else if (fields['text'] !== undefined) text(fields, 'text');
+  else if (fields['pipe'] !== undefined) whole(fields, 'pipe');
   else if (fields['sid'] !== TOO_LARGE) {
     whole(fields, 'sid');
     if (fields['length'] !== null) whole(fields, 'length');

@@ -103,11 +103,19 @@ export class Shell {
     entry.evaluateSync();
   }
 
-  /** One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. */
+  /**
+   * One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. The memory of `chunks`
+   * is given back at once: left to the garbage collector, bodies bring on full collections.
+   */
   turn(epochMs: number, json: string, chunks: readonly Uint8Array[] | null): TurnBox {
     if (chunks === null || chunks.length === 0)
       return this.#turn.applySync(undefined, [epochMs, json], COPY) as TurnBox;
-    return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    try {
+      return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    } finally {
+      for (const { buffer, byteLength } of chunks)
+        if (buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+    }
   }
 
   /** The box of the last turn once more, with what has been added since; no new turn begins. */

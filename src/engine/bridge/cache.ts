@@ -4,7 +4,7 @@
  */
 import { type Body, type ByteStream, isStream } from '../../contract/invocation.ts';
 import type { CacheItem, TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
-import { readHeaders, wireHeaders } from '../commands.ts';
+import { ProtocolError, readHeaders, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { type CacheEntry, CacheError, type CacheQuery } from './cache-entry.ts';
 import type { CachePlace, CacheStore } from './cache-store.ts';
@@ -58,6 +58,7 @@ export class CacheDesk {
       if (given instanceof Promise) given.then(answer, fail);
       else answer(given);
     } catch (error) {
+      if (error instanceof ProtocolError) throw error;
       fail(error);
     }
   }
@@ -125,11 +126,12 @@ export class CacheDesk {
   #put(job: Job, place: CachePlace, command: CacheCommand, chunks: readonly Uint8Array[]): Answer | Promise<Answer> {
     const { response } = command;
     if (response === undefined) throw new CacheError('there is no response to put');
-    const body = this.#ports.hostBody(job, response.body, chunks);
     const query = queryOf(command);
+    const headers = listOf(response.headers);
+    const body = this.#ports.hostBody(job, response.body, chunks);
     const put = (bytes: Uint8Array | null): Answer => {
       const { status, statusText } = response;
-      const stored = { status, statusText: statusText.slice(0, 256), headers: listOf(response.headers), body: bytes };
+      const stored = { status, statusText: statusText.slice(0, 256), headers, body: bytes };
       this.#store.put(place, query, stored);
       return DONE;
     };
