@@ -94,7 +94,7 @@ export function keptUntil(headers: HeaderList, nowMs: number): number {
   if (age !== null) return age[1] === '0' ? 0 : nowMs + Number(age[1]) * 1000;
   const expires = headerOf(headers, 'expires');
   if (expires === '') return Number.POSITIVE_INFINITY;
-  const at = Date.parse(expires);
+  const at = expires.endsWith(' GMT') ? Date.parse(expires) : 0;
   return at > nowMs ? at : 0;
 }
 
