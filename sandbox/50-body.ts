@@ -3,18 +3,14 @@ import {
   charCodeAt,
   defineProperty,
   isObject,
-  isView,
   jsonParse,
   List,
   NativePromise,
   NativeTypeError,
-  nativeDataView,
   SafeWeakMap,
   SYM_ASYNC_ITERATOR,
   slice,
   toWellFormed,
-  typedArrayName,
-  typedSlice,
   viewByteLength,
 } from './00-primordials.ts';
 import { copyBytes, tight } from './10-box.ts';
@@ -23,10 +19,8 @@ import { isSearchParams, parseUrlencoded, searchParamsText } from './35-search-p
 import {
   byteEnqueue,
   byteError,
-  cancelReader,
   finishBytes,
   getReader,
-  ignore,
   isDisturbed,
   isLocked,
   isStream,
@@ -37,6 +31,7 @@ import {
   type Stream,
   tee,
 } from './40-streams.ts';
+import { relay } from './42-relay.ts';
 import { extractMime, mimeText } from './44-mime.ts';
 import { getHeader, type HeaderState } from './45-headers.ts';
 import { type Blob, blobBytes, blobOf, isBlob, joinBytes, streamOfBytes } from './46-blob.ts';
@@ -268,32 +263,6 @@ export const takeText = async (body: BodyState): Promise<string> => {
     return toWellFormed(charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text);
   }
   return utf8Decode(await takeBytes(body));
-};
-
-/** A chunk that shares nothing with `value`, where that is made of bytes; other chunks cannot be read as a body anyway. */
-const cloneChunk = (value: unknown): unknown => {
-  const bytes = bytesOf(value);
-  if (bytes === null) return value;
-  if (typedArrayName(value) !== undefined) return typedSlice(value as Uint8Array);
-  const { buffer } = copyBytes(bytes);
-  return isView(value) ? new nativeDataView(buffer) : buffer;
-};
-
-/** Another stream of the same chunks, or of copies of them, so that one reader does not see what another does to them. */
-const relay = (stream: Stream, copies: boolean): Stream => {
-  const reader = getReader(stream);
-  const chunks = async function* (): AsyncGenerator<unknown> {
-    try {
-      for (;;) {
-        const result = await readFrom(reader);
-        if (result.done) return;
-        yield copies ? cloneChunk(result.value) : result.value;
-      }
-    } finally {
-      ignore(cancelReader(reader));
-    }
-  };
-  return ReadableStream.from(chunks()) as Stream;
 };
 
 /** For `clone()`: two bodies out of one. */
