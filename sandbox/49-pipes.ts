@@ -75,6 +75,12 @@ export class Source implements Resource {
     this.#end();
     emitFinal(`{"c":"cancel","sid":${this.sid}}`);
   }
+  /** The guest gave up what it belongs to: whoever reads it gets `reason`. */
+  abort(reason: unknown): void {
+    if (this.#ended) return;
+    emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+    this.fail(reason);
+  }
   release(tell: boolean): void {
     this.#at = this.#ready.length;
     if (this.#ended) return;

@@ -4,7 +4,7 @@
  * startup snapshot.
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -20,6 +20,7 @@ import { allowWasm, takeWasm } from './31-wasm.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
@@ -43,7 +44,13 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverResponse(event, chunks);
       return;
     case 'response-error':
-      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      deliverFailure(event);
+      return;
+    case 'cache':
+      deliverCache(event, chunks);
+      return;
+    case 'cache-error':
+      deliverCacheError(event);
       return;
     case 'data':
       deliverData(event.sid, chunks, event.end);

@@ -64,8 +64,18 @@ export type TurnEvent =
       readonly redirected: boolean;
       readonly body: WireBody;
     }
-  /** A guest `fetch` failed. `limit`: it was refused because limits.subrequests was reached. */
-  | { readonly e: 'response-error'; readonly id: number; readonly message: string; readonly limit?: true }
+  /** A guest `fetch` failed. `limit`: limits.subrequests was reached. `code`: the system's, such as `ECONNREFUSED`. */
+  | {
+      readonly e: 'response-error';
+      readonly id: number;
+      readonly message: string;
+      readonly limit?: true;
+      readonly code?: string;
+    }
+  /** What a `cache` command found or did. */
+  | { readonly e: 'cache'; readonly id: number; readonly done: boolean; readonly items: readonly CacheItem[] }
+  /** A `cache` command was refused. `limit`: limits.subrequests was reached. */
+  | { readonly e: 'cache-error'; readonly id: number; readonly message: string; readonly limit?: true }
   /** In answer to `read`: the turn's binary arguments are the next chunks of a host→guest stream. `end`: the last ones. */
   | { readonly e: 'data'; readonly sid: number; readonly end: boolean }
   | { readonly e: 'broken'; readonly sid: number; readonly message: string }
@@ -79,6 +89,17 @@ export type TurnEvent =
   | { readonly e: 'forget'; readonly inv: number }
   /** Timers may be due. */
   | { readonly e: 'tick' };
+
+/** A cached response, the request that one answers (`keys`), or the name of a cache (`names`, as `url`). */
+export interface CacheItem {
+  readonly url: string;
+  readonly headers: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: WireBody;
+}
+
+export type CacheOp = 'match' | 'all' | 'keys' | 'put' | 'delete' | 'has' | 'drop' | 'names';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -124,6 +145,27 @@ export type TurnCommand =
       readonly service?: string;
     }
   | { readonly c: 'fetch-abort'; readonly id: number }
+  /**
+   * A command to the tenant's caches. `cache`: a key of one of them, "" for each in turn; `url`: without fragment, "" where
+   * all entries are meant; `options`: 1 ignoreSearch, 2 ignoreMethod, 4 ignoreVary.
+   */
+  | {
+      readonly c: 'cache';
+      readonly id: number;
+      readonly inv: number;
+      readonly op: CacheOp;
+      readonly cache: string;
+      readonly url: string;
+      readonly method: string;
+      readonly headers: string;
+      readonly options: number;
+      readonly response?: {
+        readonly status: number;
+        readonly statusText: string;
+        readonly headers: string;
+        readonly body: WireBody;
+      };
+    }
   /** The guest reads a host→guest stream: send what is there (`data`), or `broken`. */
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */

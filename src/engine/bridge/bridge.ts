@@ -11,6 +11,8 @@ import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { readAll } from './bodies.ts';
+import { CacheDesk } from './cache.ts';
+import type { CacheStore } from './cache-store.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
@@ -35,6 +37,7 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  readonly caches: CacheStore;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -46,6 +49,7 @@ export class Bridge {
   readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
   readonly #streams: Streams;
+  readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
 
   constructor(ports: BridgePorts) {
@@ -57,6 +61,11 @@ export class Bridge {
         job.lasted(ports.nowNs());
         if (job.isDone) ports.settle(job);
       },
+    });
+    this.#desk = new CacheDesk(ports.caches, {
+      event: (inv, event, chunks) => ports.event(inv, event, chunks),
+      hostBody: (job, body, chunks) => this.#streams.toHost(job, body, chunks, Number.MAX_SAFE_INTEGER, false),
+      open: (job, stream) => this.#streams.toGuest(job, stream).body,
     });
   }
 
@@ -129,6 +138,9 @@ export class Bridge {
         return;
       case 'fetch':
         this.#fetch(command, chunks);
+        return;
+      case 'cache':
+        this.#cache(command, chunks);
         return;
       case 'fetch-abort':
         this.#fetches.get(command.id)?.abort.abort();
@@ -218,14 +230,11 @@ export class Bridge {
       this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
       return;
     }
-    const limit = job.invocation.version.spec.limits.subrequests;
-    if (job.subrequests >= limit) {
-      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+    const message = spend(job);
+    if (message !== null) {
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
     }
-    job.subrequests += 1;
     const spanId = newSpanId();
     const abort = new AbortController();
     this.#fetches.set(id, { job, abort });
@@ -249,8 +258,18 @@ export class Bridge {
         const message = error instanceof Error ? error.message : 'fetch failed';
         job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
         if (!this.#fetches.delete(id) || job.settled) return;
-        this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
+        const code = codeOf(error);
+        this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
       });
+  }
+
+  #cache(command: Command<'cache'>, chunks: readonly Uint8Array[]): void {
+    const { id } = command;
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    const message = spend(job);
+    if (message !== null) this.#ports.event(job.inv, { e: 'cache-error', id, message, limit: true }, null);
+    else this.#desk.obey(job, command, chunks);
   }
 
   async #answer(
@@ -297,6 +316,21 @@ export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
 function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
   if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
   return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
+}
+
+/** Takes one of the invocation's subrequests; what to say when there is none left. */
+function spend(job: Job): string | null {
+  const limit = job.invocation.version.spec.limits.subrequests;
+  if (job.subrequests < limit) {
+    job.subrequests += 1;
+    return null;
+  }
+  job.note({ limit: 'subrequests', used: limit + 1, reached: true });
+  return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
 /** A `WireContext`. */
