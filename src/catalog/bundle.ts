@@ -82,7 +82,8 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
     outfile: resolve(root, `${spec.name}.mjs`),
     bundle: true,
     format: 'esm',
-    platform: 'neutral',
+    // For the packages' `browser` maps; what else the name stands for is said below.
+    platform: 'browser',
     // `import` and `require` join by themselves, each for its own kind of import.
     conditions: ['workerd', 'worker', 'browser'],
     mainFields: ['module', 'browser', 'main'],
