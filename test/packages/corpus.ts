@@ -1,6 +1,6 @@
 /**
- * The package corpus on a real host inside this process: every folder-less try of `fixtures/packages/tries` is a
- * function of its own, bundled from the corpus's own `node_modules`. A package that cannot be bundled is dropped with
+ * The package corpus on a real host inside this process: every try of `fixtures/packages/tries` is a function
+ * of its own, bundled from the corpus's own `node_modules`. A package that cannot be bundled is dropped with
  * its reason, and the others are served.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,12 @@ export interface Try {
   readonly version: string;
   /** Of the function and its file. */
   readonly slug: string;
+}
+
+export interface Tried {
+  /** For the guide; may be empty. */
+  readonly note: string;
+  readonly came: readonly Came[];
 }
 
 /** One named check of a try; `error` when it threw. */
@@ -88,13 +94,13 @@ export class Corpus {
     }
   }
 
-  async try(slug: string): Promise<readonly Came[]> {
+  async try(slug: string): Promise<Tried> {
     const refusal = this.refused.get(slug);
-    if (refusal !== undefined) return [{ name: 'bundling', error: refusal }];
+    if (refusal !== undefined) return failed('bundling', refusal);
     const answer = await fetch(`${this.host.url}/fn/${slug}/`);
     const text = await answer.text();
-    if (answer.status === 200) return JSON.parse(text) as readonly Came[];
-    return [{ name: 'loading', error: `${text} ${await this.#problem(answer.headers.get('x-invocation-id'))}` }];
+    if (answer.status === 200) return JSON.parse(text) as Tried;
+    return failed('loading', `${text} ${await this.#problem(answer.headers.get('x-invocation-id'))}`);
   }
 
   async close(): Promise<void> {
@@ -110,6 +116,10 @@ export class Corpus {
     const { problem } = (await answer.json()) as { problem?: { message: string; stack?: string } };
     return problem?.stack ?? problem?.message ?? '';
   }
+}
+
+function failed(name: string, error: string): Tried {
+  return { note: '', came: [{ name, error }] };
 }
 
 interface Told {
