@@ -137,6 +137,7 @@ const load = (factsJson: string): void => {
 };
 
 const boot = (
+  late: GuestHooks['late'],
   log: GuestHooks['log'],
   now: GuestHooks['now'],
   random: GuestHooks['random'],
@@ -149,7 +150,7 @@ const boot = (
   subtle: GuestHooks['subtle'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
   takeWasm();
   removeGlobals();
   installTemporal();

@@ -3,11 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 
 const lines: unknown[][] = [];
-const hooks = createHooks({
-  log: (...args) => {
-    lines.push(args);
-    return true;
+const hooks = createHooks(
+  {
+    log: (...args) => {
+      lines.push(args);
+      return true;
+    },
   },
+  ['part 0'],
+);
+
+it('gives out parts of the runtime by number', () => {
+  expect(hooks.late(0)).toBe('part 0');
+  for (const bad of [1, -1, 0.5, '0x0', null, {}, 'length', '__proto__']) expect(hooks.late(bad as number)).toBe(null);
 });
 
 const ODD: unknown[] = [

@@ -6,11 +6,11 @@ import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
-import { preludeSource } from '../../src/engine/prelude.ts';
-import { AROUND, PRELUDE_NAME } from '../../src/engine/shell.ts';
+import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
+import { AROUND } from '../../src/engine/shell.ts';
 
-let source: Promise<string> | null = null;
-const prelude = (): Promise<string> => (source ??= preludeSource());
+let source: Promise<Prelude> | null = null;
+const prelude = (): Promise<Prelude> => (source ??= preludeSource().then(preludeParts));
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
 
 export interface GuestOptions {
@@ -78,17 +78,20 @@ export class Guest {
     const context = await this.isolate.createContext();
     this.#context = context;
     if (options.snapshot !== true) {
-      const script = await this.isolate.compileScript(await prelude(), { filename: PRELUDE_NAME });
+      const script = await this.isolate.compileScript((await prelude()).script, { filename: PRELUDE_NAME });
       await script.run(context);
     }
-    const hooks = createHooks({
-      log: (inv, level, text) => {
-        if (this.logBytes <= 0) return false;
-        this.logBytes -= text.length;
-        this.lines.push({ inv, level, text });
-        return true;
+    const hooks = createHooks(
+      {
+        log: (inv, level, text) => {
+          if (this.logBytes <= 0) return false;
+          this.logBytes -= text.length;
+          this.lines.push({ inv, level, text });
+          return true;
+        },
       },
-    });
+      (await prelude()).late,
+    );
     hooks.now = () => this.nowMs;
     const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
       (...hooks: unknown[]) => unknown
@@ -214,7 +217,7 @@ export class Guest {
 
 export const openGuest = async (code: string, options: GuestOptions = {}): Promise<Guest> => {
   if (options.snapshot === true && snapshot === null) {
-    snapshot = ivm.Isolate.createSnapshot([{ code: await prelude(), filename: PRELUDE_NAME }]);
+    snapshot = ivm.Isolate.createSnapshot([{ code: (await prelude()).script, filename: PRELUDE_NAME }]);
   }
   const isolate = new ivm.Isolate({
     memoryLimit: options.memoryMiB ?? 64,
