@@ -262,7 +262,7 @@ export const strict: Callable = Object.assign((...args: unknown[]) => truthy(str
   notDeepEqual: notDeepStrictEqual,
   notEqual: notStrictEqual,
 }) as Callable;
-const assert: Assert = Object.assign((...args: unknown[]) => truthy(assert, args), loose, { strict }) as Callable;
+const assert: Callable = Object.assign((...args: unknown[]) => truthy(assert, args), loose, { strict }) as Callable;
 /** Assertions with settings of their own; the settings change messages only. */
 class Assertions {
   constructor() {

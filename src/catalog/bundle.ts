@@ -89,7 +89,7 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
     outfile: resolve(root, `${spec.name}.mjs`),
     bundle: true,
     format: 'esm',
-    // As bundlers for Workers do: packages' own maps for what is no Node hold.
+    // For the packages' `browser` maps; what else the name stands for is said below.
     platform: 'browser',
     // `import` and `require` join by themselves, each for its own kind of import.
     conditions: ['workerd', 'worker', 'browser'],
