@@ -37,7 +37,7 @@ import { host, mustCross, tight } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
 import { parseUrlencoded } from './35-search-params.ts';
-import { HeaderState, Headers, listOf, trimHttp, wireHeaders, wrapHeaders } from './45-headers.ts';
+import { HeaderState, Headers, listOf, wireHeaders, wrapHeaders } from './45-headers.ts';
 import { BodyState, bytesBody, textBody } from './50-body.ts';
 
 export interface HttpFacts {
@@ -118,7 +118,8 @@ export const lambdaHttp = rare(
       for (let at = 0; at < header.length; ) {
         let end = indexOf(header, ';', at);
         if (end < 0) end = header.length;
-        const cookie = trimHttp(slice(header, at, end));
+        while (at < end && header[at] === ' ') at++;
+        const cookie = slice(header, at, end);
         if (cookie !== '') cookies.push(cookie);
         at = end + 1;
       }

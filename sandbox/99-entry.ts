@@ -4,7 +4,7 @@
  * startup snapshot.
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -17,8 +17,10 @@ import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
@@ -60,19 +62,22 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverResponse(event, chunks);
       return;
     case 'response-error':
-      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      deliverFailure(event);
+      return;
+    case 'cache':
+      deliverCache(event, chunks);
+      return;
+    case 'cache-error':
+      deliverCacheError(event);
       return;
     case 'data':
-      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
-      return;
-    case 'eof':
-      deliverData(event.sid, null);
+      deliverData(event.sid, chunks, event.end);
       return;
     case 'broken':
       deliverBroken(event.sid, event.message);
       return;
     case 'pull':
-      deliverPull(event.sid);
+      deliverPull(event.sid, event.until);
       return;
     case 'stop':
       deliverStop(event.sid);
@@ -166,9 +171,10 @@ const boot = (
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
   subtle: GuestHooks['subtle'],
+  codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();

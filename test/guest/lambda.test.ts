@@ -28,10 +28,14 @@ const readAll = (guest: Guest, first: Turn): { head: Turn; text: string; last: T
   const head = first.get('head');
   const { sid } = head.body as { sid: number };
   let text = '';
+  let bytes = 0;
   let turn = first;
   for (let i = 0; i < 100 && turn.find('eof') === undefined; i++) {
-    turn = guest.turn([{ e: 'pull', sid }]);
-    for (const { chunk } of turn.all('data')) text += turn.text(chunk ?? 0);
+    turn = guest.turn([{ e: 'pull', sid, until: bytes + 1 }]);
+    for (const { chunk } of turn.all('data')) {
+      text += turn.text(chunk ?? 0);
+      bytes += turn.chunks[chunk ?? 0]!.byteLength;
+    }
   }
   return { head: first, text, last: turn };
 };
@@ -261,9 +265,9 @@ it('streams what is written, with status, headers and cookies', async () => {
   const first = guest.fetch();
   expect(first.get('head')).toMatchObject({ status: 201, headers: 'content-type\ntext/event-stream\nset-cookie\na=1' });
   const { sid } = first.get('head').body as { sid: number };
-  const one = guest.turn([{ e: 'pull', sid }]);
+  const one = guest.turn([{ e: 'pull', sid, until: 1 }]);
   expect(one.text(one.get('data').chunk!)).toBe('one ');
-  const waiting = guest.turn([{ e: 'pull', sid }]);
+  const waiting = guest.turn([{ e: 'pull', sid, until: 5 }]);
   expect(waiting.find('data')).toBeUndefined();
   const rest = guest.ticks(waiting, (turn) => turn.find('data') !== undefined);
   const data = rest
@@ -271,7 +275,7 @@ it('streams what is written, with status, headers and cookies', async () => {
     .map(({ chunk }) => rest.text(chunk!))
     .join('');
   expect(data).toBe('two');
-  const last = guest.turn([{ e: 'pull', sid }]);
+  const last = guest.turn([{ e: 'pull', sid, until: 100 }]);
   expect(last.text(last.get('data').chunk!)).toBe('{"three":3}!');
   expect(last.find('eof')).toBeDefined();
   expect(last.get('done').inv).toBe(1);

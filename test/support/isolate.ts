@@ -5,6 +5,7 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 import { AROUND } from '../../src/engine/shell.ts';
@@ -91,6 +92,7 @@ export class Guest {
           this.lines.push({ inv, level, text });
           return true;
         },
+        codecs: new Codecs(options.memoryMiB ?? 64),
       },
       (await prelude()).late,
     );
