@@ -2,7 +2,7 @@
  * The Lambda contract on one real host process: adding a folder to fixtures/lambda adds a test. The folders are copied
  * into a project of their own, so that what stacks say of paths is theirs.
  */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,7 @@ let door: SampleHost;
 
 beforeAll(async () => {
   cpSync(join(FIXTURES, 'lambda'), join(project, 'lambda'), { recursive: true });
+  symlinkSync(join(FIXTURES, '../node_modules'), join(project, 'node_modules'));
   const functions = samples.map(({ name, config }) => {
     return [name, { entry: `lambda/${name}/function.ts`, handler: 'lambda', url: true, ...config }];
   });
