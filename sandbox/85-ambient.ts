@@ -1,9 +1,7 @@
 /** self, navigator, reportError, and the encoding streams: small things that need most of the rest. */
 import { defineProperty, freeze, NativeTypeError, reflectApply } from './00-primordials.ts';
-import { enumerable, expose, exposeFunction } from './04-globals.ts';
+import { enumerable, expose } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { stray } from './10-box.ts';
-import { EventTarget } from './20-events.ts';
 import { TextDecoder, utf8Encode } from './30-encoding.ts';
 import { type ReadableStream, TransformStream, transformEnqueue } from './40-streams.ts';
 
@@ -31,25 +29,6 @@ enumerable(Navigator.prototype, ['userAgent', 'language', 'languages', 'hardware
 expose('Navigator', Navigator);
 const navigator = new Navigator(TOKEN);
 defineProperty(globalThis, 'navigator', { get: () => navigator, enumerable: true, configurable: true });
-
-exposeFunction('reportError', (error: unknown) => stray(error));
-
-/** The global object is an event target in name: `addEventListener('fetch', …)` gets a clear answer. */
-const target = new EventTarget();
-const onGlobal = (name: 'addEventListener' | 'removeEventListener' | 'dispatchEvent'): void => {
-  const method = EventTarget.prototype[name] as (...args: unknown[]) => unknown;
-  exposeFunction(name, (...args: unknown[]) => {
-    if (name === 'addEventListener' && args[0] === 'fetch') {
-      throw new NativeTypeError(
-        "addEventListener('fetch', …) is the old service-worker form; export default { fetch(request, env, ctx) { … } }",
-      );
-    }
-    return reflectApply(method, target, args);
-  });
-};
-onGlobal('addEventListener');
-onGlobal('removeEventListener');
-onGlobal('dispatchEvent');
 
 type Transform = InstanceType<typeof TransformStream>;
 

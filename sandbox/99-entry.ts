@@ -15,13 +15,15 @@ import { setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
-import './23-event-classes.ts';
+import './24-global-events.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
+import './71-performance.ts';
+import './72-message-port.ts';
 import './85-ambient.ts';
 import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
 
