@@ -42,9 +42,9 @@ const dispatch = (end: End, message: Cloned): void => {
   fireTrusted(end.port, new MessageEvent('message', { data: message.value, ports }));
 };
 
-/** One message a task. */
-const deliver = (end: End): void => {
-  const next = end.waiting[0];
+/** One message a task; `at` is whose invocation it runs as. */
+const deliver = (end: End, at: number): void => {
+  const next = end.waiting[at];
   if (!end.started || end.port === null || next === undefined) return;
   task(next.inv, () => {
     if (!end.started || end.port === null || end.waiting.length === 0) return;
@@ -66,13 +66,13 @@ const post = (from: End, value: unknown, transfer: List<object>, self: object): 
     throw new DOMException(`More than ${MOST_WAITING} messages wait in a port`, 'QuotaExceededError');
   }
   to.waiting.push({ message, inv: current });
-  deliver(to);
+  deliver(to, to.waiting.length - 1);
 };
 
 const start = (end: End | null): void => {
   if (end === null || end.started) return;
   end.started = true;
-  for (let i = 0; i < end.waiting.length; i++) deliver(end);
+  for (let i = 0; i < end.waiting.length; i++) deliver(end, i);
 };
 
 const portClasses = rare(['MessageChannel', 'MessagePort'], () => {
@@ -117,7 +117,8 @@ const portClasses = rare(['MessageChannel', 'MessagePort'], () => {
     readonly #port1 = new MessagePort(TOKEN);
     readonly #port2 = new MessagePort(TOKEN);
     constructor() {
-      const [one, two] = [newEnd(), newEnd()];
+      const one = newEnd();
+      const two = newEnd();
       one.other = two;
       two.other = one;
       setEnd(this.#port1, one);

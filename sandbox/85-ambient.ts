@@ -1,8 +1,8 @@
 /** self, navigator, reportError, and the encoding streams: small things that need most of the rest. */
 import { defineProperty, freeze, NativeTypeError, reflectApply } from './00-primordials.ts';
-import { enumerable, expose } from './04-globals.ts';
+import { enumerable, expose, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { TextDecoder, utf8Encode } from './30-encoding.ts';
+import { bytesOf, TextDecoder, utf8Encode } from './30-encoding.ts';
 import { type ReadableStream, TransformStream, transformEnqueue } from './40-streams.ts';
 
 defineProperty(globalThis, 'self', { value: globalThis, writable: true, enumerable: true, configurable: true });
@@ -55,6 +55,7 @@ class TextEncoderStream {
     } as never);
   }
   get encoding(): string {
+    this.#pipe;
     return 'utf-8';
   }
   get readable(): ReadableStream {
@@ -76,6 +77,8 @@ class TextDecoderStream {
     this.#pipe = new TransformStream({
       __proto__: null,
       transform: (chunk: unknown, controller: unknown) => {
+        // The decoder takes `undefined` for nothing; a chunk it is not.
+        if (bytesOf(chunk) === null) throw new NativeTypeError('TextDecoderStream: a chunk must be a buffer or a view');
         const text = reflectApply(decode, decoder, [chunk, { stream: true }]) as string;
         if (text !== '') transformEnqueue(controller, text);
       },
@@ -102,6 +105,7 @@ class TextDecoderStream {
   }
 }
 const decode = TextDecoder.prototype.decode as (...args: unknown[]) => unknown;
+lengthOf(TextDecoderStream, 0);
 enumerable(TextDecoderStream.prototype, ['encoding', 'fatal', 'ignoreBOM', 'readable', 'writable']);
 expose('TextDecoderStream', TextDecoderStream);
 
