@@ -37,6 +37,7 @@ import { host, mustCross, tight } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
 import { parseUrlencoded } from './35-search-params.ts';
+import { trimHttp } from './44-mime.ts';
 import { HeaderState, Headers, listOf, wireHeaders, wrapHeaders } from './45-headers.ts';
 import { BodyState, bytesBody, textBody } from './50-body.ts';
 
@@ -118,8 +119,7 @@ export const lambdaHttp = rare(
       for (let at = 0; at < header.length; ) {
         let end = indexOf(header, ';', at);
         if (end < 0) end = header.length;
-        while (at < end && header[at] === ' ') at++;
-        const cookie = slice(header, at, end);
+        const cookie = trimHttp(slice(header, at, end));
         if (cookie !== '') cookies.push(cookie);
         at = end + 1;
       }
@@ -179,7 +179,7 @@ export const lambdaHttp = rare(
       const event = jsonParse(json) as { body: string; isBase64Encoded: boolean };
       if (body === null) return event;
       mustCross(viewByteLength(body));
-      const text = isText(type) ? host().decode(tight(body), 'utf-8', true, true) : null;
+      const text = isText(type) ? host().decode(tight(body), 'utf-8', true, true, 0, false) : null;
       event.body = text ?? base64(body);
       event.isBase64Encoded = text === null;
       return event;

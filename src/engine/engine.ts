@@ -321,8 +321,8 @@ export class Engine implements EnginePort {
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));
         return this.#options.service({ caller: job.invocation, target, request, spanId, signal });
       },
-      stray: (inv, problem) => this.#hearing.stray(isolate, inv, problem),
       caches: this.#caches,
+      stray: (inv, problem) => this.#hearing.stray(isolate, inv, problem),
       settle: (job) => {
         const entry = this.#residents.jobs.get(job.invocation.id);
         if (entry !== undefined) {

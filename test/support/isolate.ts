@@ -24,10 +24,10 @@ export interface GuestOptions {
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
   readonly wasm?: boolean;
-  /** Name of the export that is a Lambda handler. */
-  readonly lambda?: string;
   /** The code is JavaScript as the bundler leaves it. */
   readonly plain?: boolean;
+  /** Name of the export that is a Lambda handler. */
+  readonly lambda?: string;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;

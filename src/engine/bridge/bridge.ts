@@ -40,9 +40,9 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  readonly caches: CacheStore;
   /** An error nobody handled, of `inv` or of none. */
   stray(inv: number, problem: GuestProblem): void;
-  readonly caches: CacheStore;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
