@@ -99,7 +99,10 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
 };
 
 const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): TurnBox => {
-  if (eventsJson === 'peek') return box;
+  if (eventsJson === 'peek') {
+    if (isLambda) lambda().failInit();
+    return box;
+  }
   beginTurn();
   setNow(nowEpochMs);
   setWake();
@@ -117,6 +120,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   }
   if (limits.concurrency > 1) enter(topLevel);
   enterFrame(undefined);
+  if (count === 0 && isLambda) lambda().deferInit();
   return box;
 };
 

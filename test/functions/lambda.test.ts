@@ -11,6 +11,7 @@ import { type Example, expectResponse, FIXTURES, readSamples, type Sample } from
 import { SampleHost } from './sample-host.ts';
 
 interface Invoked {
+  readonly invocationId: string;
   readonly outcome: string;
   readonly status: number;
   readonly headers: [string, string][];
@@ -44,9 +45,10 @@ async function invoke(name: string, event: unknown): Promise<Invoked> {
 
 async function run(sample: Sample, example: Example): Promise<void> {
   if (example.event === undefined) return door.run(sample, example);
-  const { outcome, status, headers, body } = await invoke(sample.name, example.event);
+  const { invocationId, outcome, status, headers, body } = await invoke(sample.name, example.event);
   expect(outcome, body).toBe(example.expect.outcome);
-  return expectResponse(new Response(body, { status, headers }), example.expect);
+  await expectResponse(new Response(body, { status, headers }), example.expect);
+  await door.expectLogsOf(invocationId, example);
 }
 
 for (const sample of samples) {

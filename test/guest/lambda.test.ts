@@ -396,3 +396,46 @@ it('runs a streaming handler for a schedule, and reads nothing', async () => {
   expect(turn.commands.map(({ c }) => c)).toEqual(['done']);
   expect(guest.lines[0]?.text).toBe('aws.events');
 });
+
+it('lets a top level wait for the network inside the first invocation', async () => {
+  const guest = await open(`
+    const answer = await fetch('http://config.test/');
+    const table = await answer.text();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const again = await (await fetch('http://config.test/' + table)).text();
+    export const handler = async (event) => table + again + event.n;`);
+  expect(guest.ready).toMatchObject({ handlers: ['lambda'] });
+  expect(guest.early?.find('fetch')).toBeUndefined();
+  const respond = (turn: Turn, text: string): Turn => {
+    const { id, inv } = turn.get('fetch');
+    expect(inv).toBe(INV);
+    const body = { text };
+    return guest.turn([
+      { e: 'response', id, status: 200, statusText: '', headers: '', url: '', redirected: false, body } as TurnEvent,
+    ]);
+  };
+  const slept = respond(invoke(guest, { n: 1 }), 'pets');
+  const second = guest.ticks(slept, (turn) => turn.find('fetch') !== undefined);
+  expect(second.get('fetch').url).toBe('http://config.test/pets');
+  expect(textOf(respond(second, '!'))).toBe('"pets!1"');
+  expect(textOf(invoke(guest, { n: 2 }, INV + 1))).toBe('"pets!2"');
+});
+
+it('fails the first invocation when such a top level fails, or has no handler', async () => {
+  const nameless = await open('await new Promise((resolve) => setTimeout(resolve, 5)); export const other = 1;');
+  expect(nameless.ticks(invoke(nameless, {}), (turn) => turn.find('failed') !== undefined).get('failed')).toMatchObject(
+    {
+      name: 'Runtime.HandlerNotFound',
+      message: 'function.handler is undefined or not exported',
+    },
+  );
+  const never = await open('await new Promise(() => {}); export const handler = 1;');
+  expect(never.ready).toBeNull();
+});
+
+it('names the delivery of a webhook', async () => {
+  const guest = await open(
+    'export const handler = async (event, context) => [context.awsRequestId, context.webhook.attempt];',
+  );
+  expect(textOf(guest.fetch('http://h/', { ctx: { webhook: { deliveryId: 'd-1', attempt: 2 } } }))).toBe('["d-1",2]');
+});
