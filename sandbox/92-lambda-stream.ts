@@ -22,6 +22,7 @@ import {
   viewByteLength,
   viewByteOffset,
 } from './00-primordials.ts';
+import { hideClass } from './06-guards.ts';
 import { copyBytes, enter, type Invocation, stray } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
@@ -375,6 +376,7 @@ export const lambdaStreams = rare(
           return 0;
         },
       };
+      hideClass(members);
       const guest: object = members;
 
       return {

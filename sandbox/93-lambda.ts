@@ -21,7 +21,7 @@ import {
   stringify,
   toStr,
 } from './00-primordials.ts';
-import { hideSources } from './06-guards.ts';
+import { hideClass } from './06-guards.ts';
 import { describe, type ErrorText, isErrorLike, report } from './08-errors.ts';
 import { box, emit, enter, host, type Invocation, log, stray } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
@@ -65,9 +65,6 @@ export const lambda = rare(
     const RAW = 1;
     const CRON = 2;
 
-    const { httpEvent, responseOf } = lambdaHttp();
-    const { lambdaStream } = lambdaStreams();
-
     let env: Readonly<Record<string, string>> = {};
     let handler: Handler | null = null;
     let logStream = '';
@@ -110,7 +107,8 @@ export const lambda = rare(
           },
         },
       };
-      hideSources(value);
+      hideClass(value);
+      hideClass(value.HttpResponseStream);
       defineProperty(globalThis, 'awslambda', { value, writable: true, enumerable: false, configurable: true });
     };
 
@@ -238,7 +236,7 @@ export const lambda = rare(
         const json = jsonOf(result);
         if (mode === RAW) sendHead(inv, 200, 'content-type\napplication/json', textBody(json, ''));
         else {
-          const { status, headers, body } = responseOf(json);
+          const { status, headers, body } = lambdaHttp().responseOf(json);
           sendHead(inv, status, headers, body);
         }
       } catch (error) {
@@ -277,7 +275,7 @@ export const lambda = rare(
         return;
       }
       const highWaterMark = members[HIGH_WATER];
-      const stream = lambdaStream(inv, { raw: mode === RAW, reads: mode !== CRON, highWaterMark });
+      const stream = lambdaStreams().lambdaStream(inv, { raw: mode === RAW, reads: mode !== CRON, highWaterMark });
       if (mode === CRON) inv.answered = true;
       runStream(inv, stream, () => reflectApply(call, undefined, [event, stream.guest, context]));
     };
@@ -315,7 +313,7 @@ export const lambda = rare(
       withBody(inv, receiveBody(event.body, inv, chunks), (body) => {
         const functionName = own(env, 'AWS_LAMBDA_FUNCTION_NAME') as string;
         const requestId = requestIdOf(ctx);
-        run(inv, ctx, httpEvent({ method, url, headers, ctx, body, requestId, functionName }), HTTP);
+        run(inv, ctx, lambdaHttp().httpEvent({ method, url, headers, ctx, body, requestId, functionName }), HTTP);
       });
     };
 
