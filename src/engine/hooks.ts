@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
 import { subtle } from './subtle.ts';
+import { urlPattern } from './url-pattern.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
@@ -136,6 +137,7 @@ export const createHooks = (sink: HookSink): GuestHooks => {
       const url = new URL(href);
       return setPart(url, part, value) ? url.href : null;
     }),
+    urlPattern: quiet<[string], string | null>(null, (json) => (isText(json, MAX_URL) ? urlPattern(json) : null)),
     subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
       null,
       (op, argsJson, ...bytes) => {
@@ -158,5 +160,6 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'encodingName',
   'parseUrl',
   'setUrl',
+  'urlPattern',
   'subtle',
 ];
