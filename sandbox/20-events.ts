@@ -14,7 +14,7 @@ import {
 } from './00-primordials.ts';
 import { arity, constant, enumerable, expose, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { report } from './10-box.ts';
+import { uncaught } from './10-box.ts';
 import { timeOrigin, turnNow } from './12-clock.ts';
 import { inContext } from './14-context.ts';
 
@@ -238,7 +238,7 @@ export class EventTarget {
           try {
             listener.run(event);
           } catch (error) {
-            report(error);
+            uncaught(error);
           }
         }
         setPassive(event, false);

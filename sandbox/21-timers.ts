@@ -15,8 +15,9 @@ import {
   toNum,
 } from './00-primordials.ts';
 import { exposeFunction } from './04-globals.ts';
-import { box, current, emitFinal, enter, type Invocation, limits, report, topLevel } from './10-box.ts';
+import { box, current, emitFinal, enter, type Invocation, limits, topLevel, uncaught } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
+import { inContext } from './14-context.ts';
 
 interface Timer {
   readonly id: number;
@@ -164,7 +165,7 @@ export const tick = (): void => {
   try {
     timer.run();
   } catch (error) {
-    report(error, timer.inv);
+    uncaught(error, timer.inv);
   } finally {
     nesting = 0;
     if (limits.concurrency > 1) enter(was);
@@ -179,9 +180,9 @@ export const tick = (): void => {
 
 const start = (name: string, repeat: boolean, callback: unknown, delay: unknown, args: unknown[]): number => {
   if (typeof callback !== 'function') throw new NativeTypeError(`${name}: the callback must be a function`);
-  const run = (): void => {
+  const run = inContext((): void => {
     reflectApply(callback as () => void, globalThis, args);
-  };
+  });
   return arm(current, run, clampDelay(delay), repeat);
 };
 
@@ -216,7 +217,7 @@ export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
   try {
     run();
   } catch (error) {
-    report(error, inv);
+    uncaught(error, inv);
   } finally {
     if (limits.concurrency > 1) enter(was);
   }
@@ -224,5 +225,5 @@ export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
 
 exposeFunction('queueMicrotask', (callback: unknown) => {
   if (typeof callback !== 'function') throw new NativeTypeError('queueMicrotask: the callback must be a function');
-  soon(callback as () => void, current);
+  soon(inContext(callback as () => void), current);
 });

@@ -6,7 +6,7 @@
 import { defineProperty, isObject, NativeTypeError, reflectApply } from './00-primordials.ts';
 import { exposeFunction, lengthOf } from './04-globals.ts';
 import { describe } from './08-errors.ts';
-import { report, setReporter } from './10-box.ts';
+import { setReporter, uncaught } from './10-box.ts';
 import { EventTarget, eventAttribute, fireTrusted, hasListeners } from './20-events.ts';
 import { errorEvents } from './23-event-classes.ts';
 
@@ -58,7 +58,7 @@ setReporter((error) => {
         const handled = reflectApply(onError as () => unknown, globalThis, [message, '', 0, 0, error]);
         if (handled === true) return true;
       } catch (again) {
-        report(again);
+        uncaught(again);
       }
     }
     return !fireTrusted(target, event);
@@ -69,5 +69,5 @@ setReporter((error) => {
 
 exposeFunction('reportError', (...args: unknown[]) => {
   if (args.length === 0) throw new NativeTypeError('reportError: 1 argument required');
-  report(args[0]);
+  uncaught(args[0]);
 });
