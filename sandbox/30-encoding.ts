@@ -47,11 +47,12 @@ export const utf8Encode = (text: string): Uint8Array => {
   return bytes;
 };
 
-export const utf8Decode = (bytes: Uint8Array): string => {
+/** `keepMark`: a byte order mark stays, as U+FEFF. */
+export const utf8Decode = (bytes: Uint8Array, keepMark = false): string => {
   const size = viewByteLength(bytes);
   if (size === 0) return '';
   mustCross(size);
-  return host().decode(tight(bytes), 'utf-8', false, false, 0, false) ?? '';
+  return host().decode(tight(bytes), 'utf-8', false, keepMark, 0, false) ?? '';
 };
 
 const isBuffer = (value: object): value is ArrayBuffer => {
