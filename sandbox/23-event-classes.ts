@@ -90,3 +90,5 @@ enumerable(MessageEvent.prototype, ['data', 'origin', 'lastEventId', 'source', '
 expose('CustomEvent', CustomEvent);
 expose('ErrorEvent', ErrorEvent);
 expose('MessageEvent', MessageEvent);
+
+export const messageEvents = (): { MessageEvent: typeof MessageEvent } => ({ MessageEvent });
