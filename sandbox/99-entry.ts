@@ -12,11 +12,12 @@ import { describe } from './08-errors.ts';
 import './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
-import { carryContext } from './14-context.ts';
+import { carryContext, enterFrame } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
@@ -25,6 +26,7 @@ import './65-crypto.ts';
 import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './85-ambient.ts';
+import { bridge, takeEnv } from './88-bridge.ts';
 import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
 
 const NAME = '__isolane';
@@ -87,6 +89,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   const count = events.length;
   for (let i = 0; i < count; i++) {
     if (limits.concurrency > 1) enter(topLevel);
+    enterFrame(undefined);
     try {
       deliver(events[i] as TurnEvent, chunks);
     } catch (error) {
@@ -94,6 +97,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
     }
   }
   if (limits.concurrency > 1) enter(topLevel);
+  enterFrame(undefined);
   return box;
 };
 
@@ -134,7 +138,8 @@ const load = (factsJson: string): void => {
   program.env = env;
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
-  defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
+  takeEnv(facts.env);
+  defineProperty(globalThis, REGISTER, { value: { register: register(facts.handler), bridge }, configurable: true });
 };
 
 const boot = (
@@ -149,9 +154,10 @@ const boot = (
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
   subtle: GuestHooks['subtle'],
+  codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();

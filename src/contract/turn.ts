@@ -227,6 +227,18 @@ export interface GuestHooks {
    * refusal is a string `"!<DOMException name>: <message>"`.
    */
   subtle(op: string, argsJson: string, ...bytes: Uint8Array[]): Uint8Array | string | boolean | null;
+  /**
+   * Compression, synchronous. `open`: `rest` is JSON of `{ kind, settings }`, `bytes` a dictionary or empty; the codec's
+   * number comes back. `push`: `rest` is zlib's flush value; the output comes back, and where it is 256 KiB long there may
+   * be more: push nothing. `close` frees it. At most 256 KiB go in at once. A refusal is a string `"!<code>: <message>"`, with `<code> <errno>` where zlib has one;
+   * `"!end: <n>"`: the data ended before the last n bytes.
+   */
+  codec(
+    op: 'open' | 'push' | 'close',
+    id: number,
+    rest: string | number,
+    bytes: Uint8Array,
+  ): Uint8Array | string | number | null;
 }
 
 /** What the host tells the prelude about the function when it loads (`load(facts)`), before user code runs. */
