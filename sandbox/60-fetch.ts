@@ -196,6 +196,7 @@ export const startFetch = (state: RequestState, service: string | null): Promise
     const signal = requestSignal(state);
     if (signal !== null && isAborted(signal)) {
       discard(state.body, abortReason(signal));
+      state.body.used = state.body.kind !== EMPTY;
       reject(abortReason(signal));
       return;
     }
