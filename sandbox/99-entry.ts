@@ -24,6 +24,7 @@ import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
+import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './71-performance.ts';
 import './72-message-port.ts';
