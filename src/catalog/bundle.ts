@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
-import { bundleError, warningLine } from './build-messages.ts';
+import { bundleError, optionalRequires, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
 import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin } from './node-plugin.ts';
 
@@ -60,22 +60,31 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
 
 type Built = BuildResult<{ write: false; metafile: true }>;
 
+/**
+ * A package's `require` of another that is not installed fails only when it is reached, as in Node: optional drivers and
+ * formats are written that way. So such names are left to throw, and the rest is tried again.
+ */
 async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Promise<Built> {
-  try {
-    return await build({ ...options(spec, root, lowered), write: false, metafile: true });
-  } catch (error) {
-    throw bundleError(spec, error);
+  const optional = new Set<string>();
+  for (;;) {
+    try {
+      return await build({ ...options(spec, root, lowered, optional), write: false, metafile: true });
+    } catch (error) {
+      const names = optionalRequires(error);
+      if (names === null || names.every((name) => optional.has(name))) throw bundleError(spec, error);
+      for (const name of names) optional.add(name);
+    }
   }
 }
 
 /** Everything beside the files themselves that decides what comes out; `modules`: of `nodeModulesStamp`. */
 export function recipe(spec: FunctionSpec, root: string, modules: string): string {
-  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1);
+  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1, new Set());
   const parts = [version, plain, modules, spec.handler, spec.limits.bundleBytes];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptions {
+function options(spec: FunctionSpec, root: string, lowered: boolean, optional: ReadonlySet<string>): BuildOptions {
   return {
     entryPoints: [spec.entry],
     absWorkingDir: root,
@@ -103,7 +112,7 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
     inject: [GLOBALS_FILE],
     ...(lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [nodePlugin()],
+    plugins: [nodePlugin(optional)],
   };
 }
 
