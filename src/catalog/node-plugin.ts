@@ -57,6 +57,10 @@ export function nodePlugin(optional: ReadonlySet<string>): Plugin {
             : undefined,
         );
       }
+      // The path package words its refusals by itself; Node's are compared.
+      build.onResolve({ filter: /^\.\/validators\.js$/ }, ({ importer }) =>
+        /[\\/]path-unified[\\/]/.test(importer) ? { path: nodeFile('path/validators'), sideEffects: false } : undefined,
+      );
       // The streams package carries a polyfill of what is a global here.
       build.onResolve({ filter: /^abort-controller$/ }, ({ importer }) =>
         /[\\/]readable-stream[\\/]/.test(importer)
