@@ -5,6 +5,7 @@
 import {
   defineProperty,
   indexOf,
+  isError,
   isObject,
   NativeError,
   NativeTypeError,
@@ -138,6 +139,10 @@ const ownFrames = (stack: string): string => {
   return text;
 };
 
+/** An error, or what has the members of one, as AWS and Node tell it. */
+export const isErrorLike = (value: unknown): value is object =>
+  isObject(value) && (isError?.(value) === true || (read(value, 'name') !== '' && read(value, 'stack') !== ''));
+
 /** Never throws; bounded; runs guest code at most inside the present turn. */
 export const describe = (thrown: unknown): ErrorText => {
   try {
@@ -161,6 +166,28 @@ export const describe = (thrown: unknown): ErrorText => {
     return { name: 'Error', message: cut(toStr(thrown), MESSAGE_CHARS), stack: '' };
   } catch {
     return { name: 'Error', message: 'a thrown value that cannot be described', stack: '' };
+  }
+};
+
+let shown: ((error: object) => string) | null = null;
+/** How the console writes an error; its file says so. */
+export const showErrorsBy = (write: (error: object) => string): void => {
+  shown = write;
+};
+
+/**
+ * `describe` for what is reported and not handled: behind the stack come causes, members and other properties, as the
+ * console writes them. What is thrown and no error is written as the console writes values.
+ */
+export const report = (thrown: unknown): ErrorText => {
+  const text = describe(thrown);
+  if (shown === null || !isObject(thrown)) return text;
+  try {
+    const whole = shown(thrown);
+    if (text.stack !== '') return { ...text, stack: cut(whole, STACK_CHARS) };
+    return isErrorLike(thrown) ? text : { ...text, message: cut(whole, MESSAGE_CHARS) };
+  } catch {
+    return text;
   }
 };
 

@@ -27,20 +27,6 @@ export function warningLine(spec: FunctionSpec, warning: Message): string {
   return `function "${spec.name}": ${sentence(warning)}`;
 }
 
-/**
- * The names, when nothing failed but `require` of packages that are not installed, inside of packages; `null` otherwise.
- */
-export function optionalRequires(cause: unknown): readonly string[] | null {
-  if (!isFailure(cause)) return null;
-  const names = cause.errors.map((error) => {
-    const [, name] = /^Could not resolve "([^"]+)"/.exec(error.text) ?? [];
-    const { file = '', lineText = '', column = 0 } = error.location ?? {};
-    const required = /\brequire(\.resolve)?\s*\(\s*$/.test(Buffer.from(lineText).subarray(0, column).toString());
-    return name !== undefined && required && file.includes('node_modules/') ? name : null;
-  });
-  return names.every((name) => name !== null) ? names : null;
-}
-
 function isFailure(cause: unknown): cause is BuildFailure {
   return cause instanceof Error && 'errors' in cause && Array.isArray(cause.errors) && cause.errors.length > 0;
 }

@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
-import { bundleError, optionalRequires, warningLine } from './build-messages.ts';
+import { bundleError, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
+import { domBuilds } from './dom-builds.ts';
 import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin } from './node-plugin.ts';
+import { missingModules, optionalModules } from './optional-modules.ts';
 
 /** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
 export function bundleUrl(name: string): string {
@@ -60,31 +62,27 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
 
 type Built = BuildResult<{ write: false; metafile: true }>;
 
-/**
- * A package's `require` of another that is not installed fails only when it is reached, as in Node: optional drivers and
- * formats are written that way. So such names are left to throw, and the rest is tried again.
- */
 async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Promise<Built> {
-  const optional = new Set<string>();
-  for (;;) {
-    try {
-      return await build({ ...options(spec, root, lowered, optional), write: false, metafile: true });
-    } catch (error) {
-      const names = optionalRequires(error);
-      if (names === null || names.every((name) => optional.has(name))) throw bundleError(spec, error);
-      for (const name of names) optional.add(name);
-    }
+  const chosen = { ...options(spec, root, lowered), write: false, metafile: true } as const;
+  try {
+    return await build(chosen).catch((error: unknown) => {
+      const missing = missingModules(error);
+      if (missing.length === 0) throw error;
+      return build({ ...chosen, plugins: [...(chosen.plugins ?? []), optionalModules(missing)] });
+    });
+  } catch (error) {
+    throw bundleError(spec, error);
   }
 }
 
 /** Everything beside the files themselves that decides what comes out; `modules`: of `nodeModulesStamp`. */
 export function recipe(spec: FunctionSpec, root: string, modules: string): string {
-  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1, new Set());
+  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1);
   const parts = [version, plain, modules, spec.handler, spec.limits.bundleBytes];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function options(spec: FunctionSpec, root: string, lowered: boolean, optional: ReadonlySet<string>): BuildOptions {
+function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptions {
   return {
     entryPoints: [spec.entry],
     absWorkingDir: root,
@@ -112,7 +110,7 @@ function options(spec: FunctionSpec, root: string, lowered: boolean, optional: R
     inject: [GLOBALS_FILE],
     ...(lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [nodePlugin(optional)],
+    plugins: [nodePlugin(), domBuilds()],
   };
 }
 

@@ -11,13 +11,10 @@ import { builtinName, MODULE_NAMES, NODE_DIRECTORY, nodeFile, nodeModule } from 
 
 export const NODE_NAMESPACE = 'isolane-node';
 const HOST = 'isolane:host';
-/** Virtual modules: `stub:fs`, `require:events`, `empty:`, `optional:pg-native`. */
+/** Virtual modules: `stub:fs`, `require:events`, `empty:`. */
 const STUB = 'stub:';
 const REQUIRE = 'require:';
 const EMPTY = 'empty:';
-/** It copies every global of Node's, one of which no isolate has. */
-const INSPECT = /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/;
-const OPTIONAL = 'optional:';
 
 /** Global name → module and its export; bundled where a bundle mentions the name. */
 const GLOBALS: Readonly<Record<string, string>> = {
@@ -36,8 +33,7 @@ export const GLOBAL_DEFINES: Readonly<Record<string, string>> = Object.fromEntri
 );
 export const GLOBALS_FILE: string = nodeFile('globals');
 
-/** `optional`: packages that are not installed, each to throw when a `require` of it is reached. */
-export function nodePlugin(optional: ReadonlySet<string>): Plugin {
+export function nodePlugin(): Plugin {
   return {
     name: NODE_NAMESPACE,
     setup(build) {
@@ -50,13 +46,6 @@ export function nodePlugin(optional: ReadonlySet<string>): Plugin {
       build.onResolve({ filter: /^(node:.*|[a-z_0-9]+(\/[a-z_0-9]+)?\/?)$/ }, (from) =>
         resolveBuiltin(build, maps, from),
       );
-      if (optional.size > 0) {
-        build.onResolve({ filter: anyOf(optional) }, ({ path, kind }) =>
-          kind === 'require-call' || kind === 'require-resolve'
-            ? { path: `${OPTIONAL}${path}`, namespace: NODE_NAMESPACE, sideEffects: false }
-            : undefined,
-        );
-      }
       // The path package words its refusals by itself; Node's are compared.
       build.onResolve({ filter: /^\.\/validators\.js$/ }, ({ importer }) =>
         /[\\/]path-unified[\\/]/.test(importer) ? { path: nodeFile('path/validators'), sideEffects: false } : undefined,
@@ -67,8 +56,9 @@ export function nodePlugin(optional: ReadonlySet<string>): Plugin {
           ? { path: EMPTY, namespace: NODE_NAMESPACE, sideEffects: false }
           : undefined,
       );
-      build.onLoad({ filter: INSPECT }, async ({ path }) => ({
-        contents: (await readFile(path, 'utf8')).replace('["Atomics",', '['),
+      // It reads the members of a global that isolates do not have.
+      build.onLoad({ filter: /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/ }, async ({ path }) => ({
+        contents: (await readFile(path, 'utf8')).replace('"Atomics",', ''),
         loader: 'js',
       }));
       build.onLoad({ filter: /.*/, namespace: NODE_NAMESPACE }, ({ path }) => ({
@@ -116,10 +106,6 @@ function virtualSource(path: string): string {
     // What `require` gives is the default export: a namespace would be no class to extend.
     return `module.exports = require(${JSON.stringify(nodeFile(path.slice(REQUIRE.length)))}).default;`;
   }
-  if (path.startsWith(OPTIONAL)) {
-    const sentence = JSON.stringify(`Cannot find module '${path.slice(OPTIONAL.length)}': it is not installed`);
-    return `throw Object.assign(new Error(${sentence}), { code: 'MODULE_NOT_FOUND' });`;
-  }
   if (!path.startsWith(STUB)) return 'module.exports = {};';
   const name = path.slice(STUB.length);
   const { known, remedy } = nodeModule(name);
@@ -136,10 +122,6 @@ export async function nodeModulesStamp(): Promise<string> {
     if (/\.[jt]s$/.test(file)) hash.update(file).update(await readFile(join(NODE_DIRECTORY, file)));
   }
   return hash.digest('hex');
-}
-
-function anyOf(names: ReadonlySet<string>): RegExp {
-  return new RegExp(`^(${[...names].map((name) => name.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|')})$`);
 }
 
 type Mapped = string | false | null;

@@ -313,7 +313,7 @@ export class Life {
 
   #requestBytes(): number {
     const { event } = this.invocation;
-    if (event.kind !== 'fetch' || event.body === null) return 0;
+    if (event.kind === 'scheduled' || event.body === null) return 0;
     return isStream(event.body) ? (event.body.length ?? 0) : event.body.byteLength;
   }
 

@@ -5,15 +5,18 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
+import { CALL_BYTES, type Codecs } from './compression.ts';
 import { subtle } from './subtle.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
 const MAX_URL = 1024 * 1024;
 const MAX_LINE = 128 * 1024;
+const MAX_SETTINGS = 1024;
 const MAX_RANDOM = 65_536;
 
 export interface HookSink {
+  readonly codecs: Codecs;
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
 }
@@ -132,6 +135,16 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
       const url = new URL(href);
       return setPart(url, part, value) ? parts(url) : null;
     }),
+    codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
+      '!ERR_INVALID_ARG_VALUE: the arguments do not fit',
+      (op, id, rest, bytes) => {
+        if (!Number.isSafeInteger(id) || !isBytes(bytes) || bytes.byteLength > CALL_BYTES) return null;
+        if (op === 'push') return Number.isInteger(rest) ? sink.codecs.push(id, rest as number, bytes) : null;
+        if (op === 'open') return isText(rest, MAX_SETTINGS) ? sink.codecs.open(rest, bytes) : null;
+        if (op === 'close') sink.codecs.close(id);
+        return null;
+      },
+    ),
     subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
       null,
       (op, argsJson, ...bytes) => {
@@ -156,4 +169,5 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'parseUrl',
   'setUrl',
   'subtle',
+  'codec',
 ];

@@ -1,5 +1,6 @@
 /** The host's side of the border against arguments only a hostile guest would send: an answer, never a throw. */
 import { describe, expect, it } from 'vitest';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 
 const lines: unknown[][] = [];
@@ -9,6 +10,7 @@ const hooks = createHooks(
       lines.push(args);
       return true;
     },
+    codecs: new Codecs(64),
   },
   ['part 0'],
 );

@@ -5,6 +5,7 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 import { AROUND } from '../../src/engine/shell.ts';
@@ -25,6 +26,8 @@ export interface GuestOptions {
   readonly wasm?: boolean;
   /** The code is JavaScript as the bundler leaves it. */
   readonly plain?: boolean;
+  /** Name of the export that is a Lambda handler. */
+  readonly lambda?: string;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -89,6 +92,7 @@ export class Guest {
           this.lines.push({ inv, level, text });
           return true;
         },
+        codecs: new Codecs(options.memoryMiB ?? 64),
       },
       (await prelude()).late,
     );
@@ -111,7 +115,7 @@ export class Guest {
       responseBytes: options.responseBytes ?? 20_971_520,
       streamedResponseBytes: 209_715_200,
       concurrency: options.concurrency ?? 1,
-      handler: 'fetch',
+      lambda: options.lambda ?? null,
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
     const js = options.plain === true ? code : await lowered(code, options.concurrency ?? 1);
