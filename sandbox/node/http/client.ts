@@ -81,7 +81,8 @@ export class ClientRequest extends OutgoingMessage {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(protocol: string, options: Options, onResponse: OnResponse | undefined) {
-    super({ decodeStrings: true });
+    // It ends with its response, not when all has been written.
+    super({ decodeStrings: true, autoDestroy: false });
     this.method = (options.method ?? 'GET').toUpperCase();
     this.protocol = options.protocol ?? (options.agent as { protocol?: string } | undefined)?.protocol ?? protocol;
     if (this.protocol !== 'http:' && this.protocol !== 'https:') {
