@@ -32,6 +32,7 @@ export const GLOBAL_DEFINES: Readonly<Record<string, string>> = Object.fromEntri
   ]),
 );
 export const GLOBALS_FILE: string = nodeFile('globals');
+export const TIMERS_FILE: string = nodeFile('global-timers');
 
 /** It reads the members of a global that isolates do not have, and prototypes by functions that may be lowered. */
 const INSPECT = /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/;
