@@ -180,6 +180,18 @@ export const stray = (error: unknown, inv: Invocation = current): void => {
   emitFinal(`{"c":"stray","inv":${inv.id},"name":${quote(name)},"message":${quote(message)},"stack":${quote(stack)}}`);
 };
 
+/** Shows an error to the guest's own `error` listeners; true: one of them has dealt with it. */
+export type Reporter = (error: unknown) => boolean;
+let reporter: Reporter | null = null;
+export const setReporter = (given: Reporter): void => {
+  reporter = given;
+};
+
+/** What a callback of the guest's threw, as every platform reports it: listeners of the global `error` first. */
+export const uncaught = (error: unknown, inv: Invocation = current): void => {
+  if (reporter === null || !reporter(error)) stray(error, inv);
+};
+
 /** A line to the function's log; false (and never again for this invocation) once limits.logBytes is used up. */
 export const log = (inv: Invocation, level: LogLevel, text: string): void => {
   if (!inv.logOpen) return;

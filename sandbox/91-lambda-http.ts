@@ -179,7 +179,7 @@ export const lambdaHttp = rare(
       const event = jsonParse(json) as { body: string; isBase64Encoded: boolean };
       if (body === null) return event;
       mustCross(viewByteLength(body));
-      const text = isText(type) ? host().decode(tight(body), 'utf-8', true, true) : null;
+      const text = isText(type) ? host().decode(tight(body), 'utf-8', true, true, 0, false) : null;
       event.body = text ?? base64(body);
       event.isBase64Encoded = text === null;
       return event;

@@ -15,7 +15,7 @@ import { setNow, setOrigin } from './12-clock.ts';
 import { carryContext, enterFrame } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
-import './23-event-classes.ts';
+import './24-global-events.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
@@ -24,6 +24,8 @@ import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
+import './71-performance.ts';
+import './72-message-port.ts';
 import './85-ambient.ts';
 import { bridge, takeEnv } from './88-bridge.ts';
 import {

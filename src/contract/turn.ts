@@ -224,16 +224,23 @@ export interface GuestHooks {
   uuid(): string;
   /** UTF-8 bytes of a string (lone surrogates become U+FFFD). */
   encodeUtf8(text: string): Uint8Array;
-  /** Text of bytes in `label`'s encoding; `null` when `fatal` and malformed, or the label is unknown. */
-  decode(bytes: Uint8Array, label: string, fatal: boolean, ignoreBom: boolean): string | null;
+  /**
+   * Text of bytes in `label`'s encoding; `null` when `fatal` and malformed, or the label is unknown. `id` above 0 names a
+   * decoder whose state is kept from chunk to chunk while `more` is true; of many the oldest is forgotten (then `null`).
+   */
+  decode(
+    bytes: Uint8Array,
+    label: string,
+    fatal: boolean,
+    ignoreBom: boolean,
+    id: number,
+    more: boolean,
+  ): string | null;
   /** Canonical name of an encoding label, or `null`. */
   encodingName(label: string): string | null;
-  /**
-   * WHATWG URL parsing: the parts href, protocol, username, password, host, hostname, port, pathname, search, hash,
-   * origin joined by "\n", or `null` when invalid. `base` is "" for none.
-   */
+  /** WHATWG URL parsing: the serialised URL, or `null` when invalid. `base` is "" for none. */
   parseUrl(input: string, base: string): string | null;
-  /** One setter of URL applied to an href; the parts as above (unchanged when the new value is refused). */
+  /** One setter of URL applied to an href; the new href (the same when the new value is refused). */
   setUrl(href: string, part: string, value: string): string | null;
   /**
    * Cryptography for `crypto.subtle`, synchronous: `op` is digest, import, export, generate, sign, verify, encrypt, decrypt or derive;
