@@ -8,9 +8,9 @@ import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
 import { bundleError, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
-import { domBuilds } from './dom-builds.ts';
 import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin, TIMERS_FILE } from './node-plugin.ts';
 import { missingModules, optionalModules } from './optional-modules.ts';
+import { replacedFiles } from './replaced-files.ts';
 
 /** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
 export function bundleUrl(name: string): string {
@@ -131,7 +131,7 @@ function options(spec: FunctionSpec, root: string, needs: Needs): BuildOptions {
     inject: needs.timerObjects ? [GLOBALS_FILE, TIMERS_FILE] : [GLOBALS_FILE],
     ...(needs.lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [nodePlugin(), domBuilds()],
+    plugins: [nodePlugin(), replacedFiles()],
   };
 }
 
