@@ -74,7 +74,7 @@ export class Corpus {
   static async open(slugs: readonly string[]): Promise<Corpus> {
     if (!existsSync(INSTALLED))
       throw new Error(
-        'the package corpus is not installed: run `make fixtures/packages/node_modules`, which needs the npm registry once',
+        'the npm packages of fixtures/packages are not installed: run `make packages`, which needs the npm registry once',
       );
     const directory = mkdtempSync(join(tmpdir(), 'isolane-packages-'));
     const services = await Services.open();
