@@ -145,7 +145,12 @@ async function start(
       },
     ]),
   );
-  const config = { functions, tenants: { default: { functions: ['*'], privateHosts: [upstream] } } };
+  const config = {
+    functions,
+    tenants: { default: { functions: ['*'], privateHosts: [upstream] } },
+    // One is asked after the other: what is done with need not stay.
+    server: { maxIsolates: 8 },
+  };
   const file = join(directory, 'isolane.json');
   writeFileSync(file, JSON.stringify(config));
   const flags = { port: 0, adminPort: 0, dataDir: join(directory, 'data') };
