@@ -1,6 +1,7 @@
 /** What the engine is built with; the composition root fills it in. */
 import type { Invocation } from '../contract/invocation.ts';
 import type { AgentOptions } from './bridge/agents.ts';
+import type { Dialer } from './bridge/dial.ts';
 import type { IncomingResponse, OutgoingRequest } from './bridge/fetch.ts';
 import type { Image } from './image.ts';
 
@@ -19,6 +20,8 @@ export interface EngineOptions extends AgentOptions {
   bundleUrl(name: string): string;
   /** Maps a guest stack to the user's source. */
   mapStack(stack: string, hash: string): string;
+  /** Speaks WebSocket with whom a guest asks for. */
+  readonly dialer: Dialer;
   /** A guest's call through a service binding. */
   service(call: ServiceCall): Promise<IncomingResponse>;
   log(line: string): void;

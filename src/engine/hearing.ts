@@ -1,6 +1,5 @@
 /** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
-import type { GuestProblem } from '../contract/engine-port.ts';
-import { strayLine } from './bridge/bridge.ts';
+import type { GuestProblem, LogLine } from '../contract/engine-port.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -176,4 +175,10 @@ export class Hearing {
   #mapped(problem: GuestProblem, record: IsolateRecord): GuestProblem {
     return { ...problem, stack: this.#options.mapStack(problem.stack, record.version.hash) };
   }
+}
+
+/** A stray error as a log line. */
+function strayLine(problem: GuestProblem, epochMs: number): LogLine {
+  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
+  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
 }

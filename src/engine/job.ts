@@ -2,7 +2,7 @@
 import type { EngineUsage, GuestProblem, JobListener, LimitNote } from '../contract/engine-port.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Outcome } from '../contract/outcome.ts';
-import { NS_PER_MS } from '../contract/units.ts';
+import { MIB, NS_PER_MS } from '../contract/units.ts';
 
 export class Job {
   readonly invocation: Invocation;
@@ -10,7 +10,7 @@ export class Job {
   /** Its number on the wire. */
   readonly inv: number;
   readonly slot: number;
-  readonly cpuLimitNs: number;
+  cpuLimitNs: number;
   started = false;
   settled = false;
   /** A kill the host has ordered. */
@@ -24,7 +24,7 @@ export class Job {
   problem: GuestProblem | null = null;
   subrequests = 0;
   responseBytes = 0;
-  /** Of the request body, as far as the guest has read it as a stream. */
+  /** Of the request body, as far as the guest has read it as a stream, or of the messages of its socket. */
   requestBytes = 0;
   #startedNs = 0;
   #endedNs = 0;
@@ -81,13 +81,28 @@ export class Job {
     if (this.#startedNs === 0) this.#startedNs = startedNs;
   }
 
+  /**
+   * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
+   * forge, so the heap has to bear it out.
+   */
+  get isOutOfMemory(): boolean {
+    if (this.problem?.name !== 'RangeError' || this.problem.message !== 'Array buffer allocation failed') return false;
+    return this.#peakBytes >= (this.invocation.version.spec.limits.memoryMiB * MIB) / 4;
+  }
+
+  /** Each message of its socket has a budget of its own. */
+  renewCpu(): void {
+    this.cpuLimitNs = this.#cpuNs + this.invocation.version.spec.limits.cpuMs * NS_PER_MS;
+  }
+
   note(note: LimitNote): void {
     this.#notes = [...(this.#notes ?? []), note];
   }
 
   /** For the settlement: what only the engine knows of the use of limits. */
   get notes(): { readonly notes?: readonly LimitNote[] } {
-    if (this.requestBytes > 0) this.note({ limit: 'requestBytes', used: this.requestBytes, reached: false });
+    if (this.requestBytes > 0 && this.invocation.trigger !== 'websocket')
+      this.note({ limit: 'requestBytes', used: this.requestBytes, reached: false });
     if (this.#notes === null && this.#laneNotes === null) return {};
     return { notes: [...(this.#notes ?? []), ...(this.#laneNotes ?? [])] };
   }
@@ -105,6 +120,7 @@ export class Job {
       hostCpuNs: this.#hostNs,
       memoryPeakBytes: this.#peakBytes,
       subrequests: this.subrequests,
+      requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
     };
   }

@@ -2,18 +2,18 @@
  * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
  * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
  */
-import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import type { SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
 import { type Body, type ByteStream, type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
-import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, readAll } from './bodies.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
+import { type SocketPorts, socketFlaw, WebSockets } from './websocket.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
@@ -23,7 +23,7 @@ const SHOWN_URL_CHARS = 8192;
 
 export interface BridgePorts {
   /** Delivers one event in a turn of its own. */
-  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null): void;
+  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null, renews?: true): void;
   /** A request to the network, under the function's policy. */
   fetch(job: Job, request: OutgoingRequest, signal: AbortSignal): Promise<IncomingResponse>;
   /** A request to another function. `service` is the binding's name. */
@@ -34,6 +34,7 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  connect: SocketPorts['connect'];
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -49,9 +50,11 @@ export class Bridge {
   /** Streams the guest produces and the host reads. */
   readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+  readonly #sockets: WebSockets;
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
+    this.#sockets = new WebSockets({ ...ports, subrequest: (job) => this.#subrequest(job) });
   }
 
   /** The start event of a job as JSON, and its binary data. */
@@ -84,6 +87,7 @@ export class Bridge {
   /** The job is over: nothing of it may arrive in a later invocation. */
   release(job: Job): void {
     this.jobs.delete(job.inv);
+    this.#sockets.release(job);
     if (this.#fetches.size + this.#inbound.size + this.#outbound.size === 0) return;
     for (const [id, entry] of this.#fetches) {
       if (entry.job !== job) continue;
@@ -138,6 +142,9 @@ export class Bridge {
         this.#fetches.get(command.id)?.abort.abort();
         this.#fetches.delete(command.id);
         return;
+      case 'socket':
+        this.#sockets.obey(command, command.do === 'open' ? this.jobs.get(command.inv) : undefined, chunks);
+        return;
       case 'read':
         this.#read(command.sid);
         return;
@@ -171,9 +178,12 @@ export class Bridge {
     const size = body instanceof Uint8Array ? body.byteLength : 0;
     const long = listFlaw(command.headers);
     const headers = long === null ? readHeaders(command.headers) : [];
-    const flaw = long ?? headFlaw(command.status, headers);
+    const { status, socket } = command;
+    const isPlain = socket === undefined && status !== 101;
+    const flaw = long ?? headFlaw(status, headers) ?? (isPlain ? null : socketFlaw(job, socket, status));
     if (flaw !== null) {
       if (isStream(body)) body.cancel();
+      if (socket !== undefined) this.#sockets.refuse(job, socket);
       job.problem = { name: 'TypeError', message: flaw, stack: '' };
       this.#fail(job, 'function_error');
       if (command.done === true) this.#ports.settle(job);
@@ -182,7 +192,7 @@ export class Bridge {
     job.responseBytes += size;
     if (size > limits.responseBytes) this.#fail(job, 'response_too_large');
     else if (job.verdict === null) {
-      job.listener.head({ status: command.status, headers }, body);
+      job.listener.head(...this.#sockets.answer(job, socket, { status, headers }, body));
     }
     if (command.done === true) this.#ports.settle(job);
   }
@@ -191,7 +201,7 @@ export class Bridge {
     const job = this.jobs.get(command.inv);
     if (job === undefined) return;
     job.problem = { name: command.name, message: command.message, stack: command.stack };
-    if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
+    if (job.isOutOfMemory) job.verdict ??= 'memory_exceeded';
     this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
     if (command.done === true) this.#ports.settle(job);
   }
@@ -239,14 +249,11 @@ export class Bridge {
       this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
       return;
     }
-    const limit = job.invocation.version.spec.limits.subrequests;
-    if (job.subrequests >= limit) {
-      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
-      this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
+    const refusal = this.#subrequest(job);
+    if (refusal !== null) {
+      this.#ports.event(job.inv, { e: 'response-error', id, message: refusal, limit: true }, null);
       return;
     }
-    job.subrequests += 1;
     const spanId = newSpanId();
     const abort = new AbortController();
     this.#fetches.set(id, { job, abort });
@@ -272,6 +279,17 @@ export class Bridge {
         if (!this.#fetches.delete(id) || job.settled) return;
         this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
       });
+  }
+
+  /** Counts one more; a sentence when there may be none. */
+  #subrequest(job: Job): string | null {
+    const limit = job.invocation.version.spec.limits.subrequests;
+    if (job.subrequests < limit) {
+      job.subrequests += 1;
+      return null;
+    }
+    job.note({ limit: 'subrequests', used: limit + 1, reached: true });
+    return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
   }
 
   async #answer(
@@ -360,21 +378,6 @@ export class Bridge {
     this.#outbound.set(sid, { job, stream, answers: counts });
     return stream;
   }
-}
-
-/** A stray error as a log line. */
-export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
-}
-
-/**
- * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
- * forge, so the heap has to bear it out.
- */
-function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
-  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
-  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
 }
 
 function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
