@@ -23,7 +23,7 @@ import type {
 } from './lane-wire.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { type Code, Shell, type ShellStart } from './shell.ts';
+import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
 import { type KillCause, LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
@@ -65,7 +65,7 @@ export class LaneThread {
     this.#link = link;
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
-    this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
+    this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };

@@ -21,7 +21,8 @@ export const bundlePrelude = async (): Promise<string> => {
     target: 'node24',
     minify: true,
     legalComments: 'none',
-    charset: 'utf8',
+    // A text of one-byte characters takes half the room in every isolate.
+    charset: 'ascii',
     banner: { js: '"use strict";' },
     logLevel: 'silent',
   });

@@ -6,6 +6,7 @@
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
+import type { Image } from './image.ts';
 
 /** File name the prelude is compiled under; its frames are left out of guest stack traces. */
 export const PRELUDE_NAME = 'isolane:prelude';
@@ -29,8 +30,14 @@ export interface Code {
 /** What a shell boots from: the snapshot when there is one, otherwise the prelude's source. */
 export interface ShellStart {
   readonly prelude: Code;
-  readonly snapshot: ArrayBuffer | null;
+  /** One copy for all isolates of a thread: each keeps the one it was made from as long as it lives. */
+  readonly snapshot: ivm.ExternalCopy<ArrayBuffer> | null;
 }
+
+export const shellStart = (image: Image): ShellStart => ({
+  prelude: { source: image.prelude, cachedData: null },
+  snapshot: image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot),
+});
 
 export class Shell {
   readonly isolate: ivm.Isolate;
@@ -47,7 +54,7 @@ export class Shell {
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
       onCatastrophicError: (message) => this.#sink.catastrophe(message),
-      ...(start.snapshot === null ? {} : { snapshot: new ivm.ExternalCopy(start.snapshot) }),
+      ...(start.snapshot === null ? {} : { snapshot: start.snapshot }),
     });
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
