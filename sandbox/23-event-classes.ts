@@ -22,7 +22,7 @@ interface ErrorInit extends EventInit {
   colno?: unknown;
   error?: unknown;
 }
-class ErrorEvent extends Event {
+export class ErrorEvent extends Event {
   readonly #message: string;
   readonly #filename: string;
   readonly #lineno: number;
@@ -59,7 +59,7 @@ interface MessageInit extends EventInit {
   origin?: unknown;
   lastEventId?: unknown;
 }
-class MessageEvent extends Event {
+export class MessageEvent extends Event {
   readonly #data: unknown;
   readonly #origin: string;
   readonly #lastEventId: string;

@@ -13,6 +13,7 @@ import { enumerable, expose } from './04-globals.ts';
 import { parseParts } from './36-url.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
 import { BodyState, cloneBody, extractBody, installBody, textBody } from './50-body.ts';
+import { socketEnds } from './54-sockets.ts';
 
 export class ResponseState {
   status = 200;
@@ -23,6 +24,8 @@ export class ResponseState {
   url = '';
   redirected = false;
   type = 'default';
+  /** A WebSocket object that is the answer, or that `fetch` got. */
+  webSocket: object | null = null;
 
   constructor(headers: HeaderState, body: BodyState) {
     this.headers = headers;
@@ -59,9 +62,19 @@ const build = (body: BodyState, init: unknown): ResponseState => {
   if (init !== undefined && init !== null) {
     if (!isObject(init)) throw new NativeTypeError('Response: the init must be an object');
     const { status, statusText, headers } = init as { status?: unknown; statusText?: unknown; headers?: unknown };
-    if (status !== undefined) state.status = checkStatus(status);
+    if (status !== undefined) state.status = status === 101 ? 101 : checkStatus(status);
     if (statusText !== undefined) state.statusText = checkReason(statusText);
     if (headers !== undefined) fillHeaders(state.headers, headers);
+    const { webSocket } = init as { webSocket?: unknown };
+    if (webSocket !== undefined && webSocket !== null) {
+      if (!isObject(webSocket) || !socketEnds.has(webSocket)) {
+        throw new NativeTypeError('Response: webSocket is not a WebSocket');
+      }
+      state.webSocket = webSocket;
+    }
+    if ((state.status === 101) !== (state.webSocket !== null)) {
+      throw new NativeRangeError('Response: status 101 and webSocket go together');
+    }
   }
   if (body.kind !== 0 && nullBody(state.status)) {
     throw new NativeTypeError(`Response: a response with status ${state.status} cannot have a body`);
@@ -99,11 +112,15 @@ export class Response {
   get redirected(): boolean {
     return this.#state.redirected;
   }
+  get webSocket(): object | null {
+    return this.#state.webSocket;
+  }
   get type(): string {
     return this.#state.type;
   }
   clone(): Response {
     const from = this.#state;
+    if (from.webSocket !== null) throw new NativeTypeError('A Response with a webSocket cannot be cloned');
     const state = new ResponseState(copyState(from.headers), cloneBody(from.body));
     state.status = from.status;
     state.statusText = from.statusText;

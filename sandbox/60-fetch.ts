@@ -11,6 +11,7 @@ import {
   SafeMap,
   SafeWeakMap,
   startsWith,
+  toLowerCase,
 } from './00-primordials.ts';
 import { enumerable, exposeFunction } from './04-globals.ts';
 import {
@@ -26,7 +27,7 @@ import {
 } from './10-box.ts';
 import { abortReason, isAborted, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
-import { HeaderState, wireHeaders } from './45-headers.ts';
+import { getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
 import { contextOver, feedOfSource, feedOfStream, Sink, Source } from './49-pipes.ts';
 import {
   BodyState,
@@ -40,6 +41,7 @@ import {
   textBody,
   unwrap,
 } from './50-body.ts';
+import { socketFetch } from './54-sockets.ts';
 import { buildRequest, isRequest, type Request, type RequestState, requestState } from './55-request.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
 
@@ -119,6 +121,12 @@ const send = (state: RequestState, service: string | null, settle: PendingFetch)
   );
 };
 
+/** As Workers have it: `fetch` with `Upgrade: websocket` opens a socket. */
+const asksForSocket = ({ method, headers }: RequestState): boolean =>
+  method === 'GET' &&
+  hasHeader(headers, 'upgrade') &&
+  toLowerCase(getHeader(headers, 'upgrade') as string) === 'websocket';
+
 const startFetch = (input: unknown, init: unknown, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {
     const inv = current;
@@ -133,6 +141,12 @@ const startFetch = (input: unknown, init: unknown, service: string | null): Prom
     const signal = state.inv === null ? state.signal : null;
     if (signal !== null && isAborted(signal)) {
       reject(abortReason(signal));
+      return;
+    }
+    if (asksForSocket(state)) {
+      if (service !== null)
+        throw new NativeTypeError('A service binding carries no WebSocket; call the function by its URL');
+      resolve(socketFetch(state.url, state.headers) as Promise<Response>);
       return;
     }
     const settle = new PendingFetch(++lastId, inv, state.url, { resolve, reject });

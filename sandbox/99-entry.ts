@@ -18,7 +18,9 @@ import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
+import { deliverSocket } from './54-sockets.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import './61-websocket.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
@@ -57,6 +59,9 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       return;
     case 'stop':
       deliverStop(event.sid);
+      return;
+    case 'socket':
+      deliverSocket(event, chunks);
       return;
     case 'abort':
       abortInvocation(event.inv);

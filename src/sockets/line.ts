@@ -1,3 +1,4 @@
+/// <reference path="./ws.d.ts" />
 /**
  * One WebSocket connection, whichever side began it: frames become messages for a listener, with bounds on all that can
  * pile up. A listener that takes its time stops the reading; a reader that does not read, or a peer that answers no

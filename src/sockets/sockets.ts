@@ -1,3 +1,4 @@
+/// <reference path="./ws.d.ts" />
 /**
  * WebSockets of the host: connections that clients upgraded to and connections made for guests, all lines of one kind.
  * No extensions: what a peer sends is as long as it says, and compression has no state to fill memory with. Who may

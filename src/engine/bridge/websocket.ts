@@ -121,7 +121,7 @@ export class WebSockets {
   #open(job: Job, command: Extract<SocketCommand, { do: 'open' }>): void {
     const end = this.#end(job, command.id, false);
     const flaw = listFlaw(command.headers) ?? this.#ports.subrequest(job);
-    const protocols = command.protocols === '' ? [] : command.protocols.split(',');
+    const protocols = command.protocols === '' ? [] : command.protocols.split(',').map((one) => one.trim());
     if (flaw !== null || protocols.length > MAX_PROTOCOLS) {
       end.ended(failure(flaw ?? `A WebSocket may offer ${MAX_PROTOCOLS} protocols`));
       return;
