@@ -4,6 +4,7 @@
  */
 import {
   defineProperty,
+  isView,
   List,
   NativeRangeError,
   NativeTypeError,
@@ -93,7 +94,9 @@ export const ends: () => Ends = once((): Ends => {
     /** Sent or closed while nobody was at the other end. */
     #early = new List<() => void>();
     /** Heard before `accept()`. */
-    #inbox = new List<() => void>();
+    #inbox = new List<Data | Ending>();
+    /** What it hears goes on to this one's wire: a function that hands the socket of its `fetch` to its client. */
+    #onward: Half | null = null;
     #lost = 0;
     #ended: (() => void) | null = null;
     opened: ((protocol: string, headers: string) => void) | null = null;
@@ -118,12 +121,13 @@ export const ends: () => Ends = once((): Ends => {
     }
 
     message(data: Data): void {
-      this.#whenAccepted(() => {
-        if (this.state !== OPEN) return;
+      if (!this.accepted) this.#inbox.push(data);
+      else if (this.#onward !== null) this.#onward.#wireOf().send(data, 0);
+      else if (this.state === OPEN) {
         const given =
           typeof data === 'string' ? data : this.binaryType === 'blob' ? blobOf(data, '') : viewBuffer(tight(data));
         fireTrusted(this.target, new MessageEvent('message', { data: given, origin: this.origin }));
-      });
+      }
     }
 
     ended(end: Ending): void {
@@ -133,13 +137,17 @@ export const ends: () => Ends = once((): Ends => {
         failed(end.error ?? 'the connection failed');
         return;
       }
-      this.#whenAccepted(() => {
-        if (this.state === CLOSED) return;
+      if (!this.accepted) this.#inbox.push(end);
+      else if (this.#onward !== null) {
+        const { code, reason } = end;
+        // What only says that no code came, or that it broke off, cannot be said in a close.
+        this.#onward.#wireOf().close(code === 1005 ? 0 : end.clean ? code : 1011, reason);
+      } else if (this.state !== CLOSED) {
         this.state = CLOSED;
         if (end.error !== null) fireTrusted(this.target, new ErrorEvent('error', { message: end.error }));
         const { code, reason, clean } = end;
         fireTrusted(this.target, new CloseEvent('close', { code, reason, wasClean: clean }));
-      });
+      }
       const done = this.#ended;
       this.#ended = null;
       if (done !== null) done();
@@ -153,10 +161,8 @@ export const ends: () => Ends = once((): Ends => {
       if (this.away)
         throw new NativeTypeError('accept: this WebSocket is the answer of a request; accept the other one');
       if (this.accepted) return;
+      later(() => this.#open());
       this.accepted = true;
-      const inbox = this.#inbox;
-      this.#inbox = new List();
-      if (inbox.length > 0) later(() => run(inbox));
       if (this.twin !== null) this.twin.#flush();
     }
 
@@ -194,7 +200,7 @@ export const ends: () => Ends = once((): Ends => {
     }
 
     answer(inv: Invocation, ended: () => void): { id: number; go(): void } {
-      const { twin } = this;
+      const twin = this.wire === null ? this.twin : this.#relay();
       if (twin === null || this.accepted || this.away) {
         throw new NativeTypeError(
           'The Response has a webSocket that cannot be an answer: return one of a new WebSocketPair, and accept() the other',
@@ -206,12 +212,38 @@ export const ends: () => Ends = once((): Ends => {
       twin.#ended = ended;
       this.twin = null;
       twin.twin = null;
-      return { id: wire.id, go: () => twin.#flush() };
+      return {
+        id: wire.id,
+        go: () => {
+          twin.#flush();
+          if (this.#onward === null) return;
+          this.accepted = true;
+          this.#open();
+        },
+      };
     }
 
-    #whenAccepted(event: () => void): void {
-      if (this.accepted && this.#inbox.length === 0) event();
-      else this.#inbox.push(event);
+    /** Another end that hears and says to the answer's wire what this one says and hears on its own. */
+    #relay(): Half {
+      const relay = new Half(OPEN, true);
+      relay.#onward = this;
+      this.#onward = relay;
+      return relay;
+    }
+
+    #wireOf(): SocketWire {
+      return this.wire as SocketWire;
+    }
+
+    /** What was heard before. */
+    #open(): void {
+      const inbox = this.#inbox;
+      this.#inbox = new List();
+      for (let i = 0; i < inbox.length; i++) {
+        const one = inbox[i] as Data | Ending;
+        if (typeof one === 'string' || isView(one)) this.message(one);
+        else this.ended(one);
+      }
     }
 
     /** To whoever is at the other end, or will be. */

@@ -255,7 +255,7 @@ export class Edge {
     outgoing.upgrade = upgrade;
     outgoing.on('close', onClose);
     const head = readRequestHead(incoming);
-    const visit = upgrade.flaw(head) ?? this.#visitOf(incoming, head, true);
+    const visit = upgrade.flaw ?? this.#visitOf(incoming, head, true);
     if (typeof visit === 'string') {
       refuse(outgoing, head, visit, this.#door);
       return;

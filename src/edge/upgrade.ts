@@ -8,7 +8,6 @@ import type { Socket } from 'node:net';
 import type { HeaderList } from '../contract/invocation.ts';
 import type { AnswerSocket, SocketListener } from '../contract/socket.ts';
 import type { Refusal } from './refusal.ts';
-import type { RequestHead } from './request-head.ts';
 
 const EARLY_BYTES = 16 * 1024;
 const MAX_PROTOCOLS = 100;
@@ -36,9 +35,13 @@ export interface SocketDoor {
   leave(): void;
 }
 
-/** Whether a request is one for the doors of this file; any other `Upgrade` is ignored, as HTTP allows. */
+/**
+ * Whether a request is one for the door of this file; any other `Upgrade` is ignored, as HTTP allows. One with a body is
+ * not: Node would hand over a stream in place of its connection.
+ */
 export function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+  const bodiless = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
+  return method === 'GET' && bodiless && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 export class Upgrade {
@@ -63,10 +66,10 @@ export class Upgrade {
   }
 
   /** Why the handshake is refused, or `null`. */
-  flaw(head: RequestHead): Refusal | null {
+  get flaw(): Refusal | null {
     const { headers } = this.#incoming;
     if (headers['sec-websocket-version'] !== '13') return 'upgrade_version';
-    if (!KEY.test(headers['sec-websocket-key'] ?? '') || head.hasBody || this.#offered === null) return 'bad_upgrade';
+    if (!KEY.test(headers['sec-websocket-key'] ?? '') || this.#offered === null) return 'bad_upgrade';
     return null;
   }
 

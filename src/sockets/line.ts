@@ -156,7 +156,7 @@ export class Line implements SocketLine {
   /** What was written has left, or never will. */
   readonly #sent = (): void => {
     this.#account();
-    if (this.#toldBytes === 0 || this.#ws.bufferedAmount >= FEW_BYTES) return;
+    if (this.#toldBytes === 0 || this.#ws.readyState !== OPEN || this.#ws.bufferedAmount >= FEW_BYTES) return;
     this.#toldBytes = 0;
     this.#listener?.held(0);
   };

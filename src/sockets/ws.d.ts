@@ -25,13 +25,14 @@ declare module 'ws' {
   }
 
   export class WebSocket extends EventEmitter {
-    constructor(url: string, protocols: readonly string[], options: ClientOptions);
+    constructor(url: string, protocols?: readonly string[], options?: ClientOptions);
+    readonly extensions: string;
     readonly bufferedAmount: number;
     readonly protocol: string;
     /** 1 while it is open. */
     readonly readyState: number;
     readonly isPaused: boolean;
-    send(data: string | Uint8Array, sent: (error?: Error) => void): void;
+    send(data: string | Uint8Array, sent?: (error?: Error) => void): void;
     ping(): void;
     pong(data: Uint8Array): void;
     pause(): void;
