@@ -43,6 +43,7 @@ declare module 'ws' {
 
   export class WebSocketServer extends EventEmitter {
     constructor(options: ServerOptions);
+    close(): void;
     handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, done: (ws: WebSocket) => void): void;
   }
 }
