@@ -15,7 +15,7 @@ import {
 import { enumerable } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { type Invocation, tight } from './10-box.ts';
-import { once } from './13-rare.ts';
+import { rare } from './13-rare.ts';
 import { Event, type EventInit, type EventTarget, fireTrusted } from './20-events.ts';
 import { ErrorEvent, MessageEvent } from './23-event-classes.ts';
 import { blobOf } from './46-blob.ts';
@@ -52,224 +52,230 @@ interface Ends {
   newEnd(state: number, accepted: boolean): End;
 }
 
-export const ends: () => Ends = once((): Ends => {
-  class CloseEvent extends Event {
-    readonly #wasClean: boolean;
-    readonly #code: number;
-    readonly #reason: string;
-    constructor(type: unknown, init?: EventInit & { wasClean?: unknown; code?: unknown; reason?: unknown }) {
-      // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
-      if (arguments.length === 0) throw new NativeTypeError('CloseEvent: 1 argument required');
-      super(type, init);
-      this.#wasClean = !!init?.wasClean;
-      this.#code = toNum(init?.code ?? 0) & 0xffff;
-      this.#reason = toWellFormed(`${(init?.reason ?? '') as string}`);
-    }
-    get wasClean(): boolean {
-      return this.#wasClean;
-    }
-    get code(): number {
-      return this.#code;
-    }
-    get reason(): string {
-      return this.#reason;
-    }
-  }
-  enumerable(CloseEvent.prototype, ['wasClean', 'code', 'reason']);
-  defineProperty(CloseEvent, 'length', { value: 1, configurable: true });
-
-  class Half implements End {
-    target = undefined as unknown as EventTarget;
-    state: number;
-    url = '';
-    origin = '';
-    protocol = '';
-    binaryType: 'blob' | 'arraybuffer';
-    /** Events flow: from the start in `new WebSocket`, from `accept()` on in all others. */
-    accepted: boolean;
-    /** It was given away as an answer. */
-    away = false;
-    wire: SocketWire | null = null;
-    twin: Half | null = null;
-    /** Sent or closed while nobody was at the other end. */
-    #early = new List<() => void>();
-    /** Heard before `accept()`. */
-    #inbox = new List<Data | Ending>();
-    /** What it hears goes on to this one's wire: a function that hands the socket of its `fetch` to its client. */
-    #onward: Half | null = null;
-    #lost = 0;
-    #ended: (() => void) | null = null;
-    opened: ((protocol: string, headers: string) => void) | null = null;
-    failed: ((message: string) => void) | null = null;
-
-    constructor(state: number, accepted: boolean) {
-      this.state = state;
-      this.accepted = accepted;
-      this.binaryType = accepted ? 'blob' : 'arraybuffer';
-    }
-
-    get buffered(): number {
-      return this.#lost + (this.wire === null ? 0 : this.wire.buffered);
-    }
-
-    open(protocol: string, headers: string): void {
-      if (this.state !== CONNECTING) return;
-      this.state = OPEN;
-      this.protocol = protocol;
-      if (this.opened !== null) this.opened(protocol, headers);
-      else fireTrusted(this.target, new Event('open'));
-    }
-
-    message(data: Data): void {
-      if (!this.accepted) this.#inbox.push(data);
-      else if (this.#onward !== null) this.#onward.#wireOf().send(data, 0);
-      else if (this.state === OPEN) {
-        const given =
-          typeof data === 'string' ? data : this.binaryType === 'blob' ? blobOf(data, '') : viewBuffer(tight(data));
-        fireTrusted(this.target, new MessageEvent('message', { data: given, origin: this.origin }));
+export const ends: () => Ends = rare(
+  'socket-end>',
+  ['CloseEvent'],
+  (): Ends => {
+    class CloseEvent extends Event {
+      readonly #wasClean: boolean;
+      readonly #code: number;
+      readonly #reason: string;
+      constructor(type: unknown, init?: EventInit & { wasClean?: unknown; code?: unknown; reason?: unknown }) {
+        // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
+        if (arguments.length === 0) throw new NativeTypeError('CloseEvent: 1 argument required');
+        super(type, init);
+        this.#wasClean = !!init?.wasClean;
+        this.#code = toNum(init?.code ?? 0) & 0xffff;
+        this.#reason = toWellFormed(`${(init?.reason ?? '') as string}`);
+      }
+      get wasClean(): boolean {
+        return this.#wasClean;
+      }
+      get code(): number {
+        return this.#code;
+      }
+      get reason(): string {
+        return this.#reason;
       }
     }
+    enumerable(CloseEvent.prototype, ['wasClean', 'code', 'reason']);
+    defineProperty(CloseEvent, 'length', { value: 1, configurable: true });
 
-    ended(end: Ending): void {
-      const { failed } = this;
-      if (failed !== null && this.state === CONNECTING) {
-        this.state = CLOSED;
-        failed(end.error ?? 'the connection failed');
-        return;
+    class Half implements End {
+      target = undefined as unknown as EventTarget;
+      state: number;
+      url = '';
+      origin = '';
+      protocol = '';
+      binaryType: 'blob' | 'arraybuffer';
+      /** Events flow: from the start in `new WebSocket`, from `accept()` on in all others. */
+      accepted: boolean;
+      /** It was given away as an answer. */
+      away = false;
+      wire: SocketWire | null = null;
+      twin: Half | null = null;
+      /** Sent or closed while nobody was at the other end. */
+      #early = new List<() => void>();
+      /** Heard before `accept()`. */
+      #inbox = new List<Data | Ending>();
+      /** What it hears goes on to this one's wire: a function that hands the socket of its `fetch` to its client. */
+      #onward: Half | null = null;
+      #lost = 0;
+      #ended: (() => void) | null = null;
+      opened: ((protocol: string, headers: string) => void) | null = null;
+      failed: ((message: string) => void) | null = null;
+
+      constructor(state: number, accepted: boolean) {
+        this.state = state;
+        this.accepted = accepted;
+        this.binaryType = accepted ? 'blob' : 'arraybuffer';
       }
-      if (!this.accepted) this.#inbox.push(end);
-      else if (this.#onward !== null) {
-        const { code, reason } = end;
-        // What only says that no code came, or that it broke off, cannot be said in a close.
-        this.#onward.#wireOf().close(code === 1005 ? 0 : end.clean ? code : 1011, reason);
-      } else if (this.state !== CLOSED) {
-        this.state = CLOSED;
-        if (end.error !== null) fireTrusted(this.target, new ErrorEvent('error', { message: end.error }));
-        const { code, reason, clean } = end;
-        fireTrusted(this.target, new CloseEvent('close', { code, reason, wasClean: clean }));
+
+      get buffered(): number {
+        return this.#lost + (this.wire === null ? 0 : this.wire.buffered);
       }
-      const done = this.#ended;
-      this.#ended = null;
-      if (done !== null) done();
-    }
 
-    dropped(): void {
-      this.state = CLOSED;
-    }
-
-    accept(): void {
-      if (this.away)
-        throw new NativeTypeError('accept: this WebSocket is the answer of a request; accept the other one');
-      if (this.accepted) return;
-      later(() => this.#open());
-      this.accepted = true;
-      if (this.twin !== null) this.twin.#flush();
-    }
-
-    send(data: Data, size: number): void {
-      if (!this.accepted) throw new DOMException('Call accept() on this WebSocket before send()', 'InvalidStateError');
-      if (this.state === CONNECTING) throw new DOMException('The WebSocket is not open yet', 'InvalidStateError');
-      if (this.state !== OPEN) {
-        this.#lost += size;
-        return;
+      open(protocol: string, headers: string): void {
+        if (this.state !== CONNECTING) return;
+        this.state = OPEN;
+        this.protocol = protocol;
+        if (this.opened !== null) this.opened(protocol, headers);
+        else fireTrusted(this.target, new Event('open'));
       }
-      this.#say((wire, twin) => {
-        if (wire !== null) wire.send(data, size);
-        else later(() => twin?.message(data));
-      });
-    }
 
-    close(code: number, reason: string): void {
-      if (this.state >= CLOSING) return;
-      if (!this.accepted && this.wire === null && this.twin === null) {
-        this.state = CLOSED;
-        return;
+      message(data: Data): void {
+        if (!this.accepted) this.#inbox.push(data);
+        else if (this.#onward !== null) this.#onward.#wireOf().send(data, 0);
+        else if (this.state === OPEN) {
+          const given =
+            typeof data === 'string' ? data : this.binaryType === 'blob' ? blobOf(data, '') : viewBuffer(tight(data));
+          fireTrusted(this.target, new MessageEvent('message', { data: given, origin: this.origin }));
+        }
       }
-      this.state = CLOSING;
-      this.#say((wire, twin) => {
-        if (wire !== null) {
-          wire.close(code, reason);
+
+      ended(end: Ending): void {
+        const { failed } = this;
+        if (failed !== null && this.state === CONNECTING) {
+          this.state = CLOSED;
+          failed(end.error ?? 'the connection failed');
           return;
         }
-        const end = { code: code === 0 ? 1005 : code, reason, clean: true, error: null };
-        later(() => {
-          twin?.ended(end);
-          this.ended(end);
+        if (!this.accepted) this.#inbox.push(end);
+        else if (this.#onward !== null) {
+          const { code, reason } = end;
+          // What only says that no code came, or that it broke off, cannot be said in a close.
+          this.#onward.#wireOf().close(code === 1005 ? 0 : end.clean ? code : 1011, reason);
+        } else if (this.state !== CLOSED) {
+          this.state = CLOSED;
+          if (end.error !== null) fireTrusted(this.target, new ErrorEvent('error', { message: end.error }));
+          const { code, reason, clean } = end;
+          fireTrusted(this.target, new CloseEvent('close', { code, reason, wasClean: clean }));
+        }
+        const done = this.#ended;
+        this.#ended = null;
+        if (done !== null) done();
+      }
+
+      dropped(): void {
+        this.state = CLOSED;
+      }
+
+      accept(): void {
+        if (this.away)
+          throw new NativeTypeError('accept: this WebSocket is the answer of a request; accept the other one');
+        if (this.accepted) return;
+        later(() => this.#open());
+        this.accepted = true;
+        if (this.twin !== null) this.twin.#flush();
+      }
+
+      send(data: Data, size: number): void {
+        if (!this.accepted)
+          throw new DOMException('Call accept() on this WebSocket before send()', 'InvalidStateError');
+        if (this.state === CONNECTING) throw new DOMException('The WebSocket is not open yet', 'InvalidStateError');
+        if (this.state !== OPEN) {
+          this.#lost += size;
+          return;
+        }
+        this.#say((wire, twin) => {
+          if (wire !== null) wire.send(data, size);
+          else later(() => twin?.message(data));
         });
-      });
-    }
-
-    answer(inv: Invocation, ended: () => void): { id: number; go(): void } {
-      const twin = this.wire === null ? this.twin : this.#relay();
-      if (twin === null || this.accepted || this.away) {
-        throw new NativeTypeError(
-          'The Response has a webSocket that cannot be an answer: return one of a new WebSocketPair, and accept() the other',
-        );
       }
-      this.away = true;
-      const wire = new SocketWire(inv, twin);
-      twin.wire = wire;
-      twin.#ended = ended;
-      this.twin = null;
-      twin.twin = null;
-      return {
-        id: wire.id,
-        go: () => {
-          twin.#flush();
-          if (this.#onward === null) return;
-          this.accepted = true;
-          this.#open();
-        },
-      };
-    }
 
-    /** Another end that hears and says to the answer's wire what this one says and hears on its own. */
-    #relay(): Half {
-      const relay = new Half(OPEN, true);
-      relay.#onward = this;
-      this.#onward = relay;
-      return relay;
-    }
+      close(code: number, reason: string): void {
+        if (this.state >= CLOSING) return;
+        if (!this.accepted && this.wire === null && this.twin === null) {
+          this.state = CLOSED;
+          return;
+        }
+        this.state = CLOSING;
+        this.#say((wire, twin) => {
+          if (wire !== null) {
+            wire.close(code, reason);
+            return;
+          }
+          const end = { code: code === 0 ? 1005 : code, reason, clean: true, error: null };
+          later(() => {
+            twin?.ended(end);
+            this.ended(end);
+          });
+        });
+      }
 
-    #wireOf(): SocketWire {
-      return this.wire as SocketWire;
-    }
+      answer(inv: Invocation, ended: () => void): { id: number; go(): void } {
+        const twin = this.wire === null ? this.twin : this.#relay();
+        if (twin === null || this.accepted || this.away) {
+          throw new NativeTypeError(
+            'The Response has a webSocket that cannot be an answer: return one of a new WebSocketPair, and accept() the other',
+          );
+        }
+        this.away = true;
+        const wire = new SocketWire(inv, twin);
+        twin.wire = wire;
+        twin.#ended = ended;
+        this.twin = null;
+        twin.twin = null;
+        return {
+          id: wire.id,
+          go: () => {
+            twin.#flush();
+            if (this.#onward === null) return;
+            this.accepted = true;
+            this.#open();
+          },
+        };
+      }
 
-    /** What was heard before. */
-    #open(): void {
-      const inbox = this.#inbox;
-      this.#inbox = new List();
-      for (let i = 0; i < inbox.length; i++) {
-        const one = inbox[i] as Data | Ending;
-        if (typeof one === 'string' || isView(one)) this.message(one);
-        else this.ended(one);
+      /** Another end that hears and says to the answer's wire what this one says and hears on its own. */
+      #relay(): Half {
+        const relay = new Half(OPEN, true);
+        relay.#onward = this;
+        this.#onward = relay;
+        return relay;
+      }
+
+      #wireOf(): SocketWire {
+        return this.wire as SocketWire;
+      }
+
+      /** What was heard before. */
+      #open(): void {
+        const inbox = this.#inbox;
+        this.#inbox = new List();
+        for (let i = 0; i < inbox.length; i++) {
+          const one = inbox[i] as Data | Ending;
+          if (typeof one === 'string' || isView(one)) this.message(one);
+          else this.ended(one);
+        }
+      }
+
+      /** To whoever is at the other end, or will be. */
+      #say(how: (wire: SocketWire | null, twin: Half | null) => void): void {
+        if (this.wire !== null) how(this.wire, null);
+        else if (this.twin === null || this.twin.accepted) how(null, this.twin);
+        else if (this.#early.length >= EARLY) {
+          throw new NativeRangeError(`A WebSocket that nobody has yet takes ${EARLY} messages; return its pair first`);
+        } else this.#early.push(() => how(this.wire, this.twin));
+      }
+
+      #flush(): void {
+        const early = this.#early;
+        this.#early = new List();
+        run(early);
       }
     }
 
-    /** To whoever is at the other end, or will be. */
-    #say(how: (wire: SocketWire | null, twin: Half | null) => void): void {
-      if (this.wire !== null) how(this.wire, null);
-      else if (this.twin === null || this.twin.accepted) how(null, this.twin);
-      else if (this.#early.length >= EARLY) {
-        throw new NativeRangeError(`A WebSocket that nobody has yet takes ${EARLY} messages; return its pair first`);
-      } else this.#early.push(() => how(this.wire, this.twin));
-    }
+    const run = (list: List<() => void>): void => {
+      for (let i = 0; i < list.length; i++) (list[i] as () => void)();
+    };
+    /** In a microtask: who sends is not interrupted by who receives. */
+    const later = async (task: () => void): Promise<void> => {
+      await undefined;
+      task();
+    };
 
-    #flush(): void {
-      const early = this.#early;
-      this.#early = new List();
-      run(early);
-    }
-  }
-
-  const run = (list: List<() => void>): void => {
-    for (let i = 0; i < list.length; i++) (list[i] as () => void)();
-  };
-  /** In a microtask: who sends is not interrupted by who receives. */
-  const later = async (task: () => void): Promise<void> => {
-    await undefined;
-    task();
-  };
-
-  return { CloseEvent, newEnd: (state: number, accepted: boolean): End => new Half(state, accepted) };
-});
+    return { CloseEvent, newEnd: (state: number, accepted: boolean): End => new Half(state, accepted) };
+  },
+  '<socket-end',
+);

@@ -1,7 +1,6 @@
 /** self, navigator, reportError, and the encoding streams: small things that need most of the rest. */
 import { defineProperty, freeze, NativeTypeError, reflectApply } from './00-primordials.ts';
 import { enumerable, expose, exposeFunction } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { stray } from './10-box.ts';
 import { EventTarget } from './20-events.ts';
 import { TextDecoder, utf8Encode } from './30-encoding.ts';
@@ -125,17 +124,3 @@ class TextDecoderStream {
 const decode = TextDecoder.prototype.decode as (...args: unknown[]) => unknown;
 enumerable(TextDecoderStream.prototype, ['encoding', 'fatal', 'ignoreBOM', 'readable', 'writable']);
 expose('TextDecoderStream', TextDecoderStream);
-
-/** Named but not there yet: a clear sentence instead of a ReferenceError. */
-const later = (name: string): void => {
-  const { [name]: stub } = {
-    [name]: class {
-      constructor() {
-        throw new DOMException(`${name} arrives with the complete guest runtime`, 'NotSupportedError');
-      }
-    },
-  };
-  expose(name, stub);
-};
-later('CompressionStream');
-later('DecompressionStream');

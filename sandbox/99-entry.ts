@@ -4,7 +4,7 @@
  * startup snapshot.
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -12,19 +12,22 @@ import { describe } from './08-errors.ts';
 import './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
-import { carryContext } from './14-context.ts';
+import { carryContext, enterFrame } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverSocket } from './54-sockets.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { deliverCache, deliverCacheError } from './61-cache.ts';
 import './61-websocket.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
 import './85-ambient.ts';
+import { bridge, takeEnv } from './88-bridge.ts';
 import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
 
 const NAME = '__isolane';
@@ -43,19 +46,22 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverResponse(event, chunks);
       return;
     case 'response-error':
-      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      deliverFailure(event);
+      return;
+    case 'cache':
+      deliverCache(event, chunks);
+      return;
+    case 'cache-error':
+      deliverCacheError(event);
       return;
     case 'data':
-      deliverData(event.sid, chunks[event.chunk] as Uint8Array);
-      return;
-    case 'eof':
-      deliverData(event.sid, null);
+      deliverData(event.sid, chunks, event.end);
       return;
     case 'broken':
       deliverBroken(event.sid, event.message);
       return;
     case 'pull':
-      deliverPull(event.sid);
+      deliverPull(event.sid, event.until);
       return;
     case 'stop':
       deliverStop(event.sid);
@@ -87,6 +93,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   const count = events.length;
   for (let i = 0; i < count; i++) {
     if (limits.concurrency > 1) enter(topLevel);
+    enterFrame(undefined);
     try {
       deliver(events[i] as TurnEvent, chunks);
     } catch (error) {
@@ -94,6 +101,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
     }
   }
   if (limits.concurrency > 1) enter(topLevel);
+  enterFrame(undefined);
   return box;
 };
 
@@ -134,10 +142,12 @@ const load = (factsJson: string): void => {
   program.env = env;
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
-  defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
+  takeEnv(facts.env);
+  defineProperty(globalThis, REGISTER, { value: { register: register(facts.handler), bridge }, configurable: true });
 };
 
 const boot = (
+  late: GuestHooks['late'],
   log: GuestHooks['log'],
   now: GuestHooks['now'],
   random: GuestHooks['random'],
@@ -148,9 +158,10 @@ const boot = (
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
   subtle: GuestHooks['subtle'],
+  codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
   takeWasm();
   removeGlobals();
   installTemporal();

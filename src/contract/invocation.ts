@@ -11,7 +11,10 @@ export type HeaderList = readonly string[];
 export interface ByteStream {
   /** Known length in bytes, else `null`. */
   readonly length: number | null;
-  /** The next chunk (never empty), `null` at the end; rejects when the source broke. One read at a time. */
+  /**
+   * The next chunk (never empty), the reader's alone from then on; `null` at the end; rejects when the source broke. One
+   * read at a time.
+   */
   read(): Promise<Uint8Array | null>;
   /** Nobody will read on. Idempotent. */
   cancel(): void;

@@ -15,11 +15,15 @@
  * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), `id`s of fetches and sockets by the guest.
  */
 
-/** How a body crosses. `chunk`: whole, the given binary argument. `sid`: a stream. `text`: whole, as a string. */
+/**
+ * How a body crosses. `chunk`: whole, the given binary argument. `sid`: a stream. `text`: whole, as a string. `pipe`,
+ * guest→host only: an unread host→guest stream of the same invocation, handed on without entering the isolate.
+ */
 export type WireBody =
   | null
   | { readonly chunk: number }
   | { readonly text: string }
+  | { readonly pipe: number }
   | { readonly sid: number; readonly length: number | null };
 
 /** Context of one invocation, the guest's `ctx`. */
@@ -60,14 +64,23 @@ export type TurnEvent =
       readonly redirected: boolean;
       readonly body: WireBody;
     }
-  /** A guest `fetch` failed. `limit`: it was refused because limits.subrequests was reached. */
-  | { readonly e: 'response-error'; readonly id: number; readonly message: string; readonly limit?: true }
-  /** The next chunk of a host→guest stream, in answer to `read`. */
-  | { readonly e: 'data'; readonly sid: number; readonly chunk: number }
-  | { readonly e: 'eof'; readonly sid: number }
+  /** A guest `fetch` failed. `limit`: limits.subrequests was reached. `code`: the system's, such as `ECONNREFUSED`. */
+  | {
+      readonly e: 'response-error';
+      readonly id: number;
+      readonly message: string;
+      readonly limit?: true;
+      readonly code?: string;
+    }
+  /** What a `cache` command found or did. */
+  | { readonly e: 'cache'; readonly id: number; readonly done: boolean; readonly items: readonly CacheItem[] }
+  /** A `cache` command was refused. `limit`: limits.subrequests was reached. */
+  | { readonly e: 'cache-error'; readonly id: number; readonly message: string; readonly limit?: true }
+  /** In answer to `read`: the turn's binary arguments are the next chunks of a host→guest stream. `end`: the last ones. */
+  | { readonly e: 'data'; readonly sid: number; readonly end: boolean }
   | { readonly e: 'broken'; readonly sid: number; readonly message: string }
-  /** The reader of a guest→host stream wants the next chunk. The guest sends one chunk per `pull`. */
-  | { readonly e: 'pull'; readonly sid: number }
+  /** The guest may send chunks of this guest→host stream while it has sent less than `until` bytes of it in all. */
+  | { readonly e: 'pull'; readonly sid: number; readonly until: number }
   /** The reader of a guest→host stream has gone. */
   | { readonly e: 'stop'; readonly sid: number }
   /** The client of `inv` went away: abort `request.signal`. */
@@ -121,6 +134,16 @@ export type SocketCommand =
   | { readonly c: 'socket'; readonly do: 'close'; readonly id: number; readonly code: number; readonly reason: string }
   /** It has dealt with a message. */
   | { readonly c: 'socket'; readonly do: 'taken'; readonly id: number };
+/** A cached response, the request that one answers (`keys`), or the name of a cache (`names`, as `url`). */
+export interface CacheItem {
+  readonly url: string;
+  readonly headers: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: WireBody;
+}
+
+export type CacheOp = 'match' | 'all' | 'keys' | 'put' | 'delete' | 'has' | 'drop' | 'names';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -169,7 +192,28 @@ export type TurnCommand =
       readonly service?: string;
     }
   | { readonly c: 'fetch-abort'; readonly id: number }
-  /** The guest reads a host→guest stream: send one chunk (`data`), `eof` or `broken`. */
+  /**
+   * A command to the tenant's caches. `cache`: a key of one of them, "" for each in turn; `url`: without fragment, "" where
+   * all entries are meant; `options`: 1 ignoreSearch, 2 ignoreMethod, 4 ignoreVary.
+   */
+  | {
+      readonly c: 'cache';
+      readonly id: number;
+      readonly inv: number;
+      readonly op: CacheOp;
+      readonly cache: string;
+      readonly url: string;
+      readonly method: string;
+      readonly headers: string;
+      readonly options: number;
+      readonly response?: {
+        readonly status: number;
+        readonly statusText: string;
+        readonly headers: string;
+        readonly body: WireBody;
+      };
+    }
+  /** The guest reads a host→guest stream: send what is there (`data`), or `broken`. */
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */
   | { readonly c: 'cancel'; readonly sid: number }
@@ -202,6 +246,8 @@ export interface TurnBox {
  * errors into the guest: a failure comes back as `null` or as said below.
  */
 export interface GuestHooks {
+  /** Source of a part of the prelude that was left out of the script; `null`: there is none of that number. */
+  late(part: number): string | null;
   /** A console line, already formatted and cut to 64 KiB. Returns false once limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
   /** Real wall clock, epoch ms: for `getRemainingTimeInMillis` only; `Date.now()` stands still within a turn. */
@@ -228,6 +274,18 @@ export interface GuestHooks {
    * refusal is a string `"!<DOMException name>: <message>"`.
    */
   subtle(op: string, argsJson: string, ...bytes: Uint8Array[]): Uint8Array | string | boolean | null;
+  /**
+   * Compression, synchronous. `open`: `rest` is JSON of `{ kind, settings }`, `bytes` a dictionary or empty; the codec's
+   * number comes back. `push`: `rest` is zlib's flush value; the output comes back, and where it is 256 KiB long there may
+   * be more: push nothing. `close` frees it. At most 256 KiB go in at once. A refusal is a string `"!<code>: <message>"`, with `<code> <errno>` where zlib has one;
+   * `"!end: <n>"`: the data ended before the last n bytes.
+   */
+  codec(
+    op: 'open' | 'push' | 'close',
+    id: number,
+    rest: string | number,
+    bytes: Uint8Array,
+  ): Uint8Array | string | number | null;
 }
 
 /** What the host tells the prelude about the function when it loads (`load(facts)`), before user code runs. */

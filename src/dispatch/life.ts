@@ -83,6 +83,8 @@ export class Life {
   readonly #ports: LifePorts;
   #deadline: Deadline | null = null;
   #start: UsageStart | null = null;
+  /** The ledger's, of that row. */
+  #mark = -1;
   #startedNs = 0;
   #init: LoadReport | null = null;
   #head: ResponseHead | null = null;
@@ -125,7 +127,7 @@ export class Life {
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
     this.#ports.dequeued();
-    this.#ports.ledger.start(this.#start);
+    this.#mark = this.#ports.ledger.start(this.#start);
     if (this.#clientGone) this.#ports.engine.clientClosed(this.invocation.id);
   }
 
@@ -280,7 +282,7 @@ export class Life {
       requestBytes: this.#requestBytes(usage?.requestBytes ?? 0),
       limits: this.#limits,
     });
-    this.#ports.ledger.end(record);
+    this.#ports.ledger.end(record, this.#mark);
     this.invocation.reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();

@@ -82,6 +82,9 @@ function check(command: unknown): void {
     case 'fetch-abort':
       whole(fields, 'id');
       return;
+    case 'cache':
+      checkCache(fields);
+      return;
     case 'stray':
       whole(fields, 'inv');
       text(fields, 'message');
@@ -140,12 +143,33 @@ function checkFetch(fields: Fields): void {
   if (fields['service'] !== undefined) text(fields, 'service');
 }
 
+const CACHE_OPS: ReadonlySet<unknown> = new Set(['match', 'all', 'keys', 'put', 'delete', 'has', 'drop', 'names']);
+
+function checkCache(fields: Fields): void {
+  whole(fields, 'id');
+  whole(fields, 'inv');
+  if (!CACHE_OPS.has(fields['op'])) throw new ProtocolError('a cache operation is unknown');
+  text(fields, 'cache');
+  text(fields, 'url');
+  text(fields, 'method');
+  text(fields, 'headers');
+  whole(fields, 'options');
+  const response = fields['response'];
+  if (response === undefined) return;
+  if (typeof response !== 'object' || response === null) throw new ProtocolError('a response is not an object');
+  whole(response as Fields, 'status');
+  text(response as Fields, 'statusText');
+  text(response as Fields, 'headers');
+  body((response as Fields)['body']);
+}
+
 function body(value: unknown): asserts value is WireBody {
   if (value === null) return;
   if (typeof value !== 'object') throw new ProtocolError('a body is not an object');
   const fields = value as Fields;
   if (fields['chunk'] !== undefined) whole(fields, 'chunk');
   else if (fields['text'] !== undefined) text(fields, 'text');
+  else if (fields['pipe'] !== undefined) whole(fields, 'pipe');
   else if (fields['sid'] !== TOO_LARGE) {
     whole(fields, 'sid');
     if (fields['length'] !== null) whole(fields, 'length');

@@ -1,5 +1,6 @@
 /** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
-import type { GuestProblem, LogLine } from '../contract/engine-port.ts';
+import type { GuestProblem } from '../contract/engine-port.ts';
+import { strayLine } from './bridge/bridge.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -175,10 +176,4 @@ export class Hearing {
   #mapped(problem: GuestProblem, record: IsolateRecord): GuestProblem {
     return { ...problem, stack: this.#options.mapStack(problem.stack, record.version.hash) };
   }
-}
-
-/** A stray error as a log line. */
-function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
 }

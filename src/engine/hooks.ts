@@ -5,15 +5,18 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
+import { CALL_BYTES, type Codecs } from './compression.ts';
 import { subtle } from './subtle.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
 const MAX_URL = 1024 * 1024;
 const MAX_LINE = 128 * 1024;
+const MAX_SETTINGS = 1024;
 const MAX_RANDOM = 65_536;
 
 export interface HookSink {
+  readonly codecs: Codecs;
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
 }
@@ -98,13 +101,15 @@ const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => Tex
   };
 };
 
-export const createHooks = (sink: HookSink): GuestHooks => {
+/** `late`: parts of the prelude, given out by number. */
+export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks => {
   const decoderOf = decoders();
   return {
     log: quiet(false, (inv: number, level: LogLevel, text: string) => {
       if (!Number.isSafeInteger(inv) || !LEVELS.has(level) || !isText(text, MAX_LINE)) return false;
       return sink.log(inv, level, text);
     }),
+    late: quiet<[number], string | null>(null, (part) => (Number.isSafeInteger(part) ? (late[part] ?? null) : null)),
     now: quiet(0, () => Date.now()),
     random: quiet<[number], Uint8Array>(new Uint8Array(0), (n) => {
       if (!Number.isSafeInteger(n) || n < 0 || n > MAX_RANDOM) return new Uint8Array(0);
@@ -130,6 +135,16 @@ export const createHooks = (sink: HookSink): GuestHooks => {
       const url = new URL(href);
       return setPart(url, part, value) ? parts(url) : null;
     }),
+    codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
+      '!ERR_INVALID_ARG_VALUE: the arguments do not fit',
+      (op, id, rest, bytes) => {
+        if (!Number.isSafeInteger(id) || !isBytes(bytes) || bytes.byteLength > CALL_BYTES) return null;
+        if (op === 'push') return Number.isInteger(rest) ? sink.codecs.push(id, rest as number, bytes) : null;
+        if (op === 'open') return isText(rest, MAX_SETTINGS) ? sink.codecs.open(rest, bytes) : null;
+        if (op === 'close') sink.codecs.close(id);
+        return null;
+      },
+    ),
     subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
       null,
       (op, argsJson, ...bytes) => {
@@ -143,6 +158,7 @@ export const createHooks = (sink: HookSink): GuestHooks => {
 
 /** In the order in which `boot` takes them. */
 export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
+  'late',
   'log',
   'now',
   'random',
@@ -153,4 +169,5 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'parseUrl',
   'setUrl',
   'subtle',
+  'codec',
 ];

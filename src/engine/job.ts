@@ -2,7 +2,7 @@
 import type { EngineUsage, GuestProblem, JobListener, LimitNote } from '../contract/engine-port.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import type { Outcome } from '../contract/outcome.ts';
-import { MIB, NS_PER_MS } from '../contract/units.ts';
+import { NS_PER_MS } from '../contract/units.ts';
 
 export class Job {
   readonly invocation: Invocation;
@@ -13,6 +13,8 @@ export class Job {
   cpuLimitNs: number;
   started = false;
   settled = false;
+  /** The guest has nothing more to do for it. */
+  isDone = false;
   /** A kill the host has ordered. */
   ordered: 'wall_timeout' | 'aborted' | null = null;
   /** When the first kill was ordered, monotonic ns. */
@@ -75,19 +77,15 @@ export class Job {
     this.#cpuNs += turn.cpuNs;
   }
 
+  /** Its answer took until then, past its last turn. */
+  lasted(untilNs: number): void {
+    this.#endedNs = Math.max(this.#endedNs, untilNs);
+  }
+
   /** It has begun. Its first report may be a long time coming, or never come. */
   began(startedNs: number): void {
     this.started = true;
     if (this.#startedNs === 0) this.#startedNs = startedNs;
-  }
-
-  /**
-   * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
-   * forge, so the heap has to bear it out.
-   */
-  get isOutOfMemory(): boolean {
-    if (this.problem?.name !== 'RangeError' || this.problem.message !== 'Array buffer allocation failed') return false;
-    return this.#peakBytes >= (this.invocation.version.spec.limits.memoryMiB * MIB) / 4;
   }
 
   /** Each message of its socket has a budget of its own. */

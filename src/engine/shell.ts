@@ -5,11 +5,10 @@
  */
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
+import { Codecs } from './compression.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
 import type { Image } from './image.ts';
-
-/** File name the prelude is compiled under; its frames are left out of guest stack traces. */
-export const PRELUDE_NAME = 'isolane:prelude';
+import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
@@ -18,8 +17,16 @@ export interface ShellSink {
 
 const COPY = { result: { copy: true } } as const;
 const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
-const HIDE = 'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };';
-const ENTRY = 'import { r } from "isolane:hide"; import * as user from "isolane:user"; r(user);';
+/**
+ * The modules around a bundle. `isolane:hide` is evaluated first and takes the prelude's `__isolane_register` away; a bundle
+ * that has Node modules in it imports `isolane:host` (sandbox/README.md) and nothing else.
+ */
+export const AROUND: Readonly<Record<string, string>> = {
+  'isolane:hide':
+    'const { register, bridge } = globalThis.__isolane_register; delete globalThis.__isolane_register; export { register, bridge };',
+  'isolane:host': 'export { bridge as host } from "isolane:hide";',
+  'isolane:entry': 'import { register } from "isolane:hide"; import * as user from "isolane:user"; register(user);',
+};
 
 /** Compiled once per lane and kept: source text and V8's code cache of it. */
 export interface Code {
@@ -30,14 +37,17 @@ export interface Code {
 /** What a shell boots from: the snapshot when there is one, otherwise the prelude's source. */
 export interface ShellStart {
   readonly prelude: Code;
+  /** See `Prelude.late`. */
+  readonly late: readonly string[];
   /** One copy for all isolates of a thread: each keeps the one it was made from as long as it lives. */
   readonly snapshot: ivm.ExternalCopy<ArrayBuffer> | null;
 }
 
-export const shellStart = (image: Image): ShellStart => ({
-  prelude: { source: image.prelude, cachedData: null },
-  snapshot: image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot),
-});
+export const shellStart = (image: Image): ShellStart => {
+  const { script, late } = preludeParts(image.prelude);
+  const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
+  return { prelude: { source: script, cachedData: null }, late, snapshot };
+};
 
 export class Shell {
   readonly isolate: ivm.Isolate;
@@ -45,11 +55,13 @@ export class Shell {
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
+  readonly #codecs: Codecs;
   #sink: ShellSink;
   #hostNs = 0;
 
   constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
     this.memoryMiB = memoryMiB;
+    this.#codecs = new Codecs(memoryMiB);
     this.#sink = sink;
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
@@ -58,7 +70,10 @@ export class Shell {
     });
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
-    const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) });
+    const hooks = createHooks(
+      { log: (inv, level, text) => this.#sink.log(inv, level, text), codecs: this.#codecs },
+      start.late,
+    );
     const boot = this.#context.global.getSync('__isolane', { reference: true });
     const callbacks = HOOK_ORDER.map(
       (name) => new ivm.Callback(this.#timed(hooks[name] as (...args: unknown[]) => unknown)),
@@ -91,23 +106,38 @@ export class Shell {
   /** Tells the prelude about the function, then compiles and evaluates the bundle. Call inside a published turn. */
   evaluate(facts: string, code: Code, url: string): void {
     this.#load.applySync(undefined, [facts]);
-    const hide = this.isolate.compileModuleSync(HIDE, { filename: 'isolane:hide' });
     const user = compileModule(this.isolate, code, url);
-    const entry = this.isolate.compileModuleSync(ENTRY, { filename: 'isolane:entry' });
-    const resolve = (specifier: string): ivm.Module => {
-      if (specifier === 'isolane:hide') return hide;
-      if (specifier === 'isolane:user') return user;
-      throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
+    const around = new Map<string, ivm.Module>([['isolane:user', user]]);
+    const moduleOf = (name: string): ivm.Module => {
+      const known = around.get(name);
+      if (known !== undefined) return known;
+      const made = this.isolate.compileModuleSync(AROUND[name] ?? '', { filename: name });
+      around.set(name, made);
+      return made;
     };
-    entry.instantiateSync(this.#context, resolve);
+    const entry = moduleOf('isolane:entry');
+    entry.instantiateSync(this.#context, (specifier, importer) => {
+      if (importer === user && specifier !== 'isolane:host') {
+        throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
+      }
+      return moduleOf(specifier);
+    });
     entry.evaluateSync();
   }
 
-  /** One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. */
+  /**
+   * One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. The memory of `chunks`
+   * is given back at once: left to the garbage collector, bodies bring on full collections.
+   */
   turn(epochMs: number, json: string, chunks: readonly Uint8Array[] | null): TurnBox {
     if (chunks === null || chunks.length === 0)
       return this.#turn.applySync(undefined, [epochMs, json], COPY) as TurnBox;
-    return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    try {
+      return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    } finally {
+      for (const { buffer, byteLength } of chunks)
+        if (buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+    }
   }
 
   /** The box of the last turn once more, with what has been added since; no new turn begins. */
@@ -122,6 +152,7 @@ export class Shell {
   }
 
   dispose(): void {
+    this.#codecs.closeAll();
     if (!this.isolate.isDisposed) this.isolate.dispose();
   }
 }

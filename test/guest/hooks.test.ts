@@ -1,13 +1,23 @@
 /** The host's side of the border against arguments only a hostile guest would send: an answer, never a throw. */
 import { describe, expect, it } from 'vitest';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 
 const lines: unknown[][] = [];
-const hooks = createHooks({
-  log: (...args) => {
-    lines.push(args);
-    return true;
+const hooks = createHooks(
+  {
+    log: (...args) => {
+      lines.push(args);
+      return true;
+    },
+    codecs: new Codecs(64),
   },
+  ['part 0'],
+);
+
+it('gives out parts of the runtime by number', () => {
+  expect(hooks.late(0)).toBe('part 0');
+  for (const bad of [1, -1, 0.5, '0x0', null, {}, 'length', '__proto__']) expect(hooks.late(bad as number)).toBe(null);
 });
 
 const ODD: unknown[] = [

@@ -5,12 +5,13 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
-import { preludeSource } from '../../src/engine/prelude.ts';
-import { PRELUDE_NAME } from '../../src/engine/shell.ts';
+import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
+import { AROUND } from '../../src/engine/shell.ts';
 
-let source: Promise<string> | null = null;
-const prelude = (): Promise<string> => (source ??= preludeSource());
+let source: Promise<Prelude> | null = null;
+const prelude = (): Promise<Prelude> => (source ??= preludeSource().then(preludeParts));
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
 
 export interface GuestOptions {
@@ -23,6 +24,8 @@ export interface GuestOptions {
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
   readonly wasm?: boolean;
+  /** The code is JavaScript as the bundler leaves it. */
+  readonly plain?: boolean;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -52,6 +55,11 @@ const lower = {
   'for-await': false,
 } as const;
 
+const lowered = async (code: string, concurrency: number): Promise<string> => {
+  const options = concurrency > 1 ? { supported: lower } : {};
+  return (await transform(code, { loader: 'ts', format: 'esm', target: 'node24', ...options })).code;
+};
+
 export class Guest {
   readonly isolate: ivm.Isolate;
   readonly lines: Line[] = [];
@@ -71,17 +79,21 @@ export class Guest {
     const context = await this.isolate.createContext();
     this.#context = context;
     if (options.snapshot !== true) {
-      const script = await this.isolate.compileScript(await prelude(), { filename: PRELUDE_NAME });
+      const script = await this.isolate.compileScript((await prelude()).script, { filename: PRELUDE_NAME });
       await script.run(context);
     }
-    const hooks = createHooks({
-      log: (inv, level, text) => {
-        if (this.logBytes <= 0) return false;
-        this.logBytes -= text.length;
-        this.lines.push({ inv, level, text });
-        return true;
+    const hooks = createHooks(
+      {
+        log: (inv, level, text) => {
+          if (this.logBytes <= 0) return false;
+          this.logBytes -= text.length;
+          this.lines.push({ inv, level, text });
+          return true;
+        },
+        codecs: new Codecs(options.memoryMiB ?? 64),
       },
-    });
+      (await prelude()).late,
+    );
     hooks.now = () => this.nowMs;
     const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
       (...hooks: unknown[]) => unknown
@@ -104,21 +116,15 @@ export class Guest {
       handler: 'fetch',
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
-    const { code: js } = await transform(code, {
-      loader: 'ts',
-      format: 'esm',
-      target: 'node24',
-      ...(options.concurrency !== undefined && options.concurrency > 1 ? { supported: lower } : {}),
-    });
-    const hide = await this.isolate.compileModule(
-      'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };',
-    );
+    const js = options.plain === true ? code : await lowered(code, options.concurrency ?? 1);
     const user = await this.isolate.compileModule(js, { filename: 'user.js' });
-    const start = await this.isolate.compileModule("import { r } from 'hide'; import * as user from 'user'; r(user);");
+    const around = new Map([['isolane:user', user]]);
+    for (const [name, source] of Object.entries(AROUND)) around.set(name, await this.isolate.compileModule(source));
+    const start = around.get('isolane:entry') as ivm.Module;
     await start.instantiate(context, (name) => {
-      if (name === 'hide') return hide;
-      if (name === 'user') return user;
-      throw new Error(`no module ${name}`);
+      const found = around.get(name);
+      if (found === undefined) throw new Error(`no module ${name}`);
+      return found;
     });
     await start.evaluate({ timeout: 1000 });
     const first = this.turn([]);
@@ -213,7 +219,7 @@ export class Guest {
 
 export const openGuest = async (code: string, options: GuestOptions = {}): Promise<Guest> => {
   if (options.snapshot === true && snapshot === null) {
-    snapshot = ivm.Isolate.createSnapshot([{ code: await prelude(), filename: PRELUDE_NAME }]);
+    snapshot = ivm.Isolate.createSnapshot([{ code: (await prelude()).script, filename: PRELUDE_NAME }]);
   }
   const isolate = new ivm.Isolate({
     memoryLimit: options.memoryMiB ?? 64,

@@ -133,7 +133,7 @@ export class Path {
       },
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
-      start: () => undefined,
+      start: () => 0,
       end: () => undefined,
       whenDurable: (then) => queueMicrotask(then),
     };
@@ -145,7 +145,7 @@ export class Path {
         start: (invocation, placed, { queueNs }) =>
           startRow(invocation, {
             cold: placed.init !== null,
-            startedEpochMs: Date.now(),
+            startedAt: new Date(Date.now()).toISOString(),
             queueNs,
             isolateId: String(placed.isolate),
             engineId: String(placed.lane),

@@ -5,13 +5,16 @@
 import { writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import ivm from 'isolated-vm';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { makeSnapshot } from '../../src/engine/image.ts';
-import { preludeSource } from '../../src/engine/prelude.ts';
+import { preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 
 const TIMEOUT_MS = 100;
 
-const snapshot = new ivm.ExternalCopy(makeSnapshot(await preludeSource()));
+const prelude = await preludeSource();
+const { late } = preludeParts(prelude);
+const snapshot = new ivm.ExternalCopy(makeSnapshot(prelude));
 const calls = JSON.parse(await text(process.stdin)) as readonly string[];
 
 function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
@@ -21,7 +24,7 @@ function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
     onCatastrophicError: () => process.kill(process.pid, 'SIGKILL'),
   });
   const context = isolate.createContextSync();
-  const hooks = createHooks({ log: () => true });
+  const hooks = createHooks({ log: () => true, codecs: new Codecs(64) }, late);
   const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference;
   boot.applySync(
     undefined,

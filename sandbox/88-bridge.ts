@@ -1,0 +1,79 @@
+/**
+ * The prelude's side of `isolane:host`: what the Node modules of `sandbox/node` build on. They are bundled into the guest's
+ * own code, so this is handed to hostile hands: each member checks what it is given, answers with fresh guest values,
+ * and hands out no hook, box or invocation.
+ */
+import {
+  defineProperty,
+  freeze,
+  isInteger,
+  NativeTypeError,
+  objectCreate,
+  objectKeys,
+  slice,
+  viewByteLength,
+} from './00-primordials.ts';
+import { current, log } from './10-box.ts';
+import { carryContext, enterFrame, frame } from './14-context.ts';
+import { bytesOf } from './30-encoding.ts';
+import { Codec, ENDED, windowOf } from './44-compression.ts';
+import { inspect } from './62-inspect.ts';
+import type { Bridge } from './node/bridge.ts';
+
+/** As much as a line of `console` may have. */
+const LINE = 65_536;
+
+let strings: Record<string, string> = objectCreate(null);
+/** At load. */
+export const takeEnv = (env: Readonly<Record<string, string>>): void => {
+  strings = objectCreate(null);
+  const names = objectKeys(env);
+  for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
+};
+
+const SETTINGS = ['level', 'windowBits', 'memLevel', 'strategy', 'quality', 'mode'] as const;
+const settingsJson = (given: Readonly<Record<string, unknown>>): string => {
+  let json = '';
+  for (let i = 0; i < SETTINGS.length; i++) {
+    const name = SETTINGS[i] as string;
+    const value = given[name];
+    if (isInteger(value)) json += `${json === '' ? '' : ','}"${name}":${value as number}`;
+  }
+  return `{${json}}`;
+};
+/** The bytes of a view, in a buffer that holds nothing else. */
+const crossing = (value: unknown): Uint8Array => {
+  const bytes = bytesOf(value);
+  if (bytes === null) throw new NativeTypeError('a codec takes bytes');
+  return windowOf(bytes, 0, viewByteLength(bytes));
+};
+
+const members: Bridge = {
+  env: () => {
+    const copy: Record<string, string> = {};
+    const names = objectKeys(strings);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      defineProperty(copy, name, { value: strings[name], writable: true, enumerable: true, configurable: true });
+    }
+    return copy;
+  },
+  inspect: (value) => inspect(value),
+  log: (level, text) => {
+    if (typeof text !== 'string') throw new NativeTypeError('log: text is no string');
+    if (level !== 'debug' && level !== 'info' && level !== 'warn' && level !== 'error') {
+      throw new NativeTypeError('log: unknown level');
+    }
+    log(current, level, text.length > LINE ? slice(text, 0, LINE) : text);
+  },
+  openCodec: (kind, settings, dictionary) => {
+    const made = Codec.open(`${kind}`, settingsJson(settings), crossing(dictionary));
+    return typeof made === 'string' ? made : made.id;
+  },
+  pushCodec: (codec, flush, bytes) => Codec.find(codec)?.push(flush, crossing(bytes)) ?? ENDED,
+  closeCodec: (codec) => Codec.find(codec)?.close(),
+  carryContext,
+  frame: () => frame,
+  enterFrame,
+};
+export const bridge: Bridge = freeze(members);
