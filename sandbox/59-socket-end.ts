@@ -3,21 +3,21 @@
  * and keeps for whoever comes what was said meanwhile. Built on first touch, with CloseEvent.
  */
 import {
-  defineProperty,
   isView,
   List,
   NativeRangeError,
   NativeTypeError,
+  objectCreate,
   toNum,
   toWellFormed,
   viewBuffer,
 } from './00-primordials.ts';
-import { enumerable } from './04-globals.ts';
+import { enumerable, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { type Invocation, tight } from './10-box.ts';
 import { rare } from './13-rare.ts';
-import { Event, type EventInit, type EventTarget, fireTrusted } from './20-events.ts';
-import { ErrorEvent, MessageEvent } from './23-event-classes.ts';
+import { dictionary, Event, type EventInit, type EventTarget, fireTrusted } from './20-events.ts';
+import { errorEvents, messageEvents } from './23-event-classes.ts';
 import { blobOf } from './46-blob.ts';
 import { type SocketEnd, type SocketUser, SocketWire } from './54-sockets.ts';
 
@@ -47,6 +47,13 @@ export interface End extends SocketUser, SocketEnd {
   close(code: number, reason: string): void;
 }
 
+interface CloseInit extends EventInit {
+  code?: unknown;
+  reason?: unknown;
+  wasClean?: unknown;
+}
+const NOTHING = objectCreate(null) as CloseInit;
+
 interface Ends {
   readonly CloseEvent: new (type: unknown, init?: EventInit) => Event;
   newEnd(state: number, accepted: boolean): End;
@@ -60,13 +67,14 @@ export const ends: () => Ends = rare(
       readonly #wasClean: boolean;
       readonly #code: number;
       readonly #reason: string;
-      constructor(type: unknown, init?: EventInit & { wasClean?: unknown; code?: unknown; reason?: unknown }) {
+      constructor(type: unknown, init?: CloseInit) {
         // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
         if (arguments.length === 0) throw new NativeTypeError('CloseEvent: 1 argument required');
         super(type, init);
-        this.#wasClean = !!init?.wasClean;
-        this.#code = toNum(init?.code ?? 0) & 0xffff;
-        this.#reason = toWellFormed(`${(init?.reason ?? '') as string}`);
+        const { code, reason, wasClean } = dictionary(init, 'CloseEvent') ?? NOTHING;
+        this.#code = toNum(code ?? 0) & 0xffff;
+        this.#reason = reason === undefined ? '' : toWellFormed(`${reason as string}`);
+        this.#wasClean = !!wasClean;
       }
       get wasClean(): boolean {
         return this.#wasClean;
@@ -79,7 +87,7 @@ export const ends: () => Ends = rare(
       }
     }
     enumerable(CloseEvent.prototype, ['wasClean', 'code', 'reason']);
-    defineProperty(CloseEvent, 'length', { value: 1, configurable: true });
+    lengthOf(CloseEvent, 1);
 
     class Half implements End {
       target = undefined as unknown as EventTarget;
@@ -129,7 +137,7 @@ export const ends: () => Ends = rare(
         else if (this.state === OPEN) {
           const given =
             typeof data === 'string' ? data : this.binaryType === 'blob' ? blobOf(data, '') : viewBuffer(tight(data));
-          fireTrusted(this.target, new MessageEvent('message', { data: given, origin: this.origin }));
+          fireTrusted(this.target, new (messageEvents().MessageEvent)('message', { data: given, origin: this.origin }));
         }
       }
 
@@ -147,7 +155,8 @@ export const ends: () => Ends = rare(
           this.#onward.#wireOf().close(code === 1005 ? 0 : end.clean ? code : 1011, reason);
         } else if (this.state !== CLOSED) {
           this.state = CLOSED;
-          if (end.error !== null) fireTrusted(this.target, new ErrorEvent('error', { message: end.error }));
+          if (end.error !== null)
+            fireTrusted(this.target, new (errorEvents().ErrorEvent)('error', { message: end.error }));
           const { code, reason, clean } = end;
           fireTrusted(this.target, new CloseEvent('close', { code, reason, wasClean: clean }));
         }

@@ -21,7 +21,7 @@ import {
   toWellFormed,
   viewByteLength,
 } from './00-primordials.ts';
-import { constant, enumerable } from './04-globals.ts';
+import { arity, constant, enumerable, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { copyBytes, current, mustCross, topLevel } from './10-box.ts';
 import { rare } from './13-rare.ts';
@@ -82,8 +82,6 @@ const late = rare(
         this.#end.accept();
       }
       send(data: unknown): void {
-        // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
-        if (arguments.length === 0) throw new NativeTypeError('send: 1 argument required');
         const end = this.#end;
         const bytes = isBlob(data) ? blobBytes(data) : bytesOf(data);
         if (bytes !== null) {
@@ -129,7 +127,8 @@ const late = rare(
       'send',
       'close',
     ]);
-    defineProperty(WebSocket, 'length', { value: 1, configurable: true });
+    arity(WebSocket.prototype, 'WebSocket', { send: 1, close: 0 });
+    lengthOf(WebSocket, 1);
 
     const wrap = (end: End): WebSocket => new WebSocket(RAW, end);
 

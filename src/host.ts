@@ -265,6 +265,7 @@ class Host implements StandbyHost, Parts {
       dialer: this.#sockets,
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
+      mapText: (text, hash) => maps.mapText(text, hash),
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await this.callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };

@@ -329,7 +329,7 @@ export class Life {
 
   #requestBytes(readBytes: number): number {
     const { event } = this.invocation;
-    if (event.kind !== 'fetch' || event.body === null) return readBytes;
+    if (event.kind === 'scheduled' || event.body === null) return readBytes;
     return isStream(event.body) ? (event.body.length ?? readBytes) : event.body.byteLength;
   }
 

@@ -65,16 +65,14 @@ function check(command: unknown): void {
       return;
     case 'broken':
       whole(fields, 'sid');
-      text(fields, 'message');
+      thrown(fields);
       return;
     case 'done':
       whole(fields, 'inv');
       return;
     case 'failed':
       whole(fields, 'inv');
-      text(fields, 'name');
-      text(fields, 'message');
-      text(fields, 'stack');
+      thrown(fields);
       return;
     case 'fetch':
       checkFetch(fields);
@@ -87,8 +85,7 @@ function check(command: unknown): void {
       return;
     case 'stray':
       whole(fields, 'inv');
-      text(fields, 'message');
-      text(fields, 'stack');
+      thrown(fields);
       return;
     case 'limit':
       whole(fields, 'inv');
@@ -179,6 +176,12 @@ function body(value: unknown): asserts value is WireBody {
 function whole(fields: Fields, key: string): void {
   const value = fields[key];
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError(`${key} is not a whole number`);
+}
+
+function thrown(fields: Fields): void {
+  text(fields, 'name');
+  text(fields, 'message');
+  text(fields, 'stack');
 }
 
 function text(fields: Fields, key: string): void {

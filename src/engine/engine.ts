@@ -332,6 +332,7 @@ export class Engine implements EnginePort {
         return this.#options.service({ caller: job.invocation, target, request, spanId, signal });
       },
       caches: this.#caches,
+      stray: (inv, problem) => this.#hearing.stray(isolate, inv, problem),
       settle: (job) => {
         const entry = this.#residents.jobs.get(job.invocation.id);
         if (entry !== undefined) {

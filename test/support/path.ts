@@ -105,6 +105,7 @@ export class Path {
       dialer: new Sockets(new SystemClock()),
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,
+      mapText: (text) => text,
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };

@@ -2,12 +2,11 @@
  * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
  * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
  */
-import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import type { GuestProblem, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
 import { type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent } from '../../contract/turn.ts';
-import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { readAll } from './bodies.ts';
@@ -16,11 +15,15 @@ import type { CacheStore } from './cache-store.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
+import { isOutOfMemory, problemOf } from './problems.ts';
 import { Streams } from './streams.ts';
 import { type SocketPorts, socketFlaw, WebSockets } from './websocket.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
+
+/** An isolate is retired for the first; it may go on for as long as its invocations last. */
+const MOST_STRAYS = 20;
 
 /** Of a URL in a span: a guest can make one as long as its memory. */
 const SHOWN_URL_CHARS = 8192;
@@ -40,6 +43,8 @@ export interface BridgePorts {
   ): Promise<IncomingResponse>;
   connect: SocketPorts['connect'];
   readonly caches: CacheStore;
+  /** An error nobody handled, of `inv` or of none. */
+  stray(inv: number, problem: GuestProblem): void;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -54,6 +59,8 @@ export class Bridge {
   readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
   readonly #sockets: WebSockets;
+
+  #strays = 0;
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
@@ -85,9 +92,11 @@ export class Bridge {
       return { json: `{"e":"scheduled","inv":${job.inv},${when},"ctx":${ctx}}`, chunks: null };
     }
     const { body, chunks } = this.#streams.toGuest(job, event.body);
+    const wire = body === null ? 'null' : JSON.stringify(body);
+    if (event.kind === 'invoke') return { json: `{"e":"invoke","inv":${job.inv},"body":${wire},"ctx":${ctx}}`, chunks };
     const { method, url, headers } = event;
     const head = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"headers":${JSON.stringify(wireHeaders(headers))}`;
-    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${body === null ? 'null' : JSON.stringify(body)},"ctx":${ctx}}`;
+    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${wire},"ctx":${ctx}}`;
     return { json, chunks };
   }
 
@@ -164,6 +173,8 @@ export class Bridge {
         this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
         return;
       case 'stray':
+        if (this.#strays++ < MOST_STRAYS) this.#ports.stray(command.inv, problemOf(command));
+        return;
       case 'ready':
         return;
       default: {
@@ -208,7 +219,7 @@ export class Bridge {
   #failed(command: Command<'failed'>): void {
     const job = this.jobs.get(command.inv);
     if (job === undefined) return;
-    job.problem = { name: command.name, message: command.message, stack: command.stack };
+    job.problem = problemOf(command);
     if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
     this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
     if (command.done === true) this.#settle(job);
@@ -312,21 +323,6 @@ export class Bridge {
       wire.chunks,
     );
   }
-}
-
-/** A stray error as a log line. */
-export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
-}
-
-/**
- * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
- * forge, so the heap has to bear it out.
- */
-function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
-  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
-  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
 }
 
 /** Takes one of the invocation's subrequests; what to say when there is none left. */
