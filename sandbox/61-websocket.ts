@@ -156,7 +156,8 @@ const late = rare(
       const wire = new SocketWire(inv, end);
       end.wire = wire;
       end.url = url;
-      end.origin = (parseParts(url, '') as List<string>)[10] as string;
+      // Normalised already; one with credentials is refused.
+      end.origin = (exec(/^wss?:\/\/[^/]*/, url) as RegExpExecArray)[0];
       wire.open(url, protocols, headers);
     };
 
