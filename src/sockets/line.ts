@@ -116,6 +116,8 @@ export class Line implements SocketLine {
     this.#listener = null;
     this.#queue = [];
     this.#queueBytes = 0;
+    this.#window = [];
+    this.#windowBytes = 0;
     this.close(code, '');
     this.#account();
   }
@@ -195,7 +197,6 @@ export class Line implements SocketLine {
     this.#partBytes = 0;
     const broke = code === 1006 ? (this.#error ?? 'The connection broke off') : null;
     this.#end = this.#overflow ?? { code, reason, clean: code !== 1006, error: broke };
-    if (this.#listener === null) this.#window = [];
     this.#deliver();
     this.#account();
   }

@@ -47,8 +47,8 @@ export class Sockets {
   /** Those that clients opened. */
   readonly #served: Set<Line> = new Set();
 
-  constructor(clock: LinePorts['clock']) {
-    this.#ports = { clock, holdings: new Holdings(HOLDINGS_BYTES) };
+  constructor(clock: LinePorts['clock'], holdings: Holdings = new Holdings(HOLDINGS_BYTES)) {
+    this.#ports = { clock, holdings };
   }
 
   /** Answers 101. `listener` hears of the end in any case. */

@@ -49,21 +49,36 @@ class Heard implements SocketListener {
   }
 }
 
-async function serve(maxBytes = 1000): Promise<{ port: number; heard: Heard; clock: FakeClock; sockets: Sockets }> {
+interface Served {
+  readonly port: number;
+  readonly heard: Heard;
+  readonly clock: FakeClock;
+  readonly sockets: Sockets;
+  readonly holdings: Holdings;
+}
+
+async function serve(maxBytes = 1000, holdings: Holdings = new Holdings(2 ** 28)): Promise<Served> {
   const clock = new FakeClock();
-  const sockets = new Sockets(clock);
+  const sockets = new Sockets(clock, holdings);
   const heard = new Heard();
   const server = createServer();
+  const upgraded: { destroy(): void }[] = [];
   server.on('upgrade', (incoming, socket, early) => {
+    upgraded.push(socket);
     sockets.accept({ incoming, socket, early, headers: ['x-a', 'b'], protocol: 'p', maxBytes }, heard);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
+  onTestFinished(async () => {
+    sockets.leave();
+    for (const socket of upgraded) socket.destroy();
     server.close();
+    await vi.waitUntil(() => clock.pending === 0);
+    // Whatever it ended with, nothing is held for it any more.
+    for (let i = 0; i < 1000; i++) heard.line?.taken();
+    expect(holdings.bytes).toBe(0);
   });
-  return { port: (server.address() as AddressInfo).port, heard, clock, sockets };
+  return { port: (server.address() as AddressInfo).port, heard, clock, sockets, holdings };
 }
 
 function raw(port: number): RawWebSocket {
@@ -224,7 +239,7 @@ describe('what may pile up', () => {
   });
 
   it('pings without end, from who reads nothing, are not answered without end', async () => {
-    const { port, heard, sockets } = await serve();
+    const { port, heard } = await serve();
     const client = raw(port);
     await client.opened();
     client.socket.pause();
@@ -233,7 +248,18 @@ describe('what may pile up', () => {
     const before = process.memoryUsage().arrayBuffers;
     for (let i = 0; i < 200; i++) if (!client.socket.write(many)) await once(client.socket, 'drain');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
-    expect([heard.ends, sockets]).toEqual([0, sockets]);
+    expect(heard.ends).toBe(0);
+  });
+
+  it('a socket that passes what all may hold is cut', async () => {
+    const { port, heard } = await serve(1_000_000, new Holdings(300_000));
+    const client = raw(port);
+    await client.opened();
+    client.socket.write(frame('x'.repeat(250_000), { last: false }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(heard.ends).toBe(0);
+    client.socket.write(frame('x'.repeat(100_000), { opcode: OPCODE.part, last: false }));
+    expect(await heard.end).toMatchObject({ code: 1013, clean: false });
   });
 
   it('all sockets together have a bound', () => {
