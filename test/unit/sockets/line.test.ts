@@ -75,7 +75,7 @@ async function serve(maxBytes = 1000, holdings: Holdings = new Holdings(2 ** 28)
     server.close();
     await vi.waitUntil(() => clock.pending === 0);
     // Whatever it ended with, nothing is held for it any more.
-    for (let i = 0; i < 1000; i++) heard.line?.taken();
+    if (heard.ends === 1) for (let i = 0; i < 1000; i++) heard.line?.taken();
     expect(holdings.bytes).toBe(0);
   });
   return { port: (server.address() as AddressInfo).port, heard, clock, sockets, holdings };
@@ -239,15 +239,18 @@ describe('what may pile up', () => {
   });
 
   it('pings without end, from who reads nothing, are not answered without end', async () => {
-    const { port, heard } = await serve();
+    const { port, heard, holdings } = await serve();
     const client = raw(port);
     await client.opened();
     client.socket.pause();
     const ping = frame('x'.repeat(125), { opcode: OPCODE.ping });
     const many = Buffer.concat(Array.from({ length: 1000 }, () => ping));
-    const before = process.memoryUsage().arrayBuffers;
-    for (let i = 0; i < 200; i++) if (!client.socket.write(many)) await once(client.socket, 'drain');
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
+    let most = 0;
+    for (let i = 0; i < 200; i++) {
+      if (!client.socket.write(many)) await once(client.socket, 'drain');
+      most = Math.max(most, holdings.bytes);
+    }
+    expect(most).toBeLessThan(1024 * 1024);
     expect(heard.ends).toBe(0);
   });
 
@@ -334,9 +337,12 @@ describe('time', () => {
     const client = new WebSocket(`ws://127.0.0.1:${port}`, ['p']);
     await once(client, 'open');
     const closed = once(client, 'close');
+    heard.takes = false;
     client.send('x');
+    await vi.waitUntil(() => heard.messages.length === 1);
+    client.send('y');
     heard.line.leave(1011);
     expect((await closed)[0]).toBe(1011);
-    expect([heard.messages, heard.ends]).toEqual([[], 0]);
+    expect([heard.messages, heard.ends]).toEqual([['x'], 0]);
   });
 });
