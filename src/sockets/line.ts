@@ -23,6 +23,8 @@ const OPEN = 1;
 const WINDOW = { messages: 32, bytes: 1024 * 1024 } as const;
 /** A message costs this much beside its bytes. */
 const EACH_BYTES = 128;
+/** Before the payload of a ping from a client. Servers send four bytes less, which is not worth a difference. */
+const CONTROL_HEAD_BYTES = 6;
 /** Less than this waiting for a reader is not worth a word, nor does a ping have to wait for it. */
 const FEW_BYTES = 64 * 1024;
 
@@ -44,6 +46,8 @@ export class Line implements SocketLine {
   /** Of a message that has not arrived whole. */
   #partBytes = 0;
   #messageCame = false;
+  /** Of pings and pongs among what arrived: they are gone. */
+  #controlBytes = 0;
   #heard = true;
   #heldBytes = 0;
   #toldBytes = 0;
@@ -63,7 +67,9 @@ export class Line implements SocketLine {
       this.close(1001, `A socket may be open for ${SOCKET_MS / 60_000} minutes`),
     );
     ws.on('message', (data: Buffer, binary: boolean) => this.#message(data, binary));
+    ws.on('pong', (data: Buffer) => this.#control(data));
     ws.on('ping', (data: Buffer) => {
+      this.#control(data);
       // Only the last of many pings needs its answer; a peer that sends them and reads nothing gets none.
       if (ws.readyState === OPEN && ws.bufferedAmount < FEW_BYTES) ws.pong(data);
     });
@@ -74,8 +80,10 @@ export class Line implements SocketLine {
     // After the library's own listener: what made no message whole is still waiting for the rest of one.
     socket.on('data', (chunk: Uint8Array) => {
       this.#heard = true;
-      this.#partBytes = this.#messageCame ? 0 : this.#partBytes + chunk.byteLength;
+      const part = this.#partBytes + chunk.byteLength - this.#controlBytes;
+      this.#partBytes = this.#messageCame ? 0 : Math.max(0, part);
       this.#messageCame = false;
+      this.#controlBytes = 0;
       this.#account();
     });
   }
@@ -132,6 +140,10 @@ export class Line implements SocketLine {
     this.#queueBytes += data.byteLength + EACH_BYTES;
     this.#deliver();
     this.#account();
+  }
+
+  #control(data: Buffer): void {
+    this.#controlBytes += data.byteLength + CONTROL_HEAD_BYTES;
   }
 
   get #isFull(): boolean {
