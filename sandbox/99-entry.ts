@@ -17,12 +17,14 @@ import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './24-global-events.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './37-url-pattern.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
+import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './71-performance.ts';
 import './72-message-port.ts';
@@ -176,11 +178,26 @@ const boot = (
   encodingName: GuestHooks['encodingName'],
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
+  urlPattern: GuestHooks['urlPattern'],
   subtle: GuestHooks['subtle'],
   codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
+  setHooks({
+    late,
+    log,
+    now,
+    random,
+    uuid,
+    encodeUtf8,
+    decode,
+    encodingName,
+    parseUrl,
+    setUrl,
+    urlPattern,
+    subtle,
+    codec,
+  });
   takeWasm();
   removeGlobals();
   installTemporal();
