@@ -50,7 +50,8 @@ export const utf8Encode = (text: string): Uint8Array => {
 /** Up to so many bytes of ASCII are decoded here: a call of the host costs as much as 500 of them. */
 const SHORT_BYTES = 256;
 
-export const utf8Decode = (bytes: Uint8Array): string => {
+/** `keepMark`: a byte order mark stays, as U+FEFF. */
+export const utf8Decode = (bytes: Uint8Array, keepMark = false): string => {
   const size = viewByteLength(bytes);
   if (size === 0) return '';
   if (size <= SHORT_BYTES) {
@@ -59,7 +60,7 @@ export const utf8Decode = (bytes: Uint8Array): string => {
     if (seen < 128) return reflectApply(fromCharCode, undefined, bytes as unknown as number[]) as string;
   }
   mustCross(size);
-  return host().decode(tight(bytes), 'utf-8', false, false, 0, false) ?? '';
+  return host().decode(tight(bytes), 'utf-8', false, keepMark, 0, false) ?? '';
 };
 
 const isBuffer = (value: object): value is ArrayBuffer => {

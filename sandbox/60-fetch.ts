@@ -4,6 +4,7 @@ import {
   defineProperty,
   indexOf,
   isObject,
+  List,
   mathMin,
   NativeError,
   NativePromise,
@@ -203,6 +204,17 @@ const discard = (body: BodyState, reason: unknown): void => {
 const requestOf = (input: unknown, init: unknown): RequestState =>
   isRequest(input) && init === undefined ? requestState(input as Request) : buildRequest(input, init);
 
+/** What a module that is still loading has asked for, where that may wait for the first invocation. */
+let early: List<() => void> | null = null;
+export const allowEarly = (): void => {
+  early = new List();
+};
+export const hasEarly = (): boolean => early !== null && early.length > 0;
+/** Sends it as the present invocation's. */
+export const sendEarly = (): void => {
+  while (early !== null && early.length > 0) (early.shift() as () => void)();
+};
+
 export const startFetch = (state: RequestState, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {
     const inv = current;
@@ -227,7 +239,11 @@ export const startFetch = (state: RequestState, service: string | null): Promise
       throw new NativeTypeError(`fetch failed: ${scheme} cannot be fetched; only http:, https: and data: URLs can`);
     }
     if (inv === topLevel) {
-      throw new NativeError('fetch is only possible inside a handler, not while the module is loading');
+      if (early === null) {
+        throw new NativeError('fetch is only possible inside a handler, not while the module is loading');
+      }
+      early.push(() => resolve(startFetch(state, service)));
+      return;
     }
     if (inv.over) throw contextOver();
     const settle = new PendingFetch(++lastId, inv, state.manner.integrity, { resolve, reject });
