@@ -1,8 +1,9 @@
-/** crypto: randomness from the host; `subtle` is in the next files. */
+/** crypto: randomness from the host, never the same in two isolates of one snapshot; `subtle` is the file before. */
 import {
   defineProperty,
   isView,
   NativeTypeError,
+  SafeSet,
   typedArrayName,
   typedSet,
   U8,
@@ -10,12 +11,16 @@ import {
   viewByteLength,
   viewByteOffset,
 } from './00-primordials.ts';
-import { enumerable, expose } from './04-globals.ts';
+import { enumerable } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { host } from './10-box.ts';
-import { makeSubtle, type SubtleCrypto } from './64-subtle.ts';
+import { once, rare } from './13-rare.ts';
+import { subtle } from './64-subtle.ts';
 
-const INTEGER = new Set([
+/** Most bytes of one call (Web Cryptography API, §10.1.1). */
+const MOST_BYTES = 65_536;
+const INTEGER = new SafeSet<unknown>();
+for (const kind of [
   'Int8Array',
   'Uint8Array',
   'Uint8ClampedArray',
@@ -25,43 +30,51 @@ const INTEGER = new Set([
   'Uint32Array',
   'BigInt64Array',
   'BigUint64Array',
-]);
-const has = Set.prototype.has.bind(INTEGER);
-const TOKEN = {};
-
-class Crypto {
-  readonly #subtle: SubtleCrypto;
-  constructor(token?: unknown) {
-    if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
-    this.#subtle = makeSubtle();
-  }
-  get subtle(): SubtleCrypto {
-    return this.#subtle;
-  }
-  getRandomValues<T>(array: T): T {
-    this.#subtle;
-    const kind = isView(array) ? typedArrayName(array) : undefined;
-    if (kind === undefined || !has(kind)) {
-      throw new DOMException('getRandomValues: an integer typed array is needed', 'TypeMismatchError');
-    }
-    const view = array as unknown as Uint8Array;
-    const size = viewByteLength(view);
-    if (size > 65536) {
-      throw new DOMException('getRandomValues: at most 65536 bytes at a time', 'QuotaExceededError');
-    }
-    if (size > 0) typedSet(new U8(viewBuffer(view), viewByteOffset(view), size), host().random(size));
-    return array;
-  }
-  randomUUID(): string {
-    this.#subtle;
-    return host().uuid();
-  }
+]) {
+  INTEGER.add(kind);
 }
-enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
-expose('Crypto', Crypto);
-const crypto = new Crypto(TOKEN);
-defineProperty(globalThis, 'crypto', {
-  get: () => crypto,
-  enumerable: true,
-  configurable: true,
+
+let token: object | null = null;
+const classes = rare(['Crypto'], () => {
+  class Crypto {
+    readonly #brand = true;
+    constructor(given?: unknown) {
+      if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
+    }
+    get subtle(): object {
+      this.#brand;
+      return subtle();
+    }
+    getRandomValues<T>(array: T): T {
+      this.#brand;
+      if (!isView(array)) throw new NativeTypeError('getRandomValues: an integer typed array is needed');
+      if (!INTEGER.has(typedArrayName(array))) {
+        throw new DOMException('getRandomValues: an integer typed array is needed', 'TypeMismatchError');
+      }
+      const view = array as unknown as Uint8Array;
+      const size = viewByteLength(view);
+      if (size > MOST_BYTES) {
+        throw new DOMException(`getRandomValues: at most ${MOST_BYTES} bytes at a time`, 'QuotaExceededError');
+      }
+      if (size > 0) typedSet(new U8(viewBuffer(view), viewByteOffset(view), size), host().random(size));
+      return array;
+    }
+    randomUUID(): string {
+      this.#brand;
+      return host().uuid();
+    }
+  }
+  enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
+  return { Crypto };
 });
+
+const theOne = once(() => {
+  const { Crypto } = classes();
+  token = {};
+  try {
+    return new Crypto(token);
+  } finally {
+    token = null;
+  }
+});
+defineProperty(globalThis, 'crypto', { get: () => theOne(), enumerable: true, configurable: true });

@@ -19,6 +19,7 @@ import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { installConsole, resetGroups } from './63-console.ts';
+import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
 import './85-ambient.ts';
@@ -62,6 +63,12 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       return;
     case 'forget':
       forgetInvocation(event.inv);
+      return;
+    case 'subtle':
+      deliverSubtle(event.id, event.value, event.first, chunks);
+      return;
+    case 'subtle-error':
+      deliverSubtleError(event.id, event.name, event.message);
       return;
     case 'tick':
       tick();

@@ -6,7 +6,10 @@ import type { LimitNote } from '../contract/engine-port.ts';
 import { type LimitName, WARN_SHARE } from '../contract/limits.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
+import type { Desk } from './crypto/desk.ts';
+import type { Spent } from './crypto/meter.ts';
 import type { LaneLog, LoadOrder } from './lane-wire.ts';
+import type { Loading } from './loading.ts';
 import type { Shell, ShellSink } from './shell.ts';
 
 /** Turns between two heap samples of a busy guest: a sample costs about as much as a turn. */
@@ -22,6 +25,8 @@ export interface Live {
   startedNs: number;
   cpuNs: number;
   hostNs: number;
+  /** Of `cpuNs`: may have been somebody else's, and counts towards no limit. */
+  doubtNs: number;
   estimated: boolean;
   logBytes: number;
   logLines: number;
@@ -53,6 +58,9 @@ export class Guest implements ShellSink {
   logs: LaneLog[] | null = null;
   /** It holds too much for too long: it takes nothing more, before it fails anyone. */
   outgrown = false;
+  /** Not `null`: its module is still loading. */
+  loading: Loading | null = null;
+  readonly desk: Desk;
   readonly #onCatastrophe: (message: string) => void;
   #strayBytes = 0;
   #turnsSinceSample = 0;
@@ -64,8 +72,10 @@ export class Guest implements ShellSink {
   constructor(
     order: Pick<LoadOrder, 'isolate' | 'name' | 'concurrency' | 'logBytes' | 'logLines'>,
     shell: Shell,
+    desk: Desk,
     onCatastrophe: (message: string) => void,
   ) {
+    this.desk = desk;
     this.number = order.isolate;
     this.name = order.name;
     this.concurrency = order.concurrency;
@@ -104,6 +114,12 @@ export class Guest implements ShellSink {
     return this.#strayBytes <= this.logBytes && (this.logs?.length ?? 0) < STRAY_LINES;
   }
 
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array {
+    const known = inv === 0 ? this.loading !== null || this.live.size > 0 : this.live.has(inv);
+    if (!known) return '!InvalidStateError: crypto.subtle belongs inside a handler: the invocation is over';
+    return this.desk.start(inv, op, json, bytes);
+  }
+
   catastrophe(message: string): void {
     this.#onCatastrophe(message);
   }
@@ -133,12 +149,21 @@ export class Guest implements ShellSink {
     }
   }
 
+  /** Books what an operation in the thread pool used. */
+  spend(inv: number, { mostNs, sureNs }: Spent): void {
+    this.charge(inv, mostNs, mostNs);
+    const owner = this.live.get(inv);
+    if (owner === undefined || sureNs >= mostNs) return;
+    owner.doubtNs += mostNs - sureNs;
+    owner.estimated = true;
+  }
+
   /** CPU the next turn may use: what `inv` has left, or the least of all when it is nobody's in particular. */
   cpuBudgetNs(inv: number): number {
     const owner = this.live.get(inv);
-    if (owner !== undefined) return owner.cpuLimitNs - owner.cpuNs;
+    if (owner !== undefined) return leftNs(owner);
     let least = Number.POSITIVE_INFINITY;
-    for (const live of this.live.values()) least = Math.min(least, live.cpuLimitNs - live.cpuNs);
+    for (const live of this.live.values()) least = Math.min(least, leftNs(live));
     return least;
   }
 
@@ -189,12 +214,17 @@ export class Guest implements ShellSink {
   }
 
   dispose(): void {
+    this.desk.close();
     try {
       this.shell.dispose();
     } catch {
       // The reaper was quicker.
     }
   }
+}
+
+function leftNs({ cpuLimitNs, cpuNs, doubtNs }: Live): number {
+  return cpuLimitNs - cpuNs + doubtNs;
 }
 
 function note(live: Live, limit: LimitName, used: number, allowed: number): void {

@@ -5,7 +5,6 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
-import { subtle } from './subtle.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
@@ -16,6 +15,7 @@ const MAX_RANDOM = 65_536;
 export interface HookSink {
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
@@ -130,12 +130,12 @@ export const createHooks = (sink: HookSink): GuestHooks => {
       const url = new URL(href);
       return setPart(url, part, value) ? parts(url) : null;
     }),
-    subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
-      null,
-      (op, argsJson, ...bytes) => {
-        if (!isText(op, 32) || !isText(argsJson, MAX_URL) || bytes.length > 4) return null;
-        for (const each of bytes) if (!isBytes(each)) return null;
-        return subtle(op, argsJson, bytes);
+    subtle: quiet<[number, string, string, ...Uint8Array[]], number | string | boolean | Uint8Array>(
+      '!OperationError: the operation failed',
+      (inv, op, json, ...bytes) => {
+        const fits = Number.isSafeInteger(inv) && isText(op, 32) && isText(json, MAX_URL) && bytes.length <= 32;
+        if (!fits || !bytes.every(isBytes)) return '!OperationError: the arguments do not fit';
+        return sink.subtle(inv, op, json, bytes);
       },
     ),
   };

@@ -12,6 +12,8 @@ export const PRELUDE_NAME = 'isolane:prelude';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
+  /** Begins an operation of `crypto.subtle`; see `GuestHooks.subtle`. */
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
   catastrophe(message: string): void;
 }
 
@@ -51,7 +53,10 @@ export class Shell {
     });
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
-    const hooks = createHooks({ log: (inv, level, text) => this.#sink.log(inv, level, text) });
+    const hooks = createHooks({
+      log: (inv, level, text) => this.#sink.log(inv, level, text),
+      subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
+    });
     const boot = this.#context.global.getSync('__isolane', { reference: true });
     const callbacks = HOOK_ORDER.map(
       (name) => new ivm.Callback(this.#timed(hooks[name] as (...args: unknown[]) => unknown)),

@@ -5,12 +5,15 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
+import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { PRELUDE_NAME } from '../../src/engine/shell.ts';
 
 let source: Promise<string> | null = null;
 const prelude = (): Promise<string> => (source ??= preludeSource());
+const workshop = new Workshop(Places.memory());
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
 
 export interface GuestOptions {
@@ -60,6 +63,12 @@ export class Guest {
   #turn: ivm.Reference | null = null;
   #context: ivm.Context | null = null;
   #inv = 0;
+  #answered: (() => void) | null = null;
+  /** The host half of `crypto.subtle`. */
+  readonly desk: Desk = new Desk(workshop, {
+    later: (ms, retry) => setTimeout(retry, ms),
+    done: () => this.#answered?.(),
+  });
   /** Bytes of log the guest may write; the hook answers false beyond it. */
   logBytes: number = 1_000_000;
 
@@ -81,6 +90,7 @@ export class Guest {
         this.lines.push({ inv, level, text });
         return true;
       },
+      subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
     });
     hooks.now = () => this.nowMs;
     const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
@@ -121,7 +131,8 @@ export class Guest {
       throw new Error(`no module ${name}`);
     });
     await start.evaluate({ timeout: 1000 });
-    const first = this.turn([]);
+    let first = this.turn([]);
+    while (this.desk.owes(0)) first = await this.answer();
     this.ready = first.find('ready') ?? null;
     this.early = first;
     return this;
@@ -178,6 +189,28 @@ export class Guest {
     return this.turn([event as TurnEvent], init.chunks ?? []);
   }
 
+  /** Waits for results of cryptography and delivers them in one turn. */
+  async answer(): Promise<Turn> {
+    let results = this.desk.take();
+    while (results.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#answered = resolve;
+      });
+      results = this.desk.take();
+    }
+    const { json, chunks } = delivery(results);
+    return this.turn(JSON.parse(`[${json}]`) as TurnEvent[], chunks);
+  }
+
+  /** Delivers results of cryptography until the invocation has answered. */
+  async settled(turn: Turn, inv: number = this.#inv): Promise<Turn> {
+    let last = turn;
+    while (last.find('head') === undefined && last.find('failed') === undefined && this.desk.owes(inv)) {
+      last = await this.answer();
+    }
+    return last;
+  }
+
   /** Advances the clock to the next due timer and ticks, until `until` holds or no timer is left. */
   ticks(turn: Turn, until: (turn: Turn) => boolean = () => false, most = 100): Turn {
     let last = turn;
@@ -195,7 +228,7 @@ export class Guest {
       options,
     );
     try {
-      const turn = guest.fetch();
+      const turn = await guest.settled(guest.fetch());
       const failed = turn.find('failed');
       if (failed !== undefined) throw new Error(`${failed.name}: ${failed.message}\n${failed.stack}`);
       const head = turn.get('head');
@@ -206,6 +239,7 @@ export class Guest {
   }
 
   close(): void {
+    this.desk.close();
     this.#context?.release();
     this.isolate.dispose();
   }
