@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
-.PHONY: help run dev check test test-all hostile soak bench pack clean
+.PHONY: help run dev check test test-all hostile soak bench wpt pack clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +46,10 @@ soak: $(INSTALLED) ## a steady mixture for MINUTES (60): exit 0 when memory, des
 
 bench: $(INSTALLED) ## measure against the baselines in one run
 	@node bench/run.ts $(ARGS)
+
+wpt: $(INSTALLED) ## web-platform-tests of the checkout WPT=/path, beside Node; SUITE=url FILTER=text DIFF=1 UPDATE=1 JSON=file JOBS=2 NODE=0
+	@node test/wpt/run.ts "$(WPT)" $(if $(SUITE),--suite $(SUITE)) $(if $(FILTER),--filter "$(FILTER)") $(if $(DIFF),--diff) \
+	  $(if $(UPDATE),--update) $(if $(JSON),--json "$(JSON)") $(if $(JOBS),--jobs $(JOBS)) $(if $(filter 0,$(NODE)),--no-node)
 
 pack: $(INSTALLED) ## build the installable tarball
 	@npm pack --loglevel=error

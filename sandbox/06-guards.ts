@@ -66,7 +66,7 @@ interface Guard {
   readonly owner: object;
   readonly key: string;
   /** An expression over `this`, `args` and the tools; true means: refuse. */
-  readonly test: string;
+  test: string;
   readonly what: string;
 }
 const wanted = new List<Guard>();
@@ -76,34 +76,48 @@ export const guard = (owner: object, keys: readonly string[], test: string, why:
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
     if (typeof getOwnPropertyDescriptor(owner, key)?.value !== 'function') continue;
-    wanted.push({ owner, key, test, what: `${key}: ${why}` });
+    const earlier = guarding(owner, key);
+    if (earlier === undefined) wanted.push({ owner, key, test, what: `${key}: ${why}` });
+    else earlier.test = `${earlier.test}||${test}`;
   }
+};
+const guarding = (owner: object, key: string): Guard | undefined => {
+  for (let i = 0; i < wanted.length; i++) {
+    const one = wanted[i] as Guard;
+    if (one.owner === owner && one.key === key) return one;
+  }
+  return undefined;
 };
 
 // biome-ignore lint/security/noGlobalEval: the text is made here of our own constants
 const indirect = eval;
-type Make = (native: Method, refuse: () => never) => Method;
+type Make = (
+  apply: unknown,
+  tools: object,
+  natives: readonly Method[],
+  refusals: readonly unknown[],
+) => readonly Method[];
 
-/** One text for all: a script of its own for each would cost every isolate. */
+/** One function makes them all: a text or a maker for each would cost every isolate some hundred KB. */
 export const installGuards = (): void => {
-  let text = '';
+  const natives = new List<Method>();
+  const refusals = new List<unknown>();
+  let consts = '';
+  let methods = '';
   for (let i = 0; i < wanted.length; i++) {
-    text += `(native0, refuse0) => { const native = native0, refuse = refuse0;
-      const { method } = { method(...args) { if (${(wanted[i] as Guard).test}) refuse(); return apply(native, this, args); } };
-      return method; },`;
-  }
-  const makers = indirect(`"use strict";((apply0, tools) => {
-    const apply = apply0, wide = tools.wide, anyWide = tools.anyWide, hugeBig = tools.hugeBig, longList = tools.longList; return [${text}]; })`)(
-    reflectApply,
-    { wide, anyWide, hugeBig, longList },
-  ) as readonly Make[];
-  for (let i = 0; i < wanted.length; i++) {
-    const { owner, key, what } = wanted[i] as Guard;
-    const native = getOwnPropertyDescriptor(owner, key)?.value as Method;
-    const refuse = (): never => {
+    const { owner, key, test, what } = wanted[i] as Guard;
+    natives.push(getOwnPropertyDescriptor(owner, key)?.value as Method);
+    refusals.push(() => {
       throw new NativeRangeError(what);
-    };
-    put(owner, key, (makers[i] as Make)(native, refuse));
+    });
+    consts += `const n${i}=natives[${i}],r${i}=refusals[${i}];`;
+    methods += `({f(...args){if(${test})r${i}();return apply(n${i},this,args)}}).f,`;
+  }
+  const text = `"use strict";((apply,{wide,anyWide,hugeBig,longList},natives,refusals)=>{${consts}return[${methods}]})`;
+  const made = (indirect(text) as Make)(reflectApply, { wide, anyWide, hugeBig, longList }, natives, refusals);
+  for (let i = 0; i < wanted.length; i++) {
+    const { owner, key } = wanted[i] as Guard;
+    put(owner, key, made[i] as Method);
   }
   wanted.length = 0;
 };

@@ -51,7 +51,7 @@ const plainLocales = (given: unknown): unknown => {
 };
 
 /** `owner[name]` with its argument `at` made plain. */
-const guardLocales = (owner: object, name: string, at: number): void => {
+export const guardLocales = (owner: object, name: string, at: number): void => {
   const native = getOwnPropertyDescriptor(owner, name)?.value as Method | undefined;
   if (native === undefined) return;
   const { method } = {
@@ -73,18 +73,6 @@ for (const [owner, names, at] of [
 ] as const) {
   for (const name of names) guardLocales(owner, name, at);
 }
-
-/** V8 gives every context a Temporal of its own: boot calls this. */
-export const guardTemporal = (): void => {
-  const temporal = (globalThis as { Temporal?: Record<string, { prototype?: object }> }).Temporal ?? {};
-  const names = reflectOwnKeys(temporal);
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    if (typeof name !== 'string') continue;
-    const { prototype } = temporal[name] as { prototype?: object };
-    if (prototype !== undefined) guardLocales(prototype, 'toLocaleString', 0);
-  }
-};
 
 /** Bytes outside the heap, about; measured by making many. */
 const COSTS: Readonly<Record<string, number>> = {

@@ -26,7 +26,8 @@ export const setOrigin = (epochMs: number): void => {
 };
 export const turnNow = (): number => nowMs;
 export const timeOrigin = (): number => originMs;
-const wholeMs = (): number => nowMs - (nowMs % 1);
+/** The turn's moment as Date has it. */
+export const wholeMs = (): number => nowMs - (nowMs % 1);
 
 const FrozenDate = function (this: unknown, ..._parts: unknown[]): unknown {
   const target = new.target as unknown;
@@ -81,42 +82,6 @@ const freezeFormatters = (): void => {
   defineProperty(proto, 'formatToParts', { value: formatToParts, writable: true, configurable: true });
 };
 freezeFormatters();
-
-/**
- * Temporal.Now would be a clock of its own (Node 26): its readings are made from the frozen moment. Boot calls this: V8
- * gives every context a Temporal of its own, also one that starts from a snapshot.
- */
-export const freezeTemporal = (): void => {
-  const temporal = (globalThis as { Temporal?: Record<string, unknown> }).Temporal;
-  if (temporal === undefined) return;
-  interface Zoned {
-    toPlainDateTime(): unknown;
-    toPlainDate(): unknown;
-    toPlainTime(): unknown;
-  }
-  const instants = temporal['Instant'] as {
-    fromEpochMilliseconds(ms: number): { toZonedDateTimeISO(z: unknown): Zoned };
-  };
-  const fromEpoch = instants.fromEpochMilliseconds;
-  const toZoned = (instants as unknown as { prototype: { toZonedDateTimeISO: () => unknown } }).prototype
-    .toZonedDateTimeISO;
-  const zonedProto = (temporal['ZonedDateTime'] as { prototype: Zoned }).prototype;
-  const { toPlainDateTime, toPlainDate, toPlainTime } = zonedProto;
-  const clock = temporal['Now'] as Record<string, unknown>;
-  const zoneId = clock['timeZoneId'] as () => string;
-  const instant = (): unknown => reflectApply(fromEpoch, instants, [wholeMs()]);
-  const zoned = (zone: unknown): unknown => reflectApply(toZoned, instant(), [zone === undefined ? zoneId() : zone]);
-  const readings: Record<string, (zone?: unknown) => unknown> = {
-    instant: () => instant(),
-    zonedDateTimeISO: (zone) => zoned(zone),
-    plainDateTimeISO: (zone) => reflectApply(toPlainDateTime, zoned(zone), []),
-    plainDateISO: (zone) => reflectApply(toPlainDate, zoned(zone), []),
-    plainTimeISO: (zone) => reflectApply(toPlainTime, zoned(zone), []),
-  };
-  for (const name of Object.keys(readings)) {
-    defineProperty(clock, name, { value: readings[name], writable: true, configurable: true });
-  }
-};
 
 class Performance {
   constructor(token?: unknown) {

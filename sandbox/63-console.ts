@@ -245,7 +245,7 @@ const methods: Record<string, (...args: unknown[]) => void> = {
   clear: () => {},
 };
 
-const consoleObject = Object.create({}) as object;
+export const consoleObject: object = Object.create({});
 {
   const names = Object.keys(methods);
   for (let i = 0; i < names.length; i++) {

@@ -29,233 +29,6 @@ import { once, rare } from './13-rare.ts';
 import { bytesOf } from './30-encoding.ts';
 import { contextOver } from './49-pipes.ts';
 
-/** How a member of an algorithm is converted. */
-const TEXTS = ['name', 'namedCurve'];
-const NUMBERS = [
-  'length',
-  'modulusLength',
-  'saltLength',
-  'tagLength',
-  'iterations',
-  'outputLength',
-  'memory',
-  'passes',
-  'parallelism',
-  'version',
-];
-const BYTES = [
-  'publicExponent',
-  'iv',
-  'counter',
-  'additionalData',
-  'label',
-  'salt',
-  'info',
-  'context',
-  'customization',
-  'functionName',
-  'domainSeparation',
-  'nonce',
-  'secretValue',
-  'associatedData',
-];
-const JWK = [
-  'kty',
-  'use',
-  'key_ops',
-  'alg',
-  'ext',
-  'crv',
-  'x',
-  'y',
-  'd',
-  'n',
-  'e',
-  'p',
-  'q',
-  'dp',
-  'dq',
-  'qi',
-  'oth',
-  'k',
-  'pub',
-  'priv',
-];
-const NONE: readonly Uint8Array[] = [];
-const MOST_ITEMS = 1024;
-const ODD = '{"x":1}';
-
-/** One call as it is being written: its arguments as JSON, its binary data beside it. */
-class Writing {
-  json = '';
-  readonly chunks = new List<unknown>();
-  add(part: string): void {
-    this.json = this.json === '' ? part : `${this.json},${part}`;
-  }
-}
-
-const bytesPart = (w: Writing, view: Uint8Array, form: 'b' | 'v'): string => {
-  mustCross(view.length);
-  w.chunks.push(copyBytes(view));
-  return `{"${form}":${w.chunks.length - 1}}`;
-};
-
-/** A value of no particular kind: primitives as they are, anything else as something that fits nowhere. */
-const loose = (value: unknown): string => {
-  if (value === undefined) return '{"u":1}';
-  if (typeof value === 'string') return textPart(value);
-  return value === null || typeof value === 'boolean' ? `${value}` : typeof value === 'number' ? numberPart(value) : ODD;
-};
-const textPart = (value: string): string => {
-  mustCross(value.length);
-  return quote(value);
-};
-const numberPart = (value: unknown): string => {
-  const number = +(value as number);
-  return number - number === 0 ? `${number}` : `{"n":"${number}"}`;
-};
-const dataPart = (w: Writing, value: unknown): string => {
-  const found = bytesOf(value);
-  if (found === null) return loose(value);
-  return bytesPart(w, found, typedArrayName(value) === 'Uint8Array' ? 'b' : 'v');
-};
-const keyPart = (value: unknown): string => {
-  if (!isCryptoKey(value)) throw new NativeTypeError('crypto.subtle: the key is not a CryptoKey');
-  return `{"k":${partsOf(value).id}}`;
-};
-
-const algorithmPart = (w: Writing, value: unknown, depth = 0): string => {
-  if (!isObject(value)) return textPart(`${value as string}`);
-  const given = value as Record<string, unknown>;
-  let members = '';
-  const member = (name: string, part: string): void => {
-    members += `${members === '' ? '' : ','}"${name}":${part}`;
-  };
-  for (let i = 0; i < TEXTS.length; i++) {
-    const found = given[TEXTS[i] as string];
-    if (found !== undefined) member(TEXTS[i] as string, textPart(`${found as string}`));
-  }
-  for (let i = 0; i < NUMBERS.length; i++) {
-    const found = given[NUMBERS[i] as string];
-    if (found !== undefined) member(NUMBERS[i] as string, numberPart(found));
-  }
-  for (let i = 0; i < BYTES.length; i++) {
-    const found = given[BYTES[i] as string];
-    if (found !== undefined) member(BYTES[i] as string, dataPart(w, found));
-  }
-  const hash = given['hash'];
-  if (hash !== undefined) member('hash', depth > 1 ? ODD : algorithmPart(w, hash, depth + 1));
-  const other = given['public'];
-  if (other !== undefined) member('public', isCryptoKey(other) ? keyPart(other) : loose(other));
-  return `{"d":{${members}}}`;
-};
-
-const textsPart = (value: unknown): string => {
-  if (!isObject(value) || typeof (value as Iterable<unknown>)[SYM_ITERATOR] !== 'function') {
-    throw new NativeTypeError('crypto.subtle: a list is needed');
-  }
-  const list = arrayFrom(value as Iterable<unknown>);
-  if (list.length > MOST_ITEMS) throw new NativeTypeError(`crypto.subtle: more than ${MOST_ITEMS} items in a list`);
-  let items = '';
-  for (let i = 0; i < list.length; i++) items += `${i === 0 ? '' : ','}${textPart(`${list[i] as string}`)}`;
-  return `{"l":[${items}]}`;
-};
-
-const jwkPart = (value: object): string => {
-  let members = '';
-  for (let i = 0; i < JWK.length; i++) {
-    const name = JWK[i] as string;
-    const found = (value as Record<string, unknown>)[name];
-    if (found === undefined) continue;
-    const part =
-      name === 'ext' ? `${!!found}` : name === 'key_ops' ? textsPart(found) : name === 'oth' ? '{"l":[]}' : textPart(`${found as string}`);
-    members += `${members === '' ? '' : ','}"${name}":${part}`;
-  }
-  return `{"d":{${members}}}`;
-};
-
-/** `a` algorithm, `d` data, `k` key, `b` boolean, `s` text, `u` texts, `l` length, `m` key data. */
-type Kind = 'a' | 'd' | 'k' | 'b' | 's' | 'u' | 'l' | 'm';
-
-const writePart = (w: Writing, kind: Kind, value: unknown): string => {
-  switch (kind) {
-    case 'a':
-      return algorithmPart(w, value);
-    case 'd':
-      return dataPart(w, value);
-    case 'k':
-      return keyPart(value);
-    case 'b':
-      return `${!!value}`;
-    case 's':
-      return textPart(`${value as string}`);
-    case 'u':
-      return textsPart(value);
-    case 'l':
-      return value === null || value === undefined ? 'null' : numberPart(value);
-    case 'm':
-      return bytesOf(value) !== null || !isObject(value) ? dataPart(w, value) : jwkPart(value);
-    default:
-      return kind satisfies never;
-  }
-};
-
-class Pending implements Resource {
-  readonly id: number;
-  readonly inv: Invocation;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  constructor(
-    id: number,
-    inv: Invocation,
-    settle: { resolve: (value: unknown) => void; reject: (error: unknown) => void },
-  ) {
-    this.id = id;
-    this.inv = inv;
-    this.resolve = settle.resolve;
-    this.reject = settle.reject;
-    pending.set(id, this);
-    inv.hold(this);
-  }
-  release(): void {
-    pending.delete(this.id);
-  }
-}
-const pending = new SafeMap<number, Pending>();
-
-const exception = (name: string, message: string): Error =>
-  name === 'TypeError' ? new NativeTypeError(message) : new DOMException(message, name);
-
-/** One call to the host: the number of an operation, or its result. */
-const ask = (op: string, kinds: string, args: readonly unknown[]): unknown => {
-  const inv = current;
-  if (inv.over) throw contextOver();
-  const w = new Writing();
-  for (let i = 0; i < kinds.length; i++) w.add(writePart(w, kinds[i] as Kind, args[i]));
-  const call = new List<unknown>();
-  call.push(inv.id, op, `[${w.json}]`);
-  for (let i = 0; i < w.chunks.length; i++) call.push(w.chunks[i]);
-  const { subtle } = host();
-  const got = reflectApply(subtle, undefined, call) as number | boolean | string | Uint8Array;
-  if (typeof got !== 'string') return isObject(got) ? viewBuffer(tight(got)) : got;
-  if (got[0] !== '!') return shown(jsonParse(got), 0, NONE);
-  const colon = indexOf(got, ': ');
-  throw exception(slice(got, 1, colon), slice(got, colon + 2));
-};
-
-const perform = (self: unknown, op: string, kinds: string, args: readonly unknown[], given: number): Promise<unknown> =>
-  new NativePromise((resolve, reject) => {
-    if (!isSubtle(self)) throw new NativeTypeError(`crypto.subtle.${op}: Illegal invocation`);
-    const least = op === 'deriveBits' ? 2 : kinds.length;
-    if (given < least) {
-      throw new NativeTypeError(`crypto.subtle.${op}: ${least} arguments required, but only ${given} present`);
-    }
-    const inv = current;
-    const got = ask(op, kinds, args);
-    if (typeof got === 'number') new Pending(got, inv, { resolve, reject });
-    else resolve(got);
-  });
-
 interface KeyParts {
   readonly id: number;
   readonly type: string;
@@ -265,96 +38,422 @@ interface KeyParts {
   readonly usages: readonly unknown[];
 }
 
-let partsOf: (key: unknown) => KeyParts;
-let isSubtle: (value: unknown) => boolean = () => false;
+/** `a` algorithm, `d` data, `k` key, `b` boolean, `s` text, `u` texts, `l` length, `m` key data. */
+type Kind = 'a' | 'd' | 'k' | 'b' | 's' | 'u' | 'l' | 'm';
+
+let token: object | null = null;
 /** Brand check; `false` while no key was ever made. */
 export let isCryptoKey: (value: unknown) => boolean = () => false;
-let makeKey: (parts: KeyParts) => object;
-let token: object | null = null;
-
 /** structuredClone of a key: another object, the same key. */
-export const cloneCryptoKey = (key: object): object => makeKey(partsOf(key));
+export let cloneCryptoKey: (key: object) => object;
+/** Results of the host. Nothing comes that nobody asked for. */
+export let deliverSubtle: (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]) => void;
+export let deliverSubtleError: (id: number, name: string, message: string) => void;
 
-const classes = rare(['CryptoKey', 'SubtleCrypto'], () => {
-  class CryptoKey {
-    readonly #parts: KeyParts;
-    #algorithm: unknown;
-    #usages: unknown;
-    static {
-      isCryptoKey = (value) => isObject(value) && #parts in value;
-      partsOf = (key) => (key as CryptoKey).#parts;
-    }
-    constructor(parts?: KeyParts) {
-      if (token === null || parts !== token) throw new NativeTypeError('Illegal constructor');
-      this.#parts = parts;
-    }
-    get type(): string {
-      return this.#parts.type;
-    }
-    get extractable(): boolean {
-      return this.#parts.extractable;
-    }
-    get algorithm(): unknown {
-      this.#algorithm ??= shown({ d: this.#parts.algorithm }, 0, []);
-      return this.#algorithm;
-    }
-    get usages(): unknown {
-      this.#usages ??= shown({ l: this.#parts.usages }, 0, []);
-      return this.#usages;
-    }
-  }
-  enumerable(CryptoKey.prototype, ['type', 'extractable', 'algorithm', 'usages']);
-  makeKey = (parts) => {
-    token = parts;
-    try {
-      return new CryptoKey(parts);
-    } finally {
-      token = null;
-    }
-  };
+const classes = rare(
+  'subtle>',
+  ['CryptoKey', 'SubtleCrypto'],
+  () => {
+    let partsOf: (key: unknown) => KeyParts;
+    let isSubtle: (value: unknown) => boolean;
+    let makeKey: (parts: KeyParts) => object;
 
-  class SubtleCrypto {
-    readonly #brand = true;
-    static {
-      isSubtle = (value) => isObject(value) && #brand in value;
+    /** How a member of an algorithm is converted. */
+    const TEXTS = ['name', 'namedCurve'];
+    const NUMBERS = [
+      'length',
+      'modulusLength',
+      'saltLength',
+      'tagLength',
+      'iterations',
+      'outputLength',
+      'memory',
+      'passes',
+      'parallelism',
+      'version',
+    ];
+    const BYTES = [
+      'publicExponent',
+      'iv',
+      'counter',
+      'additionalData',
+      'label',
+      'salt',
+      'info',
+      'context',
+      'customization',
+      'functionName',
+      'domainSeparation',
+      'nonce',
+      'secretValue',
+      'associatedData',
+    ];
+    const JWK = [
+      'kty',
+      'use',
+      'key_ops',
+      'alg',
+      'ext',
+      'crv',
+      'x',
+      'y',
+      'd',
+      'n',
+      'e',
+      'p',
+      'q',
+      'dp',
+      'dq',
+      'qi',
+      'oth',
+      'k',
+      'pub',
+      'priv',
+    ];
+    const NONE: readonly Uint8Array[] = [];
+    const MOST_ITEMS = 1024;
+    const ODD = '{"x":1}';
+
+    /** One call as it is being written: its arguments as JSON, its binary data beside it. */
+    class Writing {
+      json = '';
+      readonly chunks = new List<unknown>();
+      add(part: string): void {
+        this.json = this.json === '' ? part : `${this.json},${part}`;
+      }
     }
-    constructor(given?: unknown) {
-      if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
-    }
-    static supports(operation: unknown, algorithm: unknown, other: unknown = undefined): boolean {
-      const kinds = other === undefined ? 'sa' : typeof other === 'number' || other === null ? 'sal' : 'saa';
-      return ask('supports', kinds, [operation, algorithm, other]) === true;
-    }
-  }
-  const method = (name: string, kinds: string, length = kinds.length): void => {
-    const { call } = {
-      call(this: unknown, ...args: unknown[]): Promise<unknown> {
-        return perform(this, name, kinds, args, args.length);
-      },
+
+    const bytesPart = (w: Writing, view: Uint8Array, form: 'b' | 'v'): string => {
+      mustCross(view.length);
+      w.chunks.push(copyBytes(view));
+      return `{"${form}":${w.chunks.length - 1}}`;
     };
-    defineProperty(call, 'name', { value: name, configurable: true });
-    defineProperty(call, 'length', { value: length, configurable: true });
-    defineProperty(SubtleCrypto.prototype, name, { value: call, writable: true, enumerable: true, configurable: true });
-  };
-  method('encrypt', 'akd');
-  method('decrypt', 'akd');
-  method('sign', 'akd');
-  method('verify', 'akdd');
-  method('digest', 'ad');
-  method('generateKey', 'abu');
-  method('deriveKey', 'akabu');
-  method('deriveBits', 'akl', 2);
-  method('importKey', 'smabu');
-  method('exportKey', 'sk');
-  method('wrapKey', 'skka');
-  method('unwrapKey', 'sdkaabu');
-  method('getPublicKey', 'ku');
-  method('encapsulateBits', 'ak');
-  method('encapsulateKey', 'akabu');
-  method('decapsulateBits', 'akd');
-  method('decapsulateKey', 'akdabu');
-  return { CryptoKey, SubtleCrypto };
-});
+
+    /** A value of no particular kind: primitives as they are, anything else as something that fits nowhere. */
+    const loose = (value: unknown): string => {
+      if (value === undefined) return '{"u":1}';
+      if (typeof value === 'string') return textPart(value);
+      return value === null || typeof value === 'boolean'
+        ? `${value}`
+        : typeof value === 'number'
+          ? numberPart(value)
+          : ODD;
+    };
+    const textPart = (value: string): string => {
+      mustCross(value.length);
+      return quote(value);
+    };
+    const numberPart = (value: unknown): string => {
+      const number = +(value as number);
+      return number - number === 0 ? `${number}` : `{"n":"${number}"}`;
+    };
+    const dataPart = (w: Writing, value: unknown): string => {
+      const found = bytesOf(value);
+      if (found === null) return loose(value);
+      return bytesPart(w, found, typedArrayName(value) === 'Uint8Array' ? 'b' : 'v');
+    };
+    const keyPart = (value: unknown): string => {
+      if (!isCryptoKey(value)) throw new NativeTypeError('crypto.subtle: the key is not a CryptoKey');
+      return `{"k":${partsOf(value).id}}`;
+    };
+
+    const algorithmPart = (w: Writing, value: unknown, depth = 0): string => {
+      if (!isObject(value)) return textPart(`${value as string}`);
+      const given = value as Record<string, unknown>;
+      let members = '';
+      const member = (name: string, part: string): void => {
+        members += `${members === '' ? '' : ','}"${name}":${part}`;
+      };
+      for (let i = 0; i < TEXTS.length; i++) {
+        const found = given[TEXTS[i] as string];
+        if (found !== undefined) member(TEXTS[i] as string, textPart(`${found as string}`));
+      }
+      for (let i = 0; i < NUMBERS.length; i++) {
+        const found = given[NUMBERS[i] as string];
+        if (found !== undefined) member(NUMBERS[i] as string, numberPart(found));
+      }
+      for (let i = 0; i < BYTES.length; i++) {
+        const found = given[BYTES[i] as string];
+        if (found !== undefined) member(BYTES[i] as string, dataPart(w, found));
+      }
+      const hash = given['hash'];
+      if (hash !== undefined) member('hash', depth > 1 ? ODD : algorithmPart(w, hash, depth + 1));
+      const other = given['public'];
+      if (other !== undefined) member('public', isCryptoKey(other) ? keyPart(other) : loose(other));
+      return `{"d":{${members}}}`;
+    };
+
+    const textsPart = (value: unknown): string => {
+      if (!isObject(value) || typeof (value as Iterable<unknown>)[SYM_ITERATOR] !== 'function') {
+        throw new NativeTypeError('crypto.subtle: a list is needed');
+      }
+      const list = arrayFrom(value as Iterable<unknown>);
+      if (list.length > MOST_ITEMS) throw new NativeTypeError(`crypto.subtle: more than ${MOST_ITEMS} items in a list`);
+      let items = '';
+      for (let i = 0; i < list.length; i++) items += `${i === 0 ? '' : ','}${textPart(`${list[i] as string}`)}`;
+      return `{"l":[${items}]}`;
+    };
+
+    const jwkPart = (value: object): string => {
+      let members = '';
+      for (let i = 0; i < JWK.length; i++) {
+        const name = JWK[i] as string;
+        const found = (value as Record<string, unknown>)[name];
+        if (found === undefined) continue;
+        const part =
+          name === 'ext'
+            ? `${!!found}`
+            : name === 'key_ops'
+              ? textsPart(found)
+              : name === 'oth'
+                ? '{"l":[]}'
+                : textPart(`${found as string}`);
+        members += `${members === '' ? '' : ','}"${name}":${part}`;
+      }
+      return `{"d":{${members}}}`;
+    };
+
+    const writePart = (w: Writing, kind: Kind, value: unknown): string => {
+      switch (kind) {
+        case 'a':
+          return algorithmPart(w, value);
+        case 'd':
+          return dataPart(w, value);
+        case 'k':
+          return keyPart(value);
+        case 'b':
+          return `${!!value}`;
+        case 's':
+          return textPart(`${value as string}`);
+        case 'u':
+          return textsPart(value);
+        case 'l':
+          return value === null || value === undefined ? 'null' : numberPart(value);
+        case 'm':
+          return bytesOf(value) !== null || !isObject(value) ? dataPart(w, value) : jwkPart(value);
+        default:
+          return kind satisfies never;
+      }
+    };
+
+    class Pending implements Resource {
+      readonly id: number;
+      readonly inv: Invocation;
+      readonly resolve: (value: unknown) => void;
+      readonly reject: (error: unknown) => void;
+      constructor(
+        id: number,
+        inv: Invocation,
+        settle: { resolve: (value: unknown) => void; reject: (error: unknown) => void },
+      ) {
+        this.id = id;
+        this.inv = inv;
+        this.resolve = settle.resolve;
+        this.reject = settle.reject;
+        pending.set(id, this);
+        inv.hold(this);
+      }
+      release(): void {
+        pending.delete(this.id);
+      }
+    }
+    const pending = new SafeMap<number, Pending>();
+
+    const exception = (name: string, message: string): Error =>
+      name === 'TypeError' ? new NativeTypeError(message) : new DOMException(message, name);
+
+    /** One call to the host: the number of an operation, or its result. */
+    const ask = (op: string, kinds: string, args: readonly unknown[]): unknown => {
+      const inv = current;
+      if (inv.over) throw contextOver();
+      const w = new Writing();
+      for (let i = 0; i < kinds.length; i++) w.add(writePart(w, kinds[i] as Kind, args[i]));
+      const call = new List<unknown>();
+      call.push(inv.id, op, `[${w.json}]`);
+      for (let i = 0; i < w.chunks.length; i++) call.push(w.chunks[i]);
+      const { subtle } = host();
+      const got = reflectApply(subtle, undefined, call) as number | boolean | string | Uint8Array;
+      if (typeof got !== 'string') return isObject(got) ? viewBuffer(tight(got)) : got;
+      if (got[0] !== '!') return shown(jsonParse(got), 0, NONE);
+      const colon = indexOf(got, ': ');
+      throw exception(slice(got, 1, colon), slice(got, colon + 2));
+    };
+
+    const perform = (
+      self: unknown,
+      op: string,
+      kinds: string,
+      args: readonly unknown[],
+      given: number,
+    ): Promise<unknown> =>
+      new NativePromise((resolve, reject) => {
+        if (!isSubtle(self)) throw new NativeTypeError(`crypto.subtle.${op}: Illegal invocation`);
+        const least = op === 'deriveBits' ? 2 : kinds.length;
+        if (given < least) {
+          throw new NativeTypeError(`crypto.subtle.${op}: ${least} arguments required, but only ${given} present`);
+        }
+        const inv = current;
+        const got = ask(op, kinds, args);
+        if (typeof got === 'number') new Pending(got, inv, { resolve, reject });
+        else resolve(got);
+      });
+
+    const put = (target: object, name: string | number, value: unknown): void => {
+      defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
+    };
+
+    /** A result in the guest's own objects. `value` is ours, from JSON. */
+    const shown = (value: unknown, first: number, chunks: readonly Uint8Array[]): unknown => {
+      if (!isObject(value)) return value;
+      const form = objectKeys(value)[0] as string;
+      const content = (value as Record<string, unknown>)[form];
+      switch (form) {
+        case 'b':
+          return viewBuffer(copyBytes(chunks[first + (content as number)] as Uint8Array));
+        case 'k': {
+          const given = content as unknown[];
+          return makeKey({
+            id: given[0] as number,
+            type: given[1] as string,
+            extractable: given[2] as boolean,
+            algorithm: given[3],
+            usages: given[4] as unknown[],
+          });
+        }
+        case 'a': {
+          const given = content as number[];
+          const out = new U8(given.length);
+          for (let i = 0; i < given.length; i++) out[i] = given[i] as number;
+          return out;
+        }
+        case 'l': {
+          const out: unknown[] = [];
+          const given = content as unknown[];
+          for (let i = 0; i < given.length; i++) put(out, i, shown(given[i], first, chunks));
+          return out;
+        }
+        case 'd': {
+          const out = {};
+          const names = objectKeys(content as object);
+          for (let i = 0; i < names.length; i++) {
+            const name = names[i] as string;
+            put(out, name, shown((content as Record<string, unknown>)[name], first, chunks));
+          }
+          return out;
+        }
+        default:
+          return undefined;
+      }
+    };
+
+    const take = (id: number): Pending | undefined => {
+      const found = pending.get(id);
+      if (found === undefined) return undefined;
+      pending.delete(id);
+      found.inv.drop(found);
+      enter(found.inv);
+      return found;
+    };
+
+    const deliver = (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]): void => {
+      const found = take(id);
+      if (found !== undefined) found.resolve(shown(value, first, chunks));
+    };
+
+    const refuse = (id: number, name: string, message: string): void => {
+      const found = take(id);
+      if (found !== undefined) found.reject(exception(name, message));
+    };
+
+    class CryptoKey {
+      readonly #parts: KeyParts;
+      #algorithm: unknown;
+      #usages: unknown;
+      static {
+        isCryptoKey = (value) => isObject(value) && #parts in value;
+        partsOf = (key) => (key as CryptoKey).#parts;
+      }
+      constructor(parts?: KeyParts) {
+        if (token === null || parts !== token) throw new NativeTypeError('Illegal constructor');
+        this.#parts = parts;
+      }
+      get type(): string {
+        return this.#parts.type;
+      }
+      get extractable(): boolean {
+        return this.#parts.extractable;
+      }
+      get algorithm(): unknown {
+        this.#algorithm ??= shown({ d: this.#parts.algorithm }, 0, []);
+        return this.#algorithm;
+      }
+      get usages(): unknown {
+        this.#usages ??= shown({ l: this.#parts.usages }, 0, []);
+        return this.#usages;
+      }
+    }
+    enumerable(CryptoKey.prototype, ['type', 'extractable', 'algorithm', 'usages']);
+    makeKey = (parts) => {
+      token = parts;
+      try {
+        return new CryptoKey(parts);
+      } finally {
+        token = null;
+      }
+    };
+
+    class SubtleCrypto {
+      readonly #brand = true;
+      static {
+        isSubtle = (value) => isObject(value) && #brand in value;
+      }
+      constructor(given?: unknown) {
+        if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
+      }
+      static supports(operation: unknown, algorithm: unknown, other: unknown = undefined): boolean {
+        const kinds = other === undefined ? 'sa' : typeof other === 'number' || other === null ? 'sal' : 'saa';
+        return ask('supports', kinds, [operation, algorithm, other]) === true;
+      }
+    }
+    const method = (name: string, kinds: string, length = kinds.length): void => {
+      const { call } = {
+        call(this: unknown, ...args: unknown[]): Promise<unknown> {
+          return perform(this, name, kinds, args, args.length);
+        },
+      };
+      defineProperty(call, 'name', { value: name, configurable: true });
+      defineProperty(call, 'length', { value: length, configurable: true });
+      defineProperty(SubtleCrypto.prototype, name, {
+        value: call,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    };
+    method('encrypt', 'akd');
+    method('decrypt', 'akd');
+    method('sign', 'akd');
+    method('verify', 'akdd');
+    method('digest', 'ad');
+    method('generateKey', 'abu');
+    method('deriveKey', 'akabu');
+    method('deriveBits', 'akl', 2);
+    method('importKey', 'smabu');
+    method('exportKey', 'sk');
+    method('wrapKey', 'skka');
+    method('unwrapKey', 'sdkaabu');
+    method('getPublicKey', 'ku');
+    method('encapsulateBits', 'ak');
+    method('encapsulateKey', 'akabu');
+    method('decapsulateBits', 'akd');
+    method('decapsulateKey', 'akdabu');
+    cloneCryptoKey = (key) => makeKey(partsOf(key));
+    deliverSubtle = deliver;
+    deliverSubtleError = refuse;
+    return { CryptoKey, SubtleCrypto };
+  },
+  '<subtle',
+);
 
 export const subtle: () => object = once(() => {
   const { SubtleCrypto } = classes();
@@ -365,71 +464,3 @@ export const subtle: () => object = once(() => {
     token = null;
   }
 });
-
-const put = (target: object, name: string | number, value: unknown): void => {
-  defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-};
-
-/** A result in the guest's own objects. `value` is ours, from JSON. */
-const shown = (value: unknown, first: number, chunks: readonly Uint8Array[]): unknown => {
-  if (!isObject(value)) return value;
-  const form = objectKeys(value)[0] as string;
-  const content = (value as Record<string, unknown>)[form];
-  switch (form) {
-    case 'b':
-      return viewBuffer(copyBytes(chunks[first + (content as number)] as Uint8Array));
-    case 'k': {
-      classes();
-      const given = content as unknown[];
-      return makeKey({
-        id: given[0] as number,
-        type: given[1] as string,
-        extractable: given[2] as boolean,
-        algorithm: given[3],
-        usages: given[4] as unknown[],
-      });
-    }
-    case 'a': {
-      const given = content as number[];
-      const out = new U8(given.length);
-      for (let i = 0; i < given.length; i++) out[i] = given[i] as number;
-      return out;
-    }
-    case 'l': {
-      const out: unknown[] = [];
-      const given = content as unknown[];
-      for (let i = 0; i < given.length; i++) put(out, i, shown(given[i], first, chunks));
-      return out;
-    }
-    case 'd': {
-      const out = {};
-      const names = objectKeys(content as object);
-      for (let i = 0; i < names.length; i++) {
-        const name = names[i] as string;
-        put(out, name, shown((content as Record<string, unknown>)[name], first, chunks));
-      }
-      return out;
-    }
-    default:
-      return undefined;
-  }
-};
-
-const take = (id: number): Pending | undefined => {
-  const found = pending.get(id);
-  if (found === undefined) return undefined;
-  pending.delete(id);
-  found.inv.drop(found);
-  enter(found.inv);
-  return found;
-};
-
-export const deliverSubtle = (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]): void => {
-  const found = take(id);
-  if (found !== undefined) found.resolve(shown(value, first, chunks));
-};
-
-export const deliverSubtleError = (id: number, name: string, message: string): void => {
-  const found = take(id);
-  if (found !== undefined) found.reject(exception(name, message));
-};

@@ -3,7 +3,7 @@ import {
   defineProperty,
   isView,
   NativeTypeError,
-  SafeSet,
+  objectCreate,
   typedArrayName,
   typedSet,
   U8,
@@ -19,54 +19,57 @@ import { subtle } from './64-subtle.ts';
 
 /** Most bytes of one call (Web Cryptography API, §10.1.1). */
 const MOST_BYTES = 65_536;
-const INTEGER = new SafeSet<unknown>();
-for (const kind of [
-  'Int8Array',
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Int16Array',
-  'Uint16Array',
-  'Int32Array',
-  'Uint32Array',
-  'BigInt64Array',
-  'BigUint64Array',
-]) {
-  INTEGER.add(kind);
-}
-
 let token: object | null = null;
-const classes = rare(['Crypto'], () => {
-  class Crypto {
-    readonly #brand = true;
-    constructor(given?: unknown) {
-      if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
-    }
-    get subtle(): object {
-      this.#brand;
-      return subtle();
-    }
-    getRandomValues<T>(array: T): T {
-      this.#brand;
-      if (!isView(array)) throw new NativeTypeError('getRandomValues: an integer typed array is needed');
-      if (!INTEGER.has(typedArrayName(array))) {
-        throw new DOMException('getRandomValues: an integer typed array is needed', 'TypeMismatchError');
+const classes = rare(
+  'crypto>',
+  ['Crypto'],
+  () => {
+    const INTEGER = objectCreate(null) as Record<string, true>;
+    const kinds = [
+      'Int8Array',
+      'Uint8Array',
+      'Uint8ClampedArray',
+      'Int16Array',
+      'Uint16Array',
+      'Int32Array',
+      'Uint32Array',
+      'BigInt64Array',
+      'BigUint64Array',
+    ];
+    for (let i = 0; i < kinds.length; i++) INTEGER[kinds[i] as string] = true;
+    class Crypto {
+      readonly #brand = true;
+      constructor(given?: unknown) {
+        if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
       }
-      const view = array as unknown as Uint8Array;
-      const size = viewByteLength(view);
-      if (size > MOST_BYTES) {
-        throw new DOMException(`getRandomValues: at most ${MOST_BYTES} bytes at a time`, 'QuotaExceededError');
+      get subtle(): object {
+        this.#brand;
+        return subtle();
       }
-      if (size > 0) typedSet(new U8(viewBuffer(view), viewByteOffset(view), size), host().random(size));
-      return array;
+      getRandomValues<T>(array: T): T {
+        this.#brand;
+        if (!isView(array)) throw new NativeTypeError('getRandomValues: an integer typed array is needed');
+        if (INTEGER[typedArrayName(array) as string] !== true) {
+          throw new DOMException('getRandomValues: an integer typed array is needed', 'TypeMismatchError');
+        }
+        const view = array as unknown as Uint8Array;
+        const size = viewByteLength(view);
+        if (size > MOST_BYTES) {
+          throw new DOMException(`getRandomValues: at most ${MOST_BYTES} bytes at a time`, 'QuotaExceededError');
+        }
+        if (size > 0) typedSet(new U8(viewBuffer(view), viewByteOffset(view), size), host().random(size));
+        return array;
+      }
+      randomUUID(): string {
+        this.#brand;
+        return host().uuid();
+      }
     }
-    randomUUID(): string {
-      this.#brand;
-      return host().uuid();
-    }
-  }
-  enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
-  return { Crypto };
-});
+    enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
+    return { Crypto };
+  },
+  '<crypto',
+);
 
 const theOne = once(() => {
   const { Crypto } = classes();

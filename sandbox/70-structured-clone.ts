@@ -43,8 +43,8 @@ import {
 import { exposeFunction } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { isArrayBuffer } from './30-encoding.ts';
-import { cloneCryptoKey, isCryptoKey } from './64-subtle.ts';
 import { type Blob, blobBytes, blobOf, File, isBlob, isFile } from './46-blob.ts';
+import { cloneCryptoKey, isCryptoKey } from './64-subtle.ts';
 
 const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;

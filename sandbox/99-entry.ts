@@ -9,16 +9,17 @@ import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
 import { describe } from './08-errors.ts';
-import { guardTemporal } from './09-intl.ts';
+import './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
-import { freezeTemporal, setNow, setOrigin } from './12-clock.ts';
+import { setNow, setOrigin } from './12-clock.ts';
 import { carryContext } from './14-context.ts';
+import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
-import { installConsole, resetGroups } from './63-console.ts';
+import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
@@ -139,6 +140,7 @@ const load = (factsJson: string): void => {
 };
 
 const boot = (
+  late: GuestHooks['late'],
   log: GuestHooks['log'],
   now: GuestHooks['now'],
   random: GuestHooks['random'],
@@ -151,15 +153,14 @@ const boot = (
   subtle: GuestHooks['subtle'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
+  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle });
   takeWasm();
   removeGlobals();
-  freezeTemporal();
-  guardTemporal();
+  installTemporal();
   installConsole();
-  hideSources((globalThis as unknown as { console: object }).console);
   return { load, turn };
 };
 
 hideSources(globalThis);
+hideSources(consoleObject);
 defineProperty(globalThis, NAME, { value: boot, configurable: true });

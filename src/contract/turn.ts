@@ -157,6 +157,8 @@ export interface TurnBox {
  * errors into the guest: a failure comes back as `null` or as said below.
  */
 export interface GuestHooks {
+  /** Source of a part of the prelude that was left out of the script; `null`: there is none of that number. */
+  late(part: number): string | null;
   /** A console line, already formatted and cut to 64 KiB. Returns false once limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
   /** Real wall clock, epoch ms: for `getRemainingTimeInMillis` only; `Date.now()` stands still within a turn. */

@@ -98,13 +98,15 @@ const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => Tex
   };
 };
 
-export const createHooks = (sink: HookSink): GuestHooks => {
+/** `late`: parts of the prelude, given out by number. */
+export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks => {
   const decoderOf = decoders();
   return {
     log: quiet(false, (inv: number, level: LogLevel, text: string) => {
       if (!Number.isSafeInteger(inv) || !LEVELS.has(level) || !isText(text, MAX_LINE)) return false;
       return sink.log(inv, level, text);
     }),
+    late: quiet<[number], string | null>(null, (part) => (Number.isSafeInteger(part) ? (late[part] ?? null) : null)),
     now: quiet(0, () => Date.now()),
     random: quiet<[number], Uint8Array>(new Uint8Array(0), (n) => {
       if (!Number.isSafeInteger(n) || n < 0 || n > MAX_RANDOM) return new Uint8Array(0);
@@ -143,6 +145,7 @@ export const createHooks = (sink: HookSink): GuestHooks => {
 
 /** In the order in which `boot` takes them. */
 export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
+  'late',
   'log',
   'now',
   'random',

@@ -5,7 +5,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { makeSnapshot } from './image.ts';
 import { preludeSource } from './prelude.ts';
-import { Shell } from './shell.ts';
+import { Shell, shellStart } from './shell.ts';
 
 const ISOLATES = 4;
 const SOURCE = `export default { fetch() { return new Response(crypto.randomUUID() + Math.random()) } }`;
@@ -41,7 +41,7 @@ interface TestData {
 function answers({ prelude, snapshot }: TestData): readonly string[] {
   return Array.from({ length: ISOLATES }, () => {
     const sink = { log: () => true, subtle: () => '!', catastrophe: (message: string) => fail(message) };
-    const shell = new Shell({ prelude: { source: prelude, cachedData: null }, snapshot }, 32, sink);
+    const shell = new Shell(shellStart({ prelude, snapshot }), 32, sink);
     shell.evaluate(FACTS, { source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
     shell.turn(Date.now(), '[]', null);
     const { out } = shell.turn(Date.now(), START, null);

@@ -15,8 +15,7 @@ import { promisify } from 'node:util';
 import ivm from 'isolated-vm';
 import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from './flags.ts';
-import { preludeSource } from './prelude.ts';
-import { PRELUDE_NAME } from './shell.ts';
+import { PRELUDE_NAME, preludeParts, preludeSource } from './prelude.ts';
 
 export interface Image {
   readonly prelude: string;
@@ -49,7 +48,7 @@ export async function openImage(dataDir: string, log: (line: string) => void): P
 }
 
 export function makeSnapshot(prelude: string): ArrayBuffer {
-  return ivm.Isolate.createSnapshot([{ code: prelude, filename: PRELUDE_NAME }]).copy();
+  return ivm.Isolate.createSnapshot([{ code: preludeParts(prelude).script, filename: PRELUDE_NAME }]).copy();
 }
 
 /** `true`, or why not. Run once for each combination of Node, engine and prelude. */

@@ -25,7 +25,7 @@ import type {
 import { Loading } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { type Code, Shell, type ShellStart } from './shell.ts';
+import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
@@ -73,7 +73,7 @@ export class LaneThread {
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
     this.#workshop = new Workshop(init.places);
-    this.#image = { prelude: { source: init.image.prelude, cachedData: null }, snapshot: init.image.snapshot };
+    this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
@@ -295,7 +295,6 @@ export class LaneThread {
       else this.#gone(guest, inv, nowNs(), { failure: new Error('its CPU is used up'), why: 'cpu' });
     }
   }
-
 
   /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
   #turn(guest: Guest, inv: number, json: string, chunks: readonly Uint8Array[] | null): void {

@@ -1,16 +1,53 @@
 /**
- * The guest runtime as one classic script: `prelude.bundle.js` beside this file when the package was built, otherwise bundled
- * from `sandbox/` on the spot. Evaluated in a fresh context it adds one global, `__isolane` (see contract/turn.ts).
+ * The guest runtime as one text: `prelude.bundle.js` beside this file when the package was built, otherwise bundled
+ * from `sandbox/` on the spot. It is a classic script, which evaluated in a fresh context adds one global, `__isolane` (see
+ * contract/turn.ts), and after it the late parts: what `rare` builds on first touch. Those are cut out here, because source
+ * that never runs still lies in the heap of every isolate; the host gives one to an isolate that asks.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+
+/** File name the prelude is compiled under; its frames are left out of guest stack traces. */
+export const PRELUDE_NAME = 'isolane:prelude';
 
 const built = (): string => fileURLToPath(new URL('./prelude.bundle.js', import.meta.url));
 const entry = (): string => fileURLToPath(new URL('../../sandbox/99-entry.ts', import.meta.url));
 
+const SEPARATOR = '\n//\u0001\n';
+
+export interface Prelude {
+  readonly script: string;
+  /** By number: the text of a function that the script evaluates in its own scope. */
+  readonly late: readonly string[];
+}
+
+export const preludeParts = (text: string): Prelude => {
+  const [script = '', ...late] = text.split(SEPARATOR);
+  return { script, late };
+};
+
+/** `rare("name>", [names], build, "<name")`: build goes to the late parts, and its number into the last text. */
+const RARE = /"([\w-]+)>",\[[^\]]*\],/g;
+
+const cut = (bundle: string): string => {
+  const late: string[] = [];
+  let script = '';
+  let from = 0;
+  for (const found of bundle.matchAll(RARE)) {
+    const end = `,"<${found[1]}")`;
+    const start = found.index + found[0].length;
+    const stop = bundle.indexOf(end, start);
+    if (stop < 0) throw new Error(`rare("${found[1]}>", …) in sandbox/ does not end in "<${found[1]}"`);
+    script += `${bundle.slice(from, start)}s=>eval(s),"<${late.length}")`;
+    late.push(`(${bundle.slice(start, stop)})\n//# sourceURL=${PRELUDE_NAME}`);
+    from = stop + end.length;
+  }
+  return [script + bundle.slice(from), ...late].join(SEPARATOR);
+};
+
 /** Bundles `sandbox/`; what `npm pack` writes to `prelude.bundle.js`. */
 export const bundlePrelude = async (): Promise<string> => {
+  const { build } = await import('esbuild');
   const result = await build({
     entryPoints: [entry()],
     bundle: true,
@@ -21,13 +58,14 @@ export const bundlePrelude = async (): Promise<string> => {
     target: 'node24',
     minify: true,
     legalComments: 'none',
-    charset: 'utf8',
+    // A text of one-byte characters takes half the room in every isolate.
+    charset: 'ascii',
     banner: { js: '"use strict";' },
     logLevel: 'silent',
   });
   const [file] = result.outputFiles;
   if (file === undefined) throw new Error('esbuild produced no prelude');
-  return file.text;
+  return cut(file.text);
 };
 
 export const preludeSource = async (): Promise<string> => {

@@ -6,9 +6,8 @@
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
-
-/** File name the prelude is compiled under; its frames are left out of guest stack traces. */
-export const PRELUDE_NAME = 'isolane:prelude';
+import type { Image } from './image.ts';
+import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
@@ -31,8 +30,17 @@ export interface Code {
 /** What a shell boots from: the snapshot when there is one, otherwise the prelude's source. */
 export interface ShellStart {
   readonly prelude: Code;
-  readonly snapshot: ArrayBuffer | null;
+  /** See `Prelude.late`. */
+  readonly late: readonly string[];
+  /** One copy for all isolates of a thread: each keeps the one it was made from as long as it lives. */
+  readonly snapshot: ivm.ExternalCopy<ArrayBuffer> | null;
 }
+
+export const shellStart = (image: Image): ShellStart => {
+  const { script, late } = preludeParts(image.prelude);
+  const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
+  return { prelude: { source: script, cachedData: null }, late, snapshot };
+};
 
 export class Shell {
   readonly isolate: ivm.Isolate;
@@ -49,14 +57,17 @@ export class Shell {
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
       onCatastrophicError: (message) => this.#sink.catastrophe(message),
-      ...(start.snapshot === null ? {} : { snapshot: new ivm.ExternalCopy(start.snapshot) }),
+      ...(start.snapshot === null ? {} : { snapshot: start.snapshot }),
     });
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
-    const hooks = createHooks({
-      log: (inv, level, text) => this.#sink.log(inv, level, text),
-      subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
-    });
+    const hooks = createHooks(
+      {
+        log: (inv, level, text) => this.#sink.log(inv, level, text),
+        subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
+      },
+      start.late,
+    );
     const boot = this.#context.global.getSync('__isolane', { reference: true });
     const callbacks = HOOK_ORDER.map(
       (name) => new ivm.Callback(this.#timed(hooks[name] as (...args: unknown[]) => unknown)),

@@ -11,8 +11,9 @@ import { Guest, type GuestOptions } from '../support/isolate.ts';
 const MAJOR = process.versions.node.split('.')[0];
 const FILE = fileURLToPath(new URL(`./globals-node${MAJOR}.txt`, import.meta.url));
 
-/** One line a property: path, kind, flags (w e c), name and length of functions. */
+/** One line a property: path, kind, flags (w e c), name and length of functions. What is built on first touch is touched first. */
 const WALK = `
+  for (const key of Reflect.ownKeys(globalThis)) globalThis[key];
   const lines = [], seen = new Map([[globalThis, 'globalThis']]);
   const show = (key) => typeof key === 'symbol' ? '[' + key.description + ']' : '.' + key;
   const kind = (v) => v === null ? 'null' : typeof v;

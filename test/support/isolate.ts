@@ -8,11 +8,10 @@ import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../.
 import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
 import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
-import { preludeSource } from '../../src/engine/prelude.ts';
-import { PRELUDE_NAME } from '../../src/engine/shell.ts';
+import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 
-let source: Promise<string> | null = null;
-const prelude = (): Promise<string> => (source ??= preludeSource());
+let source: Promise<Prelude> | null = null;
+const prelude = (): Promise<Prelude> => (source ??= preludeSource().then(preludeParts));
 const workshop = new Workshop(Places.memory());
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
 
@@ -80,18 +79,21 @@ export class Guest {
     const context = await this.isolate.createContext();
     this.#context = context;
     if (options.snapshot !== true) {
-      const script = await this.isolate.compileScript(await prelude(), { filename: PRELUDE_NAME });
+      const script = await this.isolate.compileScript((await prelude()).script, { filename: PRELUDE_NAME });
       await script.run(context);
     }
-    const hooks = createHooks({
-      log: (inv, level, text) => {
-        if (this.logBytes <= 0) return false;
-        this.logBytes -= text.length;
-        this.lines.push({ inv, level, text });
-        return true;
+    const hooks = createHooks(
+      {
+        log: (inv, level, text) => {
+          if (this.logBytes <= 0) return false;
+          this.logBytes -= text.length;
+          this.lines.push({ inv, level, text });
+          return true;
+        },
+        subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
       },
-      subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
-    });
+      (await prelude()).late,
+    );
     hooks.now = () => this.nowMs;
     const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference<
       (...hooks: unknown[]) => unknown
@@ -247,7 +249,7 @@ export class Guest {
 
 export const openGuest = async (code: string, options: GuestOptions = {}): Promise<Guest> => {
   if (options.snapshot === true && snapshot === null) {
-    snapshot = ivm.Isolate.createSnapshot([{ code: await prelude(), filename: PRELUDE_NAME }]);
+    snapshot = ivm.Isolate.createSnapshot([{ code: (await prelude()).script, filename: PRELUDE_NAME }]);
   }
   const isolate = new ivm.Isolate({
     memoryLimit: options.memoryMiB ?? 64,

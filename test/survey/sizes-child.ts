@@ -7,11 +7,13 @@ import { text } from 'node:stream/consumers';
 import ivm from 'isolated-vm';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { makeSnapshot } from '../../src/engine/image.ts';
-import { preludeSource } from '../../src/engine/prelude.ts';
+import { preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 
 const TIMEOUT_MS = 100;
 
-const snapshot = new ivm.ExternalCopy(makeSnapshot(await preludeSource()));
+const prelude = await preludeSource();
+const { late } = preludeParts(prelude);
+const snapshot = new ivm.ExternalCopy(makeSnapshot(prelude));
 const calls = JSON.parse(await text(process.stdin)) as readonly string[];
 
 function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
@@ -21,7 +23,7 @@ function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
     onCatastrophicError: () => process.kill(process.pid, 'SIGKILL'),
   });
   const context = isolate.createContextSync();
-  const hooks = createHooks({ log: () => true });
+  const hooks = createHooks({ log: () => true, subtle: () => '!OperationError: not here' }, late);
   const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference;
   boot.applySync(
     undefined,

@@ -8,8 +8,8 @@ import { Keys } from './keys.ts';
 import { type CryptoKey, Refusal, readArguments, writeResult } from './marshal.ts';
 import { type Mark, Meter, type Spent } from './meter.ts';
 import { Places } from './places.ts';
-import { quickly } from './quick.ts';
 import { acceptable, LONG_NS, MEASURED_NS, price } from './price.ts';
+import { quickly } from './quick.ts';
 
 const METHODS: ReadonlySet<string> = new Set([
   'digest',
@@ -269,14 +269,13 @@ function failureOf({ id, inv }: Operation, error: unknown, spent: Spent): Result
 
 /** Name and sentence for the guest. What libraries say beyond WebCrypto's own exceptions stays here. */
 function wordsOf(error: unknown): [name: string, message: string] {
-  if (!(error instanceof Error) || !EXCEPTIONS.has(error.name)) return ['OperationError', GENERIC];
-  if (error instanceof Refusal || error instanceof DOMException || isArgumentError(error)) {
-    return [error.name, error.message.slice(0, MESSAGE_CHARS)];
-  }
-  return [error.name, GENERIC];
+  const known = error instanceof Refusal || error instanceof DOMException || isArgumentError(error);
+  if (!known || !EXCEPTIONS.has(error.name)) return ['OperationError', GENERIC];
+  return [error.name, error.message.slice(0, MESSAGE_CHARS)];
 }
 
-function isArgumentError(error: Error): boolean {
+function isArgumentError(error: unknown): error is TypeError {
+  if (!(error instanceof TypeError)) return false;
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && code.startsWith('ERR_') && !code.startsWith('ERR_OSSL');
 }

@@ -1,0 +1,108 @@
+/**
+ * Temporal, put together on first touch. V8 gives every context a Temporal of its own, also one that starts from a snapshot;
+ * making it costs 170 KB, so nobody pays who does not use it. Its clock is the frozen moment of the turn, its locales are
+ * bounded as Intl's are. A guest that replaces `Date.prototype.toTemporalInstant` first fools only itself.
+ */
+import {
+  defineProperty,
+  getOwnPropertyDescriptor,
+  hasOwn,
+  NativeDate,
+  objectCreate,
+  reflectApply,
+  SYM_TAG,
+} from './00-primordials.ts';
+import { asNative } from './06-guards.ts';
+import { guardLocales } from './09-intl.ts';
+import { wholeMs } from './12-clock.ts';
+import { once } from './13-rare.ts';
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+interface Made {
+  readonly constructor: { readonly prototype: Record<string, Method> };
+}
+
+const Format = Intl.DateTimeFormat;
+
+const call = (value: unknown, name: string, ...args: unknown[]): Made =>
+  reflectApply((value as Record<string, Method>)[name] as Method, value, args) as Made;
+
+const put = (owner: object, name: string, value: unknown): void => {
+  defineProperty(owner, name, { value, writable: true, enumerable: false, configurable: true });
+};
+
+const makeNow = (instantClass: object, zonedProto: Record<string, Method>): object => {
+  const fromEpoch = (instantClass as unknown as Record<string, Method>)['fromEpochMilliseconds'] as Method;
+  const instant = (): Made => reflectApply(fromEpoch, instantClass, [wholeMs()]) as Made;
+  const toZoned = instant().constructor.prototype['toZonedDateTimeISO'] as Method;
+  const { toPlainDateTime, toPlainDate, toPlainTime } = zonedProto;
+  const here = (): unknown => new Format().resolvedOptions().timeZone;
+  const zoned = (zone: unknown): unknown => reflectApply(toZoned, instant(), [zone === undefined ? here() : zone]);
+  const part = (convert: Method | undefined, zone: unknown): unknown =>
+    reflectApply(convert as Method, zoned(zone), []);
+  const readings = {
+    instant: () => instant(),
+    timeZoneId: () => here(),
+    plainDateTimeISO: (...zone: unknown[]) => part(toPlainDateTime, zone[0]),
+    zonedDateTimeISO: (...zone: unknown[]) => zoned(zone[0]),
+    plainDateISO: (...zone: unknown[]) => part(toPlainDate, zone[0]),
+    plainTimeISO: (...zone: unknown[]) => part(toPlainTime, zone[0]),
+  };
+  const clock = {};
+  const names = Object.keys(readings) as (keyof typeof readings)[];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as keyof typeof readings;
+    asNative(readings[name], name);
+    put(clock, name, readings[name]);
+  }
+  defineProperty(clock, SYM_TAG, { value: 'Temporal.Now', configurable: true });
+  return clock;
+};
+
+const make = once((): object => {
+  const instant = call(new NativeDate(0), 'toTemporalInstant');
+  const zoned = call(instant, 'toZonedDateTimeISO', 'UTC');
+  const dateTime = call(zoned, 'toPlainDateTime');
+  const date = call(dateTime, 'toPlainDate');
+  const classes: Record<string, Made> = objectCreate(null) as Record<string, Made>;
+  classes['PlainDate'] = date;
+  classes['PlainTime'] = call(dateTime, 'toPlainTime');
+  classes['PlainDateTime'] = dateTime;
+  classes['ZonedDateTime'] = zoned;
+  classes['Duration'] = call(instant, 'until', instant);
+  classes['Instant'] = instant;
+  classes['PlainYearMonth'] = call(date, 'toPlainYearMonth');
+  classes['PlainMonthDay'] = call(date, 'toPlainMonthDay');
+  const temporal = {};
+  put(temporal, 'Now', makeNow(instant.constructor, zoned.constructor.prototype));
+  const names = Object.keys(classes);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const made = (classes[name] as Made).constructor;
+    guardLocales(made.prototype, 'toLocaleString', 0);
+    put(temporal, name, made);
+  }
+  defineProperty(temporal, SYM_TAG, { value: 'Temporal', configurable: true });
+  return temporal;
+});
+
+/** Boot calls this: what V8 put on this context goes. */
+export const installTemporal = (): void => {
+  if (!hasOwn(NativeDate.prototype, 'toTemporalInstant')) return;
+  const { get, set } = getOwnPropertyDescriptor(
+    {
+      get Temporal(): unknown {
+        const value = make();
+        defineProperty(globalThis, 'Temporal', { value, writable: true, enumerable: false, configurable: true });
+        return value;
+      },
+      set Temporal(value: unknown) {
+        defineProperty(globalThis, 'Temporal', { value, writable: true, enumerable: false, configurable: true });
+      },
+    },
+    'Temporal',
+  ) as { get: () => unknown; set: (value: unknown) => void };
+  asNative(get, 'get Temporal');
+  asNative(set, 'set Temporal');
+  defineProperty(globalThis, 'Temporal', { get, set, enumerable: false, configurable: true });
+};
