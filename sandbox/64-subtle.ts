@@ -373,9 +373,9 @@ const classes = rare(
         isCryptoKey = (value) => isObject(value) && #parts in value;
         partsOf = (key) => (key as CryptoKey).#parts;
       }
-      constructor(parts?: KeyParts) {
-        if (token === null || parts !== token) throw new NativeTypeError('Illegal constructor');
-        this.#parts = parts;
+      constructor(...given: unknown[]) {
+        if (token === null || given[0] !== token) throw new NativeTypeError('Illegal constructor');
+        this.#parts = token as KeyParts;
       }
       get type(): string {
         return this.#parts.type;
@@ -407,8 +407,8 @@ const classes = rare(
       static {
         isSubtle = (value) => isObject(value) && #brand in value;
       }
-      constructor(given?: unknown) {
-        if (token === null || given !== token) throw new NativeTypeError('Illegal constructor');
+      constructor(...given: unknown[]) {
+        if (token === null || given[0] !== token) throw new NativeTypeError('Illegal constructor');
       }
       static supports(operation: unknown, algorithm: unknown, other: unknown = undefined): boolean {
         const kinds = other === undefined ? 'sa' : typeof other === 'number' || other === null ? 'sal' : 'saa';
