@@ -24,7 +24,7 @@ dev: $(INSTALLED) ## the same with watch and reload
 	@node src/main.ts dev --config fixtures/isolane.json --curl
 
 check: $(INSTALLED) ## types, lint, format, tidy
-	@for world in src sandbox test bench fixtures; do echo "types: $$world"; tsc -p $$world/tsconfig.json || exit 1; done
+	@for world in src sandbox sandbox/node test bench fixtures; do echo "types: $$world"; tsc -p $$world/tsconfig.json || exit 1; done
 	@biome check --error-on-warnings .
 	@$(VITEST) test/tidy
 

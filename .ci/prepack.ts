@@ -16,6 +16,12 @@ execFileSync(
   ['-p', 'src/tsconfig.json', '--noEmit', 'false', '--declaration', '--outDir', 'dist', '--rewriteRelativeImportExtensions'],
   { cwd: root, stdio: 'inherit' },
 );
+execFileSync(
+  join(root, 'node_modules/.bin/tsc'),
+  ['-p', 'sandbox/node/tsconfig.json', '--noEmit', 'false', '--outDir', 'dist/catalog/node', '--rewriteRelativeImportExtensions'],
+  { cwd: root, stdio: 'inherit' },
+);
+cpSync(join(root, 'sandbox/node/package.json'), join(dist, 'catalog/node/package.json'));
 for (const file of globSync('**/*', { cwd: join(root, 'src'), withFileTypes: true })) {
   if (!file.isFile() || /\.ts$|^tsconfig\.json$|^README\.md$/.test(file.name)) continue;
   const from = join(file.parentPath, file.name);

@@ -1,28 +1,38 @@
 /**
- * Whose continuation runs: with limits.concurrency above 1 the host lowers async functions to promises, and this `then`
- * carries the invocation from registration to callback. At 1 the native `then` stays in place and costs nothing.
- * Imported before the streams library, which captures `Promise.prototype.then` when it is evaluated.
+ * Whose continuation runs: with limits.concurrency above 1, or where a bundle has AsyncLocalStorage, async functions are
+ * lowered to promises and this `then` carries invocation and frame from registration to callback. Elsewhere the native
+ * `then` stays in place and costs nothing. Imported before the streams library, which captures `then` when it is evaluated.
  */
 import { defineProperty, type promiseThen, reflectApply, uncurry } from './00-primordials.ts';
 import { current, enter, type Invocation } from './10-box.ts';
 
 let carrying = false;
 
-const carry = (callback: unknown, inv: Invocation): unknown => {
+/** The guest's own context beside the invocation (values of AsyncLocalStorage); the prelude never looks into it. */
+export let frame: unknown;
+export const enterFrame = (next: unknown): unknown => {
+  const before = frame;
+  frame = next;
+  return before;
+};
+
+const carry = (callback: unknown, inv: Invocation, its: unknown): unknown => {
   if (typeof callback !== 'function') return callback;
   return (value: unknown): unknown => {
     const before = enter(inv);
+    const outer = enterFrame(its);
     try {
       return reflectApply(callback as (v: unknown) => unknown, undefined, [value]);
     } finally {
       enter(before);
+      frame = outer;
     }
   };
 };
 
 /** Wraps a callback that is to run later so that it runs as the invocation that registered it. */
 export const inContext = <T extends (...args: never[]) => unknown>(callback: T): T =>
-  carrying ? (carry(callback, current) as T) : callback;
+  carrying ? (carry(callback, current, frame) as T) : callback;
 
 const nativeThen = uncurry(Promise.prototype.then) as typeof promiseThen;
 const { then } = {
@@ -30,7 +40,8 @@ const { then } = {
   then(this: Promise<unknown>, ok?: unknown, no?: unknown): Promise<unknown> {
     if (!carrying) return nativeThen(this, ok as null, no as null);
     const inv = current;
-    return nativeThen(this, carry(ok, inv) as null, carry(no, inv) as null);
+    const its = frame;
+    return nativeThen(this, carry(ok, inv, its) as null, carry(no, inv, its) as null);
   },
 };
 const native = Object.getOwnPropertyDescriptor(Promise.prototype, 'then') as PropertyDescriptor;
@@ -43,8 +54,9 @@ export const restoreThen = (): void => {
   defineProperty(Promise.prototype, 'then', native);
 };
 
-/** Called once, at load, when limits.concurrency is above 1. */
+/** At load where limits.concurrency is above 1; by the bundle itself where it has AsyncLocalStorage. */
 export const carryContext = (): void => {
+  if (carrying) return;
   carrying = true;
   installThen();
 };

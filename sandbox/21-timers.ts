@@ -16,6 +16,7 @@ import {
 import { exposeFunction } from './04-globals.ts';
 import { box, current, emitFinal, enter, type Invocation, limits, stray, topLevel } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
+import { inContext } from './14-context.ts';
 
 interface Timer {
   readonly id: number;
@@ -177,9 +178,9 @@ export const tick = (): void => {
 
 const start = (name: string, repeat: boolean, callback: unknown, delay: unknown, args: unknown[]): number => {
   if (typeof callback !== 'function') throw new NativeTypeError(`${name}: the callback must be a function`);
-  const run = (): void => {
+  const run = inContext((): void => {
     reflectApply(callback as () => void, globalThis, args);
-  };
+  });
   return arm(current, run, clampDelay(delay), repeat);
 };
 
@@ -214,5 +215,5 @@ export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
 
 exposeFunction('queueMicrotask', (callback: unknown) => {
   if (typeof callback !== 'function') throw new NativeTypeError('queueMicrotask: the callback must be a function');
-  soon(callback as () => void, current);
+  soon(inContext(callback as () => void), current);
 });

@@ -12,7 +12,7 @@ import { describe } from './08-errors.ts';
 import './09-intl.ts';
 import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
-import { carryContext } from './14-context.ts';
+import { carryContext, enterFrame } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './23-event-classes.ts';
@@ -24,6 +24,7 @@ import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
 import './85-ambient.ts';
+import { bridge, takeEnv } from './88-bridge.ts';
 import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
 
 const NAME = '__isolane';
@@ -89,6 +90,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   const count = events.length;
   for (let i = 0; i < count; i++) {
     if (limits.concurrency > 1) enter(topLevel);
+    enterFrame(undefined);
     try {
       deliver(events[i] as TurnEvent, chunks);
     } catch (error) {
@@ -96,6 +98,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
     }
   }
   if (limits.concurrency > 1) enter(topLevel);
+  enterFrame(undefined);
   return box;
 };
 
@@ -136,7 +139,8 @@ const load = (factsJson: string): void => {
   program.env = env;
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
-  defineProperty(globalThis, REGISTER, { value: register(facts.handler), configurable: true });
+  takeEnv(facts.env);
+  defineProperty(globalThis, REGISTER, { value: { register: register(facts.handler), bridge }, configurable: true });
 };
 
 const boot = (

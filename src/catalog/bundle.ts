@@ -4,10 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { relative, resolve } from 'node:path';
-import { type BuildOptions, type BuildResult, build, type Metafile, version } from 'esbuild';
+import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
-import { ABSENT_NAMESPACE, absentModules, absentSentence, stubSource } from './absent-modules.ts';
 import { bundleError, warningLine } from './build-messages.ts';
+import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
+import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin } from './node-plugin.ts';
 
 /** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
 export function bundleUrl(name: string): string {
@@ -24,7 +25,10 @@ export interface Bundle {
   readonly warnings: readonly string[];
 }
 
-/** Context that must follow `await` needs promises that can be hooked, and native `await` cannot be. */
+/**
+ * Context that must follow `await` needs promises that can be hooked, and native `await` cannot be: so it is where an
+ * isolate takes several invocations at once, and where a bundle has AsyncLocalStorage.
+ */
 const HOOKABLE_ASYNC: Readonly<Record<string, boolean>> = {
   'async-await': false,
   'async-generator': false,
@@ -33,12 +37,9 @@ const HOOKABLE_ASYNC: Readonly<Record<string, boolean>> = {
 
 /** `root`: the project's directory; paths in messages and source maps are relative to it. Throws BUNDLE_FAILED. */
 export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> {
-  let result: BuildResult<{ write: false; metafile: true }>;
-  try {
-    result = await build({ ...options(spec, root), write: false, metafile: true });
-  } catch (error) {
-    throw bundleError(spec, error);
-  }
+  const lowered = spec.limits.concurrency > 1;
+  let result = await attempt(spec, root, lowered);
+  if (!lowered && hasAsyncContext(result.metafile, root)) result = await attempt(spec, root, true);
   const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'))?.contents ?? new Uint8Array();
   const map = result.outputFiles.find((file) => file.path.endsWith('.map'))?.contents ?? new Uint8Array();
   refuseSize(spec, code.byteLength);
@@ -50,23 +51,31 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
   const own = result.warnings.filter((warning) => !(warning.location?.file ?? '').includes('node_modules/'));
   return {
     code,
-    map,
+    map: publicMap(map, root),
     hash: createHash('sha256').update(code).digest('hex'),
-    inputs: Object.keys(result.metafile.inputs)
-      .filter((path) => !path.startsWith(`${ABSENT_NAMESPACE}:`) && !path.startsWith('(disabled)'))
-      .map((path) => resolve(root, path)),
-    warnings: [...own.map((warning) => warningLine(spec, warning)), ...absentWarnings(spec, result.metafile, root)],
+    inputs: realInputs(result.metafile, root),
+    warnings: [...own.map((warning) => warningLine(spec, warning)), ...missingWarnings(spec, result.metafile, root)],
   };
 }
 
-/** Everything beside the files themselves that decides what comes out. */
-export function recipe(spec: FunctionSpec, root: string): string {
-  const { plugins: _, ...plain } = options(spec, root);
-  const parts = [version, plain, stubSource('name'), spec.handler, spec.limits.bundleBytes];
+type Built = BuildResult<{ write: false; metafile: true }>;
+
+async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Promise<Built> {
+  try {
+    return await build({ ...options(spec, root, lowered), write: false, metafile: true });
+  } catch (error) {
+    throw bundleError(spec, error);
+  }
+}
+
+/** Everything beside the files themselves that decides what comes out; `modules`: of `nodeModulesStamp`. */
+export function recipe(spec: FunctionSpec, root: string, modules: string): string {
+  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1);
+  const parts = [version, plain, modules, spec.handler, spec.limits.bundleBytes];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function options(spec: FunctionSpec, root: string): BuildOptions {
+function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptions {
   return {
     entryPoints: [spec.entry],
     absWorkingDir: root,
@@ -86,12 +95,14 @@ function options(spec: FunctionSpec, root: string): BuildOptions {
     define: {
       'process.env.NODE_ENV': '"production"',
       global: 'globalThis',
+      ...GLOBAL_DEFINES,
       'import.meta.url': JSON.stringify(bundleUrl(spec.name)),
     },
     loader: { '.md': 'text', '.txt': 'text', '.html': 'text', '.svg': 'text', '.sql': 'text' },
-    ...(spec.limits.concurrency > 1 ? { supported: { ...HOOKABLE_ASYNC } } : {}),
+    inject: [GLOBALS_FILE],
+    ...(lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [absentModules()],
+    plugins: [nodePlugin()],
   };
 }
 
@@ -118,21 +129,4 @@ function refuseExports(spec: FunctionSpec, exports: readonly string[], root: str
     spec,
     `${file} has no export "${handler.exportName}" (${names}); export it or name another after "lambda:"`,
   );
-}
-
-function absentWarnings(spec: FunctionSpec, meta: Metafile, root: string): readonly string[] {
-  const kept = Object.values(meta.outputs).flatMap((output) => Object.keys(output.inputs));
-  return kept
-    .filter((path) => path.startsWith(`${ABSENT_NAMESPACE}:`))
-    .sort()
-    .map((path) => {
-      const importers = Object.entries(meta.inputs)
-        .filter(([, input]) => input.imports.some((imported) => imported.path === path))
-        .map(([file]) => file)
-        .sort();
-      const [first = relative(root, spec.entry)] = importers;
-      const more = importers.length > 1 ? ` and ${importers.length - 1} more` : '';
-      const name = path.slice(ABSENT_NAMESPACE.length + 1);
-      return `function "${spec.name}" imports ${name} (in ${first}${more}), but ${absentSentence(name)}; calls to it throw.`;
-    });
 }

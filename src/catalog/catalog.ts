@@ -10,6 +10,7 @@ import { joined } from './build-messages.ts';
 import { type Bundle, bundle, recipe } from './bundle.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { BundleStore } from './bundle-store.ts';
+import { nodeModulesStamp } from './node-plugin.ts';
 import { CATALOG_FILE, VersionList } from './version-list.ts';
 
 /** esbuild is parallel itself; more at once only holds more in memory. */
@@ -92,13 +93,14 @@ export class Catalog {
   }
 
   async #bundleAll(specs: readonly FunctionSpec[], cache: BundleCache): Promise<readonly Bundle[]> {
+    const modules = await nodeModulesStamp();
     const bundles: Bundle[] = [];
     const errors: HostError[] = [];
     let next = 0;
     const work = async (): Promise<void> => {
       for (let index = next++; index < specs.length; index = next++) {
         try {
-          bundles[index] = await this.#bundle(specs[index]!, cache);
+          bundles[index] = await this.#bundle(specs[index]!, cache, modules);
         } catch (error) {
           if (!(error instanceof HostError)) throw error;
           errors[index] = error;
@@ -111,8 +113,8 @@ export class Catalog {
     return bundles;
   }
 
-  async #bundle(spec: FunctionSpec, cache: BundleCache): Promise<Bundle> {
-    const key = recipe(spec, this.#root);
+  async #bundle(spec: FunctionSpec, cache: BundleCache, modules: string): Promise<Bundle> {
+    const key = recipe(spec, this.#root, modules);
     const known = await cache.find(key);
     if (known !== null) return known;
     const startedMs = Date.now();

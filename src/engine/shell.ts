@@ -18,8 +18,16 @@ export interface ShellSink {
 
 const COPY = { result: { copy: true } } as const;
 const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
-const HIDE = 'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };';
-const ENTRY = 'import { r } from "isolane:hide"; import * as user from "isolane:user"; r(user);';
+/**
+ * The modules around a bundle. `isolane:hide` is evaluated first and takes the prelude's `__isolane_register` away; a bundle
+ * that has Node modules in it imports `isolane:host` (sandbox/README.md) and nothing else.
+ */
+export const AROUND: Readonly<Record<string, string>> = {
+  'isolane:hide':
+    'const { register, bridge } = globalThis.__isolane_register; delete globalThis.__isolane_register; export { register, bridge };',
+  'isolane:host': 'export { bridge as host } from "isolane:hide";',
+  'isolane:entry': 'import { register } from "isolane:hide"; import * as user from "isolane:user"; register(user);',
+};
 
 /** Compiled once per lane and kept: source text and V8's code cache of it. */
 export interface Code {
@@ -100,15 +108,22 @@ export class Shell {
   /** Tells the prelude about the function, then compiles and evaluates the bundle. Call inside a published turn. */
   evaluate(facts: string, code: Code, url: string): void {
     this.#load.applySync(undefined, [facts]);
-    const hide = this.isolate.compileModuleSync(HIDE, { filename: 'isolane:hide' });
     const user = compileModule(this.isolate, code, url);
-    const entry = this.isolate.compileModuleSync(ENTRY, { filename: 'isolane:entry' });
-    const resolve = (specifier: string): ivm.Module => {
-      if (specifier === 'isolane:hide') return hide;
-      if (specifier === 'isolane:user') return user;
-      throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
+    const around = new Map<string, ivm.Module>([['isolane:user', user]]);
+    const moduleOf = (name: string): ivm.Module => {
+      const known = around.get(name);
+      if (known !== undefined) return known;
+      const made = this.isolate.compileModuleSync(AROUND[name] ?? '', { filename: name });
+      around.set(name, made);
+      return made;
     };
-    entry.instantiateSync(this.#context, resolve);
+    const entry = moduleOf('isolane:entry');
+    entry.instantiateSync(this.#context, (specifier, importer) => {
+      if (importer === user && specifier !== 'isolane:host') {
+        throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
+      }
+      return moduleOf(specifier);
+    });
     entry.evaluateSync();
   }
 

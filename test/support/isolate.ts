@@ -9,6 +9,7 @@ import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
 import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
+import { AROUND } from '../../src/engine/shell.ts';
 
 let source: Promise<Prelude> | null = null;
 const prelude = (): Promise<Prelude> => (source ??= preludeSource().then(preludeParts));
@@ -25,6 +26,8 @@ export interface GuestOptions {
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
   readonly wasm?: boolean;
+  /** The code is JavaScript as the bundler leaves it. */
+  readonly plain?: boolean;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -53,6 +56,11 @@ const lower = {
   'async-generator': false,
   'for-await': false,
 } as const;
+
+const lowered = async (code: string, concurrency: number): Promise<string> => {
+  const options = concurrency > 1 ? { supported: lower } : {};
+  return (await transform(code, { loader: 'ts', format: 'esm', target: 'node24', ...options })).code;
+};
 
 export class Guest {
   readonly isolate: ivm.Isolate;
@@ -116,21 +124,15 @@ export class Guest {
       handler: 'fetch',
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
-    const { code: js } = await transform(code, {
-      loader: 'ts',
-      format: 'esm',
-      target: 'node24',
-      ...(options.concurrency !== undefined && options.concurrency > 1 ? { supported: lower } : {}),
-    });
-    const hide = await this.isolate.compileModule(
-      'const r = globalThis.__isolane_register; delete globalThis.__isolane_register; export { r };',
-    );
+    const js = options.plain === true ? code : await lowered(code, options.concurrency ?? 1);
     const user = await this.isolate.compileModule(js, { filename: 'user.js' });
-    const start = await this.isolate.compileModule("import { r } from 'hide'; import * as user from 'user'; r(user);");
+    const around = new Map([['isolane:user', user]]);
+    for (const [name, source] of Object.entries(AROUND)) around.set(name, await this.isolate.compileModule(source));
+    const start = around.get('isolane:entry') as ivm.Module;
     await start.instantiate(context, (name) => {
-      if (name === 'hide') return hide;
-      if (name === 'user') return user;
-      throw new Error(`no module ${name}`);
+      const found = around.get(name);
+      if (found === undefined) throw new Error(`no module ${name}`);
+      return found;
     });
     await start.evaluate({ timeout: 1000 });
     let first = this.turn([]);

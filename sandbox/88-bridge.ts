@@ -1,0 +1,44 @@
+/**
+ * The prelude's side of `isolane:host`: what the Node modules of `sandbox/node` build on. They are bundled into the guest's
+ * own code, so this is handed to hostile hands: each member checks what it is given, answers with fresh guest values,
+ * and hands out no hook, box or invocation.
+ */
+import { defineProperty, freeze, NativeTypeError, objectCreate, objectKeys, slice } from './00-primordials.ts';
+import { current, log } from './10-box.ts';
+import { carryContext, enterFrame, frame } from './14-context.ts';
+import { inspect } from './62-inspect.ts';
+import type { Bridge } from './node/bridge.ts';
+
+/** As much as a line of `console` may have. */
+const LINE = 65_536;
+
+const strings: Record<string, string> = objectCreate(null);
+/** Called once, at load. */
+export const takeEnv = (env: Readonly<Record<string, string>>): void => {
+  const names = objectKeys(env);
+  for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
+};
+
+const members: Bridge = {
+  env: () => {
+    const copy: Record<string, string> = {};
+    const names = objectKeys(strings);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      defineProperty(copy, name, { value: strings[name], writable: true, enumerable: true, configurable: true });
+    }
+    return copy;
+  },
+  inspect: (value) => inspect(value),
+  log: (level, text) => {
+    if (typeof text !== 'string') throw new NativeTypeError('log: text is no string');
+    if (level !== 'debug' && level !== 'info' && level !== 'warn' && level !== 'error') {
+      throw new NativeTypeError('log: unknown level');
+    }
+    log(current, level, text.length > LINE ? slice(text, 0, LINE) : text);
+  },
+  carryContext,
+  frame: () => frame,
+  enterFrame,
+};
+export const bridge: Bridge = freeze(members);

@@ -1,0 +1,20 @@
+/**
+ * What the prelude gives to the modules of this folder, by `import { host } from 'isolane:host'`. A hostile guest can
+ * write that import too, so everything here is as safe to call as a global: it takes guest values, checks them in the
+ * prelude (`88-bridge.ts`) or on the host, charges the invocation, and answers with fresh guest values or throws guest errors.
+ */
+
+export interface Bridge {
+  /** The function's `env`, strings only (no services): a fresh object each time. */
+  env(): Record<string, string>;
+  /** Any value as `console.log` shows it, bounded. */
+  inspect(value: unknown): string;
+  /** A line into the function's log, under limits.logBytes like any of `console`. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** From now on context follows promises, timers and listeners; only sound in a bundle whose async functions are lowered. */
+  carryContext(): void;
+  /** The current frame: one value of the guest's own choosing that follows its continuations. */
+  frame(): unknown;
+  /** Makes `next` the current frame and returns the one before. */
+  enterFrame(next: unknown): unknown;
+}
