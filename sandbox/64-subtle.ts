@@ -49,6 +49,12 @@ export let cloneCryptoKey: (key: object) => object;
 /** Results of the host. Nothing comes that nobody asked for. */
 export let deliverSubtle: (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]) => void;
 export let deliverSubtleError: (id: number, name: string, message: string) => void;
+let waitFor: (id: number) => Promise<unknown>;
+/** A promise of the result that the host will bring under that number. */
+export const resultOf = (id: number): Promise<unknown> => {
+  classes();
+  return waitFor(id);
+};
 
 const classes = rare(
   'subtle>',
@@ -450,6 +456,10 @@ const classes = rare(
     cloneCryptoKey = (key) => makeKey(partsOf(key));
     deliverSubtle = deliver;
     deliverSubtleError = refuse;
+    waitFor = (id) =>
+      new NativePromise((resolve, reject) => {
+        new Pending(id, current, { resolve, reject });
+      });
     return { CryptoKey, SubtleCrypto };
   },
   '<subtle',

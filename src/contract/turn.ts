@@ -186,6 +186,11 @@ export interface GuestHooks {
    * `"!<exception name>: <message>"`. `op` may be `supports`, too.
    */
   subtle(inv: number, op: string, argsJson: string, ...bytes: Uint8Array[]): number | string | boolean | Uint8Array;
+  /**
+   * `node:crypto`'s operation `op`: its answer as bytes or JSON, or a refusal, `"!"` and JSON of name, code and message. With
+   * `later` it is done outside the turn and answered by an event, like one of `subtle`.
+   */
+  nodeCrypto(inv: number, later: boolean, op: string, argsJson: string, ...bytes: Uint8Array[]): number | string | Uint8Array;
 }
 
 /** What the host tells the prelude about the function when it loads (`load(facts)`), before user code runs. */

@@ -120,6 +120,14 @@ export class Guest implements ShellSink {
     return this.desk.start(inv, op, json, bytes);
   }
 
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array {
+    return this.desk.node(inv, call, bytes);
+  }
+
   catastrophe(message: string): void {
     this.#onCatastrophe(message);
   }

@@ -16,6 +16,11 @@ export interface HookSink {
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
   subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array;
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
@@ -140,6 +145,14 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
         return sink.subtle(inv, op, json, bytes);
       },
     ),
+    nodeCrypto: quiet<[number, boolean, string, string, ...Uint8Array[]], number | string | Uint8Array>(
+      '!["Error",null,"the operation failed"]',
+      (inv, later, op, json, ...bytes) => {
+        const fits = Number.isSafeInteger(inv) && isText(op, 32) && isText(json, MAX_URL) && bytes.length <= 16;
+        if (!fits || !bytes.every(isBytes)) return '!["TypeError",null,"crypto: the arguments do not fit"]';
+        return sink.nodeCrypto(inv, { op, json, later: later === true }, bytes);
+      },
+    ),
   };
 };
 
@@ -156,4 +169,5 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'parseUrl',
   'setUrl',
   'subtle',
+  'nodeCrypto',
 ];

@@ -417,6 +417,7 @@ export class LaneThread {
     return new Shell(this.#image, memoryMiB, {
       log: () => false,
       subtle: () => '!InvalidStateError: there is no function yet',
+      nodeCrypto: () => '!["Error",null,"there is no function yet"]',
       catastrophe: (message) => this.#sick(message),
     });
   }

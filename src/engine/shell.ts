@@ -13,6 +13,12 @@ export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
   /** Begins an operation of `crypto.subtle`; see `GuestHooks.subtle`. */
   subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
+  /** The same of `node:crypto`; see `GuestHooks.nodeCrypto`. */
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array;
   catastrophe(message: string): void;
 }
 
@@ -73,6 +79,7 @@ export class Shell {
       {
         log: (inv, level, text) => this.#sink.log(inv, level, text),
         subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
+        nodeCrypto: (inv, call, bytes) => this.#sink.nodeCrypto(inv, call, bytes),
       },
       start.late,
     );

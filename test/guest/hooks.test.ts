@@ -13,6 +13,7 @@ const hooks = createHooks(
       return true;
     },
     subtle: (inv, op, json, bytes) => desk.start(inv, op, json, bytes),
+    nodeCrypto: (inv, call, bytes) => desk.node(inv, call, bytes),
   },
   ['part 0'],
 );

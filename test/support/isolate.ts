@@ -99,6 +99,7 @@ export class Guest {
           return true;
         },
         subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
+        nodeCrypto: (inv, call, bytes) => this.desk.node(inv, call, bytes),
       },
       (await prelude()).late,
     );

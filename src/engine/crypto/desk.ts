@@ -7,6 +7,8 @@ import { webcrypto } from 'node:crypto';
 import { Keys } from './keys.ts';
 import { type CryptoKey, Refusal, readArguments, writeResult } from './marshal.ts';
 import { type Mark, Meter, type Spent } from './meter.ts';
+import { encoded, refused } from './node/call.ts';
+import { NodeCrypto } from './node/node-crypto.ts';
 import { Places } from './places.ts';
 import { acceptable, LONG_NS, MEASURED_NS, price } from './price.ts';
 import { quickly } from './quick.ts';
@@ -73,8 +75,7 @@ export interface DeskPorts {
 interface Operation {
   readonly id: number;
   readonly inv: number;
-  readonly op: string;
-  readonly args: readonly unknown[];
+  readonly run: () => Promise<unknown>;
   readonly bytes: number;
   readonly priceNs: number;
 }
@@ -96,6 +97,7 @@ export class Desk {
   readonly #ports: DeskPorts;
   /** By invocation: at work or waiting, in order. */
   readonly #queues: Map<number, Operation[]> = new Map();
+  #node: NodeCrypto | null = null;
   readonly #begun: Set<Operation> = new Set();
   #results: Result[] = [];
   #last = 0;
@@ -116,30 +118,54 @@ export class Desk {
     try {
       if (op === 'supports') return supports(readArguments(json, chunks, this.keys, inv));
       if (!METHODS.has(op)) throw new Refusal('NotSupportedError', 'the operation is not supported');
-      const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-      if (this.#pending >= MOST_PENDING || this.#bytes + bytes > MOST_BYTES) {
-        throw new Refusal(
-          'QuotaExceededError',
-          `crypto: at most ${MOST_PENDING} operations over ${MOST_BYTES} bytes may be pending; await between them`,
-        );
-      }
+      const bytes = sizeOf(chunks);
       const args = readArguments(json, chunks, this.keys, inv);
       const priceNs = price(op, args, bytes);
       const quick = quickly(op, args, bytes);
       if (quick !== undefined) return this.#atOnce(quick, inv, bytes);
-      this.#last = (this.#last + 1) & 0x3fffffff;
-      const operation = { id: this.#last, inv, op, args, bytes, priceNs };
-      this.#pending += 1;
-      this.#bytes += bytes;
-      const queue = this.#queues.get(inv);
-      if (queue === undefined) {
-        this.#queues.set(inv, [operation]);
-        this.#begin(operation);
-      } else queue.push(operation);
-      return operation.id;
+      const method = webcrypto.subtle[op as keyof webcrypto.SubtleCrypto] as unknown as Method;
+      const run = (): Promise<unknown> => quietly(() => Reflect.apply(method, webcrypto.subtle, args));
+      return this.#enqueue({ inv, run, bytes, priceNs });
     } catch (error) {
       return `!${wordsOf(error).join(': ')}`;
     }
+  }
+
+  /** The same for node:crypto (`node/node-crypto.ts`): at once, or `later` by number. */
+  node(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    chunks: readonly Uint8Array[],
+  ): number | string | Uint8Array {
+    const { op, json } = call;
+    this.#node ??= new NodeCrypto();
+    if (!call.later) return this.#node.now(op, json, chunks);
+    try {
+      const { priceNs, run } = this.#node.later(op, json, chunks);
+      const bytes = sizeOf(chunks);
+      return this.#enqueue({ inv, run: () => run().then(encoded, refused).then(plainBytes), bytes, priceNs });
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  #enqueue(asked: Omit<Operation, 'id'>): number {
+    if (this.#pending >= MOST_PENDING || this.#bytes + asked.bytes > MOST_BYTES) {
+      throw new Refusal(
+        'QuotaExceededError',
+        `crypto: at most ${MOST_PENDING} operations over ${MOST_BYTES} bytes may be pending; await between them`,
+      );
+    }
+    this.#last = (this.#last + 1) & 0x3fffffff;
+    const operation = { ...asked, id: this.#last };
+    this.#pending += 1;
+    this.#bytes += asked.bytes;
+    const queue = this.#queues.get(asked.inv);
+    if (queue === undefined) {
+      this.#queues.set(asked.inv, [operation]);
+      this.#begin(operation);
+    } else queue.push(operation);
+    return operation.id;
   }
 
   #atOnce(value: unknown, inv: number, bytes: number): string | boolean | Uint8Array {
@@ -202,15 +228,14 @@ export class Desk {
   }
 
   async #work(operation: Operation, long: boolean, mark: Mark | null): Promise<void> {
-    const { op, inv, args, priceNs } = operation;
+    const { inv, run, priceNs } = operation;
     this.#begun.add(operation);
     const fromNs = performance.now() * 1e6;
     let value: unknown;
     let failure: unknown;
     let failed = false;
     try {
-      const method = webcrypto.subtle[op as keyof webcrypto.SubtleCrypto] as unknown as Method;
-      value = await quietly(() => Reflect.apply(method, webcrypto.subtle, args));
+      value = await run();
     } catch (error) {
       failure = error;
       failed = true;
@@ -249,6 +274,10 @@ export class Desk {
     }
   }
 }
+
+const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+const plainBytes = (answer: string | Uint8Array): string | ArrayBufferLike =>
+  typeof answer === 'string' ? answer : answer.buffer;
 
 /** Several results as one turn's events. */
 export function delivery(results: readonly Result[]): { readonly json: string; readonly chunks: Uint8Array[] } {
