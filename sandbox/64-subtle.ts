@@ -29,14 +29,14 @@ import { once, rare } from './13-rare.ts';
 import { bytesOf } from './30-encoding.ts';
 import { contextOver } from './49-pipes.ts';
 
-interface KeyParts {
-  readonly id: number;
-  readonly type: string;
-  readonly extractable: boolean;
-  /** As JSON of the wire: what is shown is made of it on first touch. */
-  readonly algorithm: unknown;
-  readonly usages: readonly unknown[];
-}
+/** As it comes from the host. What is shown of algorithm and usages is made on first touch. */
+type KeyParts = readonly [
+  id: number,
+  type: string,
+  extractable: boolean,
+  algorithm: unknown,
+  usages: readonly unknown[],
+];
 
 /** `a` algorithm, `d` data, `k` key, `b` boolean, `s` text, `u` texts, `l` length, `m` key data. */
 type Kind = 'a' | 'd' | 'k' | 'b' | 's' | 'u' | 'l' | 'm';
@@ -64,58 +64,24 @@ const classes = rare(
     let isSubtle: (value: unknown) => boolean;
     let makeKey: (parts: KeyParts) => object;
 
+    const words = (text: string): List<string> => {
+      const list = new List<string>();
+      for (let at = 0, end = 0; at < text.length; at = end + 1) {
+        end = indexOf(text, ' ', at);
+        if (end < 0) end = text.length;
+        list.push(slice(text, at, end));
+      }
+      return list;
+    };
     /** How a member of an algorithm is converted. */
-    const TEXTS = ['name', 'namedCurve'];
-    const NUMBERS = [
-      'length',
-      'modulusLength',
-      'saltLength',
-      'tagLength',
-      'iterations',
-      'outputLength',
-      'memory',
-      'passes',
-      'parallelism',
-      'version',
-    ];
-    const BYTES = [
-      'publicExponent',
-      'iv',
-      'counter',
-      'additionalData',
-      'label',
-      'salt',
-      'info',
-      'context',
-      'customization',
-      'functionName',
-      'domainSeparation',
-      'nonce',
-      'secretValue',
-      'associatedData',
-    ];
-    const JWK = [
-      'kty',
-      'use',
-      'key_ops',
-      'alg',
-      'ext',
-      'crv',
-      'x',
-      'y',
-      'd',
-      'n',
-      'e',
-      'p',
-      'q',
-      'dp',
-      'dq',
-      'qi',
-      'oth',
-      'k',
-      'pub',
-      'priv',
-    ];
+    const TEXTS = words('name namedCurve');
+    const NUMBERS = words(
+      'length modulusLength saltLength tagLength iterations outputLength memory passes parallelism version',
+    );
+    const BYTES = words(
+      'publicExponent iv counter additionalData label salt info context customization functionName domainSeparation nonce secretValue associatedData',
+    );
+    const JWK = words('kty use key_ops alg ext crv x y d n e p q dp dq qi oth k pub priv');
     const NONE: readonly Uint8Array[] = [];
     const MOST_ITEMS = 1024;
     const ODD = '{"x":1}';
@@ -160,7 +126,7 @@ const classes = rare(
     };
     const keyPart = (value: unknown): string => {
       if (!isCryptoKey(value)) throw new NativeTypeError('crypto.subtle: the key is not a CryptoKey');
-      return `{"k":${partsOf(value).id}}`;
+      return `{"k":${partsOf(value)[0]}}`;
     };
 
     const algorithmPart = (w: Writing, value: unknown, depth = 0): string => {
@@ -170,18 +136,15 @@ const classes = rare(
       const member = (name: string, part: string): void => {
         members += `${members === '' ? '' : ','}"${name}":${part}`;
       };
-      for (let i = 0; i < TEXTS.length; i++) {
-        const found = given[TEXTS[i] as string];
-        if (found !== undefined) member(TEXTS[i] as string, textPart(`${found as string}`));
-      }
-      for (let i = 0; i < NUMBERS.length; i++) {
-        const found = given[NUMBERS[i] as string];
-        if (found !== undefined) member(NUMBERS[i] as string, numberPart(found));
-      }
-      for (let i = 0; i < BYTES.length; i++) {
-        const found = given[BYTES[i] as string];
-        if (found !== undefined) member(BYTES[i] as string, dataPart(w, found));
-      }
+      const each = (names: List<string>, part: (found: unknown) => string): void => {
+        for (let i = 0; i < names.length; i++) {
+          const found = given[names[i] as string];
+          if (found !== undefined) member(names[i] as string, part(found));
+        }
+      };
+      each(TEXTS, (found) => textPart(`${found as string}`));
+      each(NUMBERS, numberPart);
+      each(BYTES, (found) => dataPart(w, found));
       const hash = given['hash'];
       if (hash !== undefined) member('hash', depth > 1 ? ODD : algorithmPart(w, hash, depth + 1));
       const other = given['public'];
@@ -242,28 +205,18 @@ const classes = rare(
       }
     };
 
-    class Pending implements Resource {
-      readonly id: number;
+    interface Waiting extends Resource {
       readonly inv: Invocation;
       readonly resolve: (value: unknown) => void;
       readonly reject: (error: unknown) => void;
-      constructor(
-        id: number,
-        inv: Invocation,
-        settle: { resolve: (value: unknown) => void; reject: (error: unknown) => void },
-      ) {
-        this.id = id;
-        this.inv = inv;
-        this.resolve = settle.resolve;
-        this.reject = settle.reject;
-        pending.set(id, this);
-        inv.hold(this);
-      }
-      release(): void {
-        pending.delete(this.id);
-      }
     }
-    const pending = new SafeMap<number, Pending>();
+    const pending = new SafeMap<number, Waiting>();
+    const expect = (id: number, resolve: Waiting['resolve'], reject: Waiting['reject']): void => {
+      const inv = current;
+      const waiting: Waiting = { inv, resolve, reject, release: () => pending.delete(id) };
+      pending.set(id, waiting);
+      inv.hold(waiting);
+    };
 
     const exception = (name: string, message: string): Error =>
       name === 'TypeError' ? new NativeTypeError(message) : new DOMException(message, name);
@@ -290,17 +243,17 @@ const classes = rare(
       op: string,
       kinds: string,
       args: readonly unknown[],
-      given: number,
+      least: number,
     ): Promise<unknown> =>
       new NativePromise((resolve, reject) => {
         if (!isSubtle(self)) throw new NativeTypeError(`crypto.subtle.${op}: Illegal invocation`);
-        const least = op === 'deriveBits' ? 2 : kinds.length;
-        if (given < least) {
-          throw new NativeTypeError(`crypto.subtle.${op}: ${least} arguments required, but only ${given} present`);
+        if (args.length < least) {
+          throw new NativeTypeError(
+            `crypto.subtle.${op}: ${least} arguments required, but only ${args.length} present`,
+          );
         }
-        const inv = current;
         const got = ask(op, kinds, args);
-        if (typeof got === 'number') new Pending(got, inv, { resolve, reject });
+        if (typeof got === 'number') expect(got, resolve, reject);
         else resolve(got);
       });
 
@@ -316,16 +269,8 @@ const classes = rare(
       switch (form) {
         case 'b':
           return viewBuffer(copyBytes(chunks[first + (content as number)] as Uint8Array));
-        case 'k': {
-          const given = content as unknown[];
-          return makeKey({
-            id: given[0] as number,
-            type: given[1] as string,
-            extractable: given[2] as boolean,
-            algorithm: given[3],
-            usages: given[4] as unknown[],
-          });
-        }
+        case 'k':
+          return makeKey(content as KeyParts);
         case 'a': {
           const given = content as number[];
           const out = new U8(given.length);
@@ -352,7 +297,7 @@ const classes = rare(
       }
     };
 
-    const take = (id: number): Pending | undefined => {
+    const take = (id: number): Waiting | undefined => {
       const found = pending.get(id);
       if (found === undefined) return undefined;
       pending.delete(id);
@@ -384,17 +329,17 @@ const classes = rare(
         this.#parts = token as KeyParts;
       }
       get type(): string {
-        return this.#parts.type;
+        return this.#parts[1];
       }
       get extractable(): boolean {
-        return this.#parts.extractable;
+        return this.#parts[2];
       }
       get algorithm(): unknown {
-        this.#algorithm ??= shown({ d: this.#parts.algorithm }, 0, []);
+        this.#algorithm ??= shown({ d: this.#parts[3] }, 0, []);
         return this.#algorithm;
       }
       get usages(): unknown {
-        this.#usages ??= shown({ l: this.#parts.usages }, 0, []);
+        this.#usages ??= shown({ l: this.#parts[4] }, 0, []);
         return this.#usages;
       }
     }
@@ -421,45 +366,26 @@ const classes = rare(
         return ask('supports', kinds, [operation, algorithm, other]) === true;
       }
     }
-    const method = (name: string, kinds: string, length = kinds.length): void => {
-      const { call } = {
-        call(this: unknown, ...args: unknown[]): Promise<unknown> {
-          return perform(this, name, kinds, args, args.length);
+    const define = (name: string, kinds: string): void => {
+      const length = name === 'deriveBits' ? 2 : kinds.length;
+      const { value } = {
+        value(this: unknown, ...args: unknown[]): Promise<unknown> {
+          return perform(this, name, kinds, args, length);
         },
       };
-      defineProperty(call, 'name', { value: name, configurable: true });
-      defineProperty(call, 'length', { value: length, configurable: true });
-      defineProperty(SubtleCrypto.prototype, name, {
-        value: call,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+      defineProperty(value, 'name', { value: name, configurable: true });
+      defineProperty(value, 'length', { value: length, configurable: true });
+      put(SubtleCrypto.prototype, name, value);
     };
-    method('encrypt', 'akd');
-    method('decrypt', 'akd');
-    method('sign', 'akd');
-    method('verify', 'akdd');
-    method('digest', 'ad');
-    method('generateKey', 'abu');
-    method('deriveKey', 'akabu');
-    method('deriveBits', 'akl', 2);
-    method('importKey', 'smabu');
-    method('exportKey', 'sk');
-    method('wrapKey', 'skka');
-    method('unwrapKey', 'sdkaabu');
-    method('getPublicKey', 'ku');
-    method('encapsulateBits', 'ak');
-    method('encapsulateKey', 'akabu');
-    method('decapsulateBits', 'akd');
-    method('decapsulateKey', 'akdabu');
+    const METHODS = words(
+      'encrypt akd decrypt akd sign akd verify akdd digest ad generateKey abu deriveKey akabu deriveBits akl importKey smabu exportKey sk ' +
+        'wrapKey skka unwrapKey sdkaabu getPublicKey ku encapsulateBits ak encapsulateKey akabu decapsulateBits akd decapsulateKey akdabu',
+    );
+    for (let i = 0; i < METHODS.length; i += 2) define(METHODS[i] as string, METHODS[i + 1] as string);
     cloneCryptoKey = (key) => makeKey(partsOf(key));
     deliverSubtle = deliver;
     deliverSubtleError = refuse;
-    waitFor = (id) =>
-      new NativePromise((resolve, reject) => {
-        new Pending(id, current, { resolve, reject });
-      });
+    waitFor = (id) => new NativePromise((resolve, reject) => expect(id, resolve, reject));
     return { CryptoKey, SubtleCrypto };
   },
   '<subtle',

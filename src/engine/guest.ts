@@ -8,7 +8,7 @@ import type { LogLevel } from '../contract/turn.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
 import type { Desk } from './crypto/desk.ts';
 import type { Spent } from './crypto/meter.ts';
-import type { LaneLog, LoadOrder } from './lane-wire.ts';
+import type { LaneLog, LiveUsage, LoadOrder } from './lane-wire.ts';
 import type { Loading } from './loading.ts';
 import type { Shell, ShellSink } from './shell.ts';
 
@@ -164,6 +164,14 @@ export class Guest implements ShellSink {
     if (owner === undefined || sureNs >= mostNs) return;
     owner.doubtNs += mostNs - sureNs;
     owner.estimated = true;
+  }
+
+  /** What `inv` has used so far. */
+  usage(inv: number): LiveUsage {
+    const live = this.live.get(inv);
+    if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
+    const { startedNs, cpuNs, hostNs, estimated, notes } = live;
+    return { startedNs, cpuNs, hostNs, estimated, notes };
   }
 
   /** CPU the next turn may use: what `inv` has left, or the least of all when it is nobody's in particular. */

@@ -12,24 +12,15 @@ import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
 import { Guest, type Live } from './guest.ts';
-import type {
-  EventOrder,
-  GoneReport,
-  LaneInit,
-  LaneOrder,
-  LaneReport,
-  LiveUsage,
-  LoadOrder,
-  StartOrder,
-} from './lane-wire.ts';
-import { Loading } from './loading.ts';
+import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, readiness, said } from './yielded.ts';
+import { endings, first, said } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -62,6 +53,7 @@ export class LaneThread {
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
   readonly #workshop: Workshop;
+  readonly #loads: Loads;
   /** Results of cryptography wait for them. */
   readonly #answered: Set<Guest> = new Set();
   /** Called when there is work that no order brings. */
@@ -73,6 +65,14 @@ export class LaneThread {
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
     this.#workshop = new Workshop(init.places);
+    this.#loads = new Loads({
+      slots: this.#slots,
+      agenda: this.#agenda,
+      board: this.#board,
+      cpuNs: this.#cpuNs,
+      send: (report) => this.#link.send(report),
+      forget: (guest) => this.#forgetGuest(guest),
+    });
     this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
@@ -143,16 +143,10 @@ export class LaneThread {
 
   #load(order: LoadOrder): void {
     this.#link.flush();
-    const loading = new Loading(order);
-    this.#loadStep(loading, () => {
+    this.#loads.begin(order, () => {
       const code = this.#code(order);
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
-      const guest = this.#settleIn(order, shell);
-      loading.guest = guest;
-      guest.loading = loading;
-      this.#beginLoad(loading);
-      shell.evaluate(order.facts, code, order.bundleUrl);
-      return shell.turn(Date.now(), '[]', null);
+      return { guest: this.#settleIn(order, shell), code };
     });
     this.#spares.restock();
   }
@@ -169,65 +163,6 @@ export class LaneThread {
     this.#guests.set(order.isolate, guest);
     this.#reaper.add(order.isolate, shell.isolate);
     return guest;
-  }
-
-  #beginLoad({ order, leftNs, untilMs }: Loading): void {
-    const startNs = nowNs();
-    this.#board?.begin(order.name, order.isolate, 0, startNs);
-    const cpu = { baseNs: this.#cpuNs(), budgetNs: leftNs };
-    this.#slots.begin({ isolate: order.isolate, inv: 0 }, cpu, startNs, untilMs);
-  }
-
-  /** One turn of a module that loads; the last one tells. */
-  #loadStep(loading: Loading, step: () => TurnBox): void {
-    const cpuBefore = this.#cpuNs();
-    try {
-      const box = step();
-      const killed = this.#slots.end();
-      if (killed !== null) throw new LoadKilled();
-      loading.heard(box.out);
-      loading.cpuNs += this.#cpuNs() - cpuBefore;
-    } catch (error) {
-      loading.cpuNs += this.#cpuNs() - cpuBefore;
-      this.#loadFailed(loading, error, this.#slots.end() !== null || error instanceof LoadKilled);
-      return;
-    }
-    const guest = loading.guest!;
-    // What loading has begun ends before the first invocation does.
-    if (guest.desk.owes(0)) {
-      this.#agenda.at(guest, loading.untilMs, () => this.#loadFailed(loading, new LoadKilled(), true));
-      return;
-    }
-    this.#loaded(guest, loading);
-  }
-
-  #loaded(guest: Guest, loading: Loading): void {
-    const problem = readiness(loading.out);
-    if (problem !== null) {
-      this.#loadFailed(loading, Object.assign(new Error(problem), { name: 'InitError', stack: '' }), false);
-      return;
-    }
-    this.#agenda.cancel(guest);
-    guest.loading = null;
-    guest.heapBytes = guest.shell.heapBytes();
-    this.#link.send({
-      k: 'loaded',
-      isolate: guest.number,
-      endedNs: nowNs(),
-      initNs: nowNs() - loading.startedNs,
-      cpuNs: loading.cpuNs,
-      heapBytes: guest.heapBytes,
-      logs: guest.takeLogs(),
-    });
-  }
-
-  #loadFailed({ order, guest, startedNs, cpuNs }: Loading, error: unknown, killed: boolean): void {
-    const why = killed ? 'killed' : guest?.shell.isolate.isDisposed === true ? 'memory' : 'error';
-    const logs = guest?.takeLogs() ?? null;
-    if (guest !== null) this.#forgetGuest(guest);
-    const endedNs = nowNs();
-    const initNs = endedNs - startedNs;
-    this.#link.send({ k: 'load-failed', isolate: order.isolate, why, ...said(error), endedNs, initNs, cpuNs, logs });
   }
 
   #start(order: StartOrder): void {
@@ -281,11 +216,7 @@ export class LaneThread {
       const { json, chunks } = delivery(results);
       const { loading } = guest;
       if (loading !== null) {
-        for (const { spent } of results) loading.cpuNs += spent.mostNs;
-        this.#loadStep(loading, () => {
-          this.#beginLoad(loading);
-          return guest.shell.turn(Date.now(), `[${json}]`, chunks);
-        });
+        this.#loads.answer(loading, results, () => guest.shell.turn(Date.now(), `[${json}]`, chunks));
         continue;
       }
       const lives = inv === 0 ? guest.live.size > 0 : guest.live.has(inv);
@@ -342,7 +273,7 @@ export class LaneThread {
       isolate: guest.number,
       inv: owner,
       endedNs,
-      ...usageOf(guest, owner),
+      ...guest.usage(owner),
       heapBytes: guest.heapBytes,
       out: box.out,
       chunks: box.chunks ?? null,
@@ -365,8 +296,8 @@ export class LaneThread {
       why: how.why,
       message: said(how.failure).message,
       endedNs,
-      ...usageOf(guest, owner),
-      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...usageOf(guest, one) })),
+      ...guest.usage(owner),
+      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...guest.usage(one) })),
       heapBytes: guest.heapBytes,
       logs: guest.takeLogs(),
     };
@@ -434,16 +365,6 @@ export class LaneThread {
     this.#closed = true;
     this.#link.close();
   }
-}
-
-/** Its time was up, or the reaper had ended it. */
-class LoadKilled extends Error {}
-
-function usageOf(guest: Guest, inv: number): LiveUsage {
-  const live = guest.live.get(inv);
-  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
-  const { startedNs, cpuNs, hostNs, estimated, notes } = live;
-  return { startedNs, cpuNs, hostNs, estimated, notes };
 }
 
 /**

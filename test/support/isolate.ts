@@ -207,12 +207,11 @@ export class Guest {
     return this.turn(JSON.parse(`[${json}]`) as TurnEvent[], chunks);
   }
 
-  /** Delivers results of cryptography until the invocation has answered. */
+  /** Delivers results of cryptography and due timers until the invocation has answered, or waits for something else. */
   async settled(turn: Turn, inv: number = this.#inv): Promise<Turn> {
-    let last = turn;
-    while (last.find('head') === undefined && last.find('failed') === undefined && this.desk.owes(inv)) {
-      last = await this.answer();
-    }
+    const answered = (one: Turn): boolean => one.find('head') !== undefined || one.find('failed') !== undefined;
+    let last = this.ticks(turn, answered);
+    while (!answered(last) && this.desk.owes(inv)) last = this.ticks(await this.answer(), answered);
     return last;
   }
 
