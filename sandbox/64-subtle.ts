@@ -230,8 +230,7 @@ const classes = rare(
       const call = new List<unknown>();
       call.push(inv.id, op, `[${w.json}]`);
       for (let i = 0; i < w.chunks.length; i++) call.push(w.chunks[i]);
-      const { subtle } = host();
-      const got = reflectApply(subtle, undefined, call) as number | boolean | string | Uint8Array;
+      const got = reflectApply(host().subtle, undefined, call) as number | boolean | string | Uint8Array;
       if (typeof got !== 'string') return isObject(got) ? viewBuffer(tight(got)) : got;
       if (got[0] !== '!') return shown(jsonParse(got), 0, NONE);
       const colon = indexOf(got, ': ');
@@ -306,12 +305,12 @@ const classes = rare(
       return found;
     };
 
-    const deliver = (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]): void => {
+    deliverSubtle = (id, value, first, chunks) => {
       const found = take(id);
       if (found !== undefined) found.resolve(shown(value, first, chunks));
     };
 
-    const refuse = (id: number, name: string, message: string): void => {
+    deliverSubtleError = (id, name, message) => {
       const found = take(id);
       if (found !== undefined) found.reject(exception(name, message));
     };
@@ -383,8 +382,6 @@ const classes = rare(
     );
     for (let i = 0; i < METHODS.length; i += 2) define(METHODS[i] as string, METHODS[i + 1] as string);
     cloneCryptoKey = (key) => makeKey(partsOf(key));
-    deliverSubtle = deliver;
-    deliverSubtleError = refuse;
     waitFor = (id) => new NativePromise((resolve, reject) => expect(id, resolve, reject));
     return { CryptoKey, SubtleCrypto };
   },
