@@ -90,8 +90,16 @@ export const setFips = missing('node:crypto.setFips');
 export const setEngine = missing('node:crypto.setEngine');
 export const secureHeapUsed = (): Record<string, number> => ({ total: 0, used: 0, utilization: 0, min: 0 });
 const CERTIFICATES = 'use a package in JavaScript, such as @peculiar/x509';
-export const X509Certificate = missing('node:crypto.X509Certificate', CERTIFICATES);
-export const Certificate = missing('node:crypto.Certificate', CERTIFICATES);
+export class X509Certificate {
+  constructor() {
+    missing('node:crypto.X509Certificate', CERTIFICATES)();
+  }
+}
+export class Certificate {
+  constructor() {
+    missing('node:crypto.Certificate', CERTIFICATES)();
+  }
+}
 export const parsePKCS12 = missing('node:crypto.parsePKCS12', CERTIFICATES);
 
 export {

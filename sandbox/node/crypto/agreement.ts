@@ -125,7 +125,11 @@ export const getDiffieHellman = (name: unknown): DiffieHellmanGroupClass => new 
 export const createDiffieHellmanGroup = getDiffieHellman;
 const NAMED = 'use getDiffieHellman with a group that has a name, or createECDH';
 export const createDiffieHellman = missing('node:crypto.createDiffieHellman', NAMED);
-export const DiffieHellman = missing('node:crypto.DiffieHellman', NAMED);
+export class DiffieHellman {
+  constructor() {
+    missing('node:crypto.DiffieHellman', NAMED)();
+  }
+}
 
 /** With a callback the result comes after what runs now. */
 const result = (work: () => unknown, callback: unknown): unknown => {

@@ -33,12 +33,12 @@ abstract class Coder extends Flow {
   update(data: unknown, inputEncoding?: unknown, outputEncoding?: unknown): Buffer | string {
     const bytes = new Bytes();
     const at = bytes.add(bytesOf(data, 'data', inputEncoding));
-    this.#check('update');
+    if (this.#done) throw new Error('Trying to add data in unsupported state');
     return shown(askBytes('updateCipher', { handle: this.#handle, method: 'update', data: at }, bytes), outputEncoding);
   }
 
   final(outputEncoding?: unknown): Buffer | string {
-    if (this.#done) throw coded(Error, 'ERR_CRYPTO_INVALID_STATE', 'Unsupported state');
+    if (this.#done) throw coded(Error, 'ERR_CRYPTO_INVALID_STATE', 'Invalid state');
     this.#done = true;
     if (this.#decrypts) return shown(askBytes('closeCipher', { handle: this.#handle }), outputEncoding);
     const { last, tag } = askJson<{ last: string; tag: string | null }>('closeCipher', {

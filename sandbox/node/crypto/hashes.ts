@@ -8,6 +8,8 @@ import { keyField, secretOf } from './keys.ts';
 
 /** Bytes gathered before they cross. */
 const GATHERED = 64 * 1024;
+/** Most bytes of one call. */
+const AT_ONCE = 4 * 1024 * 1024;
 
 type Options = { outputLength?: unknown } | undefined;
 
@@ -23,10 +25,17 @@ abstract class Digest extends Flow {
   update(data: unknown, encoding?: unknown): this {
     if (this.#done) throw coded(Error, 'ERR_CRYPTO_HASH_FINALIZED', 'Digest already called');
     const given = bytesOf(data, 'data', encoding);
-    // The caller may write over it before it crosses; a text's bytes are nobody else's.
-    this.#parts.push(typeof data === 'string' ? given : given.slice());
-    this.#size += given.length;
-    if (this.#size >= GATHERED) this.#send();
+    if (given.length < GATHERED) {
+      // The caller may write over it before it crosses; a text's bytes are nobody else's.
+      this.#parts.push(typeof data === 'string' ? given : given.slice());
+      this.#size += given.length;
+      if (this.#size >= GATHERED) this.#send();
+      return this;
+    }
+    for (let at = 0; at < given.length; at += AT_ONCE) {
+      this.#parts.push(given.subarray(at, at + AT_ONCE));
+      this.#send();
+    }
     return this;
   }
 
@@ -123,7 +132,7 @@ class HmacClass extends Digest {
       try {
         askBytes('hash', { algorithm, key: keyField(EMPTY, bytes), data: bytes.add(EMPTY) }, bytes);
       } catch {
-        throw coded(Error, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${algorithm}`);
+        throw coded(TypeError, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${algorithm}`);
       }
       known.add(algorithm);
     }

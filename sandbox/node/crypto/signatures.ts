@@ -59,7 +59,7 @@ abstract class Gathering extends Flow {
     try {
       askBytes('hash', { algorithm: this.algorithm, data: bytes.add(NOTHING) }, bytes);
     } catch {
-      throw coded(Error, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${algorithm}`);
+      throw coded(TypeError, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${algorithm}`);
     }
   }
   update(data: unknown, encoding?: unknown): this {
