@@ -115,8 +115,7 @@ export class Guest implements ShellSink {
   }
 
   subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array {
-    const known = inv === 0 ? this.loading !== null || this.live.size > 0 : this.live.has(inv);
-    if (!known) return '!InvalidStateError: crypto.subtle belongs inside a handler: the invocation is over';
+    if (!this.#knows(inv)) return '!InvalidStateError: crypto.subtle belongs inside a handler: the invocation is over';
     return this.desk.start(inv, op, json, bytes);
   }
 
@@ -125,7 +124,14 @@ export class Guest implements ShellSink {
     call: { readonly op: string; readonly json: string; readonly later: boolean },
     bytes: readonly Uint8Array[],
   ): number | string | Uint8Array {
+    if (call.later && !this.#knows(inv))
+      return '!["Error",null,"crypto belongs inside a handler: the invocation is over"]';
     return this.desk.node(inv, call, bytes);
+  }
+
+  /** It may still be told of results. */
+  #knows(inv: number): boolean {
+    return inv === 0 ? this.loading !== null || this.live.size > 0 : this.live.has(inv);
   }
 
   catastrophe(message: string): void {
