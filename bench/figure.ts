@@ -1,6 +1,6 @@
 /** A measured figure: the median of its repetitions with the smallest and largest, and how it is printed. */
 export interface Figure {
-  readonly unit: 'requests/s' | 'ms' | 'µs' | 'MiB';
+  readonly unit: 'requests/s' | 'ms' | 'µs' | 'MiB' | 'MiB/s';
   readonly median: number;
   readonly min: number;
   readonly max: number;

@@ -1,5 +1,5 @@
 /**
- * `node bench/run.ts [--only hello,cold,cap,ledger] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
+ * `node bench/run.ts [--only hello,cold,cap,ledger,streaming] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
  * runs the benchmarks and prints one Markdown table; figures and the machine go to bench/results/<time>.json.
  * `--small` runs everything briefly, to see that it still works; its figures mean nothing.
  */
@@ -12,9 +12,10 @@ import { benchCold } from './cold.ts';
 import { printTable, type Row } from './figure.ts';
 import { benchHello } from './hello.ts';
 import { benchLedger } from './ledger.ts';
+import { benchStreaming } from './streaming.ts';
 import type { SubjectName } from './subject.ts';
 
-const BENCHES = ['hello', 'cold', 'cap', 'ledger'] as const;
+const BENCHES = ['hello', 'cold', 'cap', 'ledger', 'streaming'] as const;
 const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane', 'process'];
 
 function choose<T extends string>(text: string | undefined, known: readonly T[], flag: string): readonly T[] {
@@ -51,6 +52,7 @@ const run: Record<(typeof BENCHES)[number], () => Promise<readonly Row[]>> = {
   hello: () => benchHello({ subjects, seconds, repetitions, progress }),
   cold: () => benchCold({ functions: small ? 3 : 60, repetitions, progress }),
   cap: () => benchCap({ kills: small ? 2 : 10, repetitions, progress }),
+  streaming: () => benchStreaming({ mib: small ? 16 : 1024, events: small ? 200 : 10_000, repetitions, progress }),
   ledger: () => benchLedger({ rows: small ? 2000 : 60_000, repetitions, progress }),
 };
 

@@ -45,7 +45,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   clearTimeout(killer);
 }
 
-async function startHono(): Promise<Subject> {
+export async function startHono(): Promise<Subject> {
   const child = spawn(process.execPath, [join(ROOT, 'bench/baseline/hono.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_ENV: 'production' },

@@ -1,9 +1,9 @@
 /**
- * Bodies that cross bit by bit. A source is a host→guest stream: one `read` asks for one chunk. A sink is a guest→host
- * stream: one `pull` from the host is answered by one chunk. Both die with their invocation.
+ * Bodies that cross bit by bit. A source is a host→guest stream: a `read` asks for what is there. A sink is a guest→host
+ * stream: a `pull` from the host says how far it may go on. Both die with their invocation.
  */
-import { NativeTypeError, quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
-import { DOMException, describe } from './08-errors.ts';
+import { List, NativeTypeError, quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
+import { DOMException, report } from './08-errors.ts';
 import { addChunk, copyBytes, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
 import { bytesOf } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Reader, readFrom, type Stream } from './40-streams.ts';
@@ -22,6 +22,8 @@ export class Source implements Resource {
   #ended = false;
   #failed = false;
   #error: unknown = undefined;
+  #ready: readonly Uint8Array[] = new List<Uint8Array>();
+  #at = 0;
 
   constructor(sid: number, inv: Invocation) {
     this.sid = sid;
@@ -31,18 +33,24 @@ export class Source implements Resource {
   }
   /** Asks for the next chunk; one read at a time. `null`: the end. */
   read(got: Got): void {
-    if (this.#failed) got(null, this.#error, true);
+    if (this.#at < this.#ready.length) got(this.#next(), undefined, false);
+    else if (this.#failed) got(null, this.#error, true);
     else if (this.#ended) got(null, undefined, false);
     else {
       this.#waiting = got;
       emit(`{"c":"read","sid":${this.sid}}`);
     }
   }
-  deliver(bytes: Uint8Array | null): void {
+  /** `chunks`: a list of the prelude's own. */
+  deliver(chunks: readonly Uint8Array[], end: boolean): void {
+    this.#ready = chunks;
+    this.#at = 0;
+    if (end) this.#end();
     const got = this.#waiting;
     this.#waiting = null;
-    if (bytes === null) this.#end();
-    if (got !== null) got(bytes, undefined, false);
+    if (got === null) return;
+    if (chunks.length > 0) got(this.#next(), undefined, false);
+    else got(null, undefined, false);
   }
   fail(error: unknown): void {
     if (this.#ended || this.#failed) return;
@@ -53,17 +61,41 @@ export class Source implements Resource {
     this.#waiting = null;
     if (got !== null) got(null, error, true);
   }
+  /** The host takes it over, unread: nothing of it comes here any more. */
+  handOver(): void {
+    this.#end();
+  }
+  /** It can be read, and by `inv`. */
+  isFor(inv: Invocation): boolean {
+    return this.inv === inv && !this.#ended;
+  }
   cancel(): void {
+    this.#at = this.#ready.length;
     if (this.#ended) return;
     this.#end();
     emitFinal(`{"c":"cancel","sid":${this.sid}}`);
   }
+  /** The guest gave up what it belongs to: whoever reads it gets `reason`. */
+  abort(reason: unknown): void {
+    if (this.#ended) return;
+    emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+    this.fail(reason);
+  }
   release(tell: boolean): void {
+    this.#at = this.#ready.length;
     if (this.#ended) return;
     if (tell) emitFinal(`{"c":"cancel","sid":${this.sid}}`);
     // A reader still waiting belongs to the invocation that is over: it never hears again.
     this.#waiting = null;
     this.fail(contextOver());
+  }
+  #next(): Uint8Array {
+    const chunk = this.#ready[this.#at++] as Uint8Array;
+    if (this.#at === this.#ready.length) {
+      this.#ready = new List<Uint8Array>();
+      this.#at = 0;
+    }
+    return chunk;
   }
   #end(): void {
     this.#ended = true;
@@ -72,11 +104,11 @@ export class Source implements Resource {
   }
 }
 
-export const deliverData = (sid: number, bytes: Uint8Array | null): void => {
+export const deliverData = (sid: number, chunks: readonly Uint8Array[], end: boolean): void => {
   const source = sources.get(sid);
   if (source === undefined) return;
   enter(source.inv);
-  source.deliver(bytes);
+  source.deliver(chunks, end);
 };
 export const deliverBroken = (sid: number, message: string): void => {
   const source = sources.get(sid);
@@ -101,6 +133,8 @@ export class Sink implements Resource {
   readonly #ended: () => void;
   #open = true;
   #busy = false;
+  #sent = 0;
+  #until = 0;
 
   constructor(inv: Invocation, feed: Feed, ended: () => void) {
     this.sid = lastSid += 2;
@@ -110,14 +144,23 @@ export class Sink implements Resource {
     sinks.set(this.sid, this);
     inv.hold(this);
   }
-  pull(): void {
-    if (!this.#open || this.#busy) return;
+  /** The host takes more until so many bytes have been sent in all. */
+  pull(until: number): void {
+    if (until > this.#until) this.#until = until;
+    if (this.#busy || !this.wants) return;
     this.#busy = true;
     this.#feed.pull(this);
   }
+  /** A feed goes on while this is true, then says `rest`. */
+  get wants(): boolean {
+    return this.#open && this.#sent < this.#until;
+  }
+  rest(): void {
+    this.#busy = false;
+  }
   data(bytes: Uint8Array): void {
     if (!this.#open) return;
-    this.#busy = false;
+    this.#sent += viewByteLength(bytes);
     try {
       const chunk = addChunk(bytes);
       emit(`{"c":"data","sid":${this.sid},"chunk":${chunk}}`);
@@ -133,8 +176,10 @@ export class Sink implements Resource {
   }
   broken(error: unknown): void {
     if (!this.#open) return;
-    const text = describe(error);
-    emitFinal(`{"c":"broken","sid":${this.sid},"message":${quote(`${text.name}: ${text.message}`)}}`);
+    const { name, message, stack } = report(error);
+    emitFinal(
+      `{"c":"broken","sid":${this.sid},"name":${quote(name)},"message":${quote(message)},"stack":${quote(stack)}}`,
+    );
     this.#close();
   }
   /** The host's reader has gone. */
@@ -157,11 +202,11 @@ export class Sink implements Resource {
   }
 }
 
-export const deliverPull = (sid: number): void => {
+export const deliverPull = (sid: number, until: number): void => {
   const sink = sinks.get(sid);
   if (sink === undefined) return;
   enter(sink.inv);
-  sink.pull();
+  sink.pull(until);
 };
 export const deliverStop = (sid: number): void => {
   const sink = sinks.get(sid);
@@ -172,7 +217,7 @@ export const deliverStop = (sid: number): void => {
 
 const pump = async (reader: Reader, sink: Sink): Promise<void> => {
   try {
-    for (;;) {
+    while (sink.wants) {
       const result = await readFrom(reader);
       if (result.done) {
         sink.eof();
@@ -188,10 +233,9 @@ const pump = async (reader: Reader, sink: Sink): Promise<void> => {
         sink.broken(error);
         return;
       }
-      if (viewByteLength(bytes) === 0) continue;
-      sink.data(copyBytes(bytes));
-      return;
+      if (viewByteLength(bytes) > 0) sink.data(copyBytes(bytes));
     }
+    sink.rest();
   } catch (error) {
     sink.broken(error);
   }
@@ -208,18 +252,3 @@ export const feedOfStream = (stream: Stream): Feed => {
     },
   };
 };
-
-export const feedOfSource = (source: Source): Feed => ({
-  pull: (sink) => {
-    try {
-      source.read((bytes, error, failed) => {
-        if (failed) sink.broken(error);
-        else if (bytes === null) sink.eof();
-        else sink.data(bytes);
-      });
-    } catch (error) {
-      sink.broken(error);
-    }
-  },
-  cancel: () => source.cancel(),
-});

@@ -19,6 +19,8 @@ import {
 } from './00-primordials.ts';
 import { copyBytes, current, host, log, mustCross } from './10-box.ts';
 import { carryContext, enterFrame, frame } from './14-context.ts';
+import { bytesOf } from './30-encoding.ts';
+import { Codec, ENDED, windowOf } from './44-compression.ts';
 import { contextOver } from './49-pipes.ts';
 import { inspect } from './62-inspect.ts';
 import { resultOf } from './64-subtle.ts';
@@ -27,9 +29,10 @@ import type { Bridge } from './node/bridge.ts';
 /** As much as a line of `console` may have. */
 const LINE = 65_536;
 
-const strings: Record<string, string> = objectCreate(null);
-/** Called once, at load. */
+let strings: Record<string, string> = objectCreate(null);
+/** At load. */
 export const takeEnv = (env: Readonly<Record<string, string>>): void => {
+  strings = objectCreate(null);
   const names = objectKeys(env);
   for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
 };
@@ -60,6 +63,23 @@ const askCrypto = (
   return reflectApply(host().nodeCrypto, undefined, call) as number | string | Uint8Array;
 };
 
+const SETTINGS = ['level', 'windowBits', 'memLevel', 'strategy', 'quality', 'mode'] as const;
+const settingsJson = (given: Readonly<Record<string, unknown>>): string => {
+  let json = '';
+  for (let i = 0; i < SETTINGS.length; i++) {
+    const name = SETTINGS[i] as string;
+    const value = given[name];
+    if (isInteger(value)) json += `${json === '' ? '' : ','}"${name}":${value as number}`;
+  }
+  return `{${json}}`;
+};
+/** The bytes of a view, in a buffer that holds nothing else. */
+const crossing = (value: unknown): Uint8Array => {
+  const bytes = bytesOf(value);
+  if (bytes === null) throw new NativeTypeError('a codec takes bytes');
+  return windowOf(bytes, 0, viewByteLength(bytes));
+};
+
 const members: Bridge = {
   env: () => {
     const copy: Record<string, string> = {};
@@ -87,6 +107,12 @@ const members: Bridge = {
     if (!isInteger(size) || size < 0 || size > RANDOM) throw new NativeTypeError('random: size is no size');
     return host().random(size);
   },
+  openCodec: (kind, settings, dictionary) => {
+    const made = Codec.open(`${kind}`, settingsJson(settings), crossing(dictionary));
+    return typeof made === 'string' ? made : made.id;
+  },
+  pushCodec: (codec, flush, bytes) => Codec.find(codec)?.push(flush, crossing(bytes)) ?? ENDED,
+  closeCodec: (codec) => Codec.find(codec)?.close(),
   carryContext,
   frame: () => frame,
   enterFrame,

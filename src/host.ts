@@ -6,7 +6,6 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openTokens, type Tokens } from './admin/admin.ts';
 import { openAdmin } from './admin/server.ts';
-import { endRecord, startRow } from './billing/record.ts';
 import { bundleUrl } from './catalog/bundle.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { SourceMaps } from './catalog/source-maps.ts';
@@ -25,6 +24,7 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { openBook } from './host/book.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
@@ -262,6 +262,7 @@ class Host implements StandbyHost, Parts {
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
+      mapText: (text, hash) => maps.mapText(text, hash),
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await this.callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
@@ -300,18 +301,7 @@ class Host implements StandbyHost, Parts {
       pool: this.pool,
       gate: this.quarantine,
       engine: this.engine,
-      book: {
-        start: (invocation, placed, { queueNs }) =>
-          startRow(invocation, {
-            cold: placed.init !== null,
-            startedEpochMs: clock.epochMs(),
-            queueNs,
-            isolateId: `${hostId}/${placed.isolate}`,
-            engineId: `${hostId}/lane-${placed.lane}`,
-            hostId,
-          }),
-        end: endRecord,
-      },
+      book: openBook(hostId, clock),
       ledger: this.ledger,
       observers: this.#observers(),
       clock,

@@ -11,6 +11,11 @@ export interface Bridge {
   inspect(value: unknown): string;
   /** A line into the function's log, under limits.logBytes like any of `console`. */
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** A codec of the host's for this invocation: its number, or a refusal `!code: sentence`. */
+  openCodec(kind: string, settings: Readonly<Record<string, unknown>>, dictionary: Uint8Array): number | string;
+  /** At most 256 KiB in, at most as much out; a full output means: push nothing to get the rest. A text is a refusal. */
+  pushCodec(codec: number, flush: number, bytes: Uint8Array): Uint8Array | string;
+  closeCodec(codec: number): void;
   /** From now on context follows promises, timers and listeners; only sound in a bundle whose async functions are lowered. */
   carryContext(): void;
   /** The current frame: one value of the guest's own choosing that follows its continuations. */

@@ -11,8 +11,8 @@ import { billedMs } from './round.ts';
 /** Where and how an invocation started. */
 export interface StartFacts {
   readonly cold: boolean;
-  /** Wall clock of the first turn, epoch ms. */
-  readonly startedEpochMs: number;
+  /** Wall clock of the first turn, ISO 8601 UTC. */
+  readonly startedAt: string;
   /** From acceptance to the first turn, without initialisation. */
   readonly queueNs: number;
   readonly isolateId: string;
@@ -33,7 +33,7 @@ export function startRow(invocation: Invocation, facts: StartFacts): UsageStart 
     trigger: invocation.trigger,
     source: invocation.source,
     cold: facts.cold,
-    startedAt: new Date(facts.startedEpochMs).toISOString(),
+    startedAt: facts.startedAt,
     queueNs: whole(facts.queueNs),
     memoryLimitMiB: spec.limits.memoryMiB,
     isolateId: facts.isolateId,

@@ -87,7 +87,7 @@ const MODULES: Readonly<Record<string, NodeModule>> = {
   vm: known('code from strings cannot run in a context of its own here'),
   wasi: stub(NO_ENGINE),
   worker_threads: known(NO_PROCESSES),
-  zlib: part('use CompressionStream'),
+  zlib: part('use a package for zip archives, such as fflate'),
   _http_agent: stub('import node:http'),
   _http_client: stub('import node:http'),
   _http_common: stub('import node:http'),

@@ -10,7 +10,10 @@ export type HeaderList = readonly string[];
 export interface ByteStream {
   /** Known length in bytes, else `null`. */
   readonly length: number | null;
-  /** The next chunk (never empty), `null` at the end; rejects when the source broke. One read at a time. */
+  /**
+   * The next chunk (never empty), the reader's alone from then on; `null` at the end; rejects when the source broke. One
+   * read at a time.
+   */
   read(): Promise<Uint8Array | null>;
   /** Nobody will read on. Idempotent. */
   cancel(): void;
@@ -32,6 +35,8 @@ export type GuestEvent =
       readonly headers: HeaderList;
       readonly body: Body;
     }
+  /** An event of the caller's own, as JSON; only Lambda handlers take one. */
+  | { readonly kind: 'invoke'; readonly body: Uint8Array }
   | { readonly kind: 'scheduled'; readonly cron: string; readonly scheduledEpochMs: number };
 
 export interface WebhookContext {

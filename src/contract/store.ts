@@ -9,10 +9,10 @@ import type { Trigger, UsageRecord, UsageStart } from './usage.ts';
  * (`power`). Other hosts' rows are seen a moment later than one's own.
  */
 export interface Ledger {
-  /** Appends the START row to the present group. */
-  start(row: UsageStart): void;
-  /** Appends the END row to the present group. */
-  end(record: UsageRecord): void;
+  /** Appends the START row to the present group. The mark it returns goes to `end`. */
+  start(row: UsageStart): number;
+  /** Appends the END row to the present group; a START of the same group (`mark`) then need not be written at all. */
+  end(record: UsageRecord, mark?: number): void;
   /**
    * Calls `then` when everything appended so far is durable (`billing.durability`). A ledger that cannot write calls
    * `failed` instead: the host answers 503 and stops being ready. Never both, never twice.

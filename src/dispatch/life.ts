@@ -82,6 +82,8 @@ export class Life {
   readonly #ports: LifePorts;
   #deadline: Deadline | null = null;
   #start: UsageStart | null = null;
+  /** The ledger's, of that row. */
+  #mark = -1;
   #startedNs = 0;
   #init: LoadReport | null = null;
   #head: ResponseHead | null = null;
@@ -124,7 +126,7 @@ export class Life {
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
     this.#ports.dequeued();
-    this.#ports.ledger.start(this.#start);
+    this.#mark = this.#ports.ledger.start(this.#start);
     if (this.#clientGone) this.#ports.engine.clientClosed(this.invocation.id);
   }
 
@@ -264,7 +266,7 @@ export class Life {
       requestBytes: this.#requestBytes(),
       limits: this.#limits,
     });
-    this.#ports.ledger.end(record);
+    this.#ports.ledger.end(record, this.#mark);
     this.invocation.reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
@@ -311,7 +313,7 @@ export class Life {
 
   #requestBytes(): number {
     const { event } = this.invocation;
-    if (event.kind !== 'fetch' || event.body === null) return 0;
+    if (event.kind === 'scheduled' || event.body === null) return 0;
     return isStream(event.body) ? (event.body.length ?? 0) : event.body.byteLength;
   }
 

@@ -53,7 +53,7 @@ export class BodyPump {
       this.#broken();
       return;
     }
-    if (this.#outgoing.write(chunk)) this.#pull();
+    if (this.#outgoing.write(chunk, () => release(chunk))) this.#pull();
     else this.#outgoing.once('drain', this.#pull);
   };
 
@@ -62,4 +62,12 @@ export class BodyPump {
     this.stop();
     this.#finished(false);
   };
+}
+
+/**
+ * Gives the memory of a chunk that has been written back at once. Left to the garbage collector, the bytes of one body
+ * bring on a full collection every 30 MiB, which costs more than all the rest of sending them.
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -4,7 +4,7 @@
  * ends of this class.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { LaneOrder, LaneReport, StartOrder, TurnReport } from './lane-wire.ts';
+import type { EventOrder, LaneOrder, LaneReport, StartOrder, TurnReport } from './lane-wire.ts';
 import type { Ring } from './ring.ts';
 
 const BY_PORT = 0;
@@ -96,11 +96,31 @@ export class ChannelEnd<Out extends Message, In extends Message> {
     }
     const at = this.#out.reserve(8);
     if (at < 0) return false;
-    this.#port.postMessage(message);
+    if (message.k === 'event' || message.k === 'turn') giveAway(this.#port, message);
+    else this.#port.postMessage(message);
     this.#out.words[at / 4 + 1] = BY_PORT;
     this.#out.commit(8);
     return true;
   }
+}
+
+/** What it carries is nobody's any more on this side: the other side gets the very memory, not a copy. */
+function giveAway(port: MessagePort, message: EventOrder | TurnReport): void {
+  if (message.chunks === null) {
+    port.postMessage(message);
+    return;
+  }
+  const chunks = message.chunks.map(alone);
+  port.postMessage(
+    { ...message, chunks },
+    chunks.map((chunk) => chunk.buffer as ArrayBuffer),
+  );
+}
+
+/** The same bytes in a buffer that holds nothing else. */
+function alone(chunk: Uint8Array): Uint8Array {
+  const { buffer, byteLength } = chunk;
+  return buffer.byteLength === byteLength && buffer instanceof ArrayBuffer ? chunk : new Uint8Array(chunk);
 }
 
 /** `null`: too large for the ring at any time. */

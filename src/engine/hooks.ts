@@ -5,14 +5,17 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
+import { CALL_BYTES, type Codecs } from './compression.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
 const MAX_URL = 1024 * 1024;
 const MAX_LINE = 128 * 1024;
+const MAX_SETTINGS = 1024;
 const MAX_RANDOM = 65_536;
 
 export interface HookSink {
+  readonly codecs: Codecs;
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
   subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
@@ -27,21 +30,6 @@ const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error'])
 
 const isText = (value: unknown, most: number): value is string => typeof value === 'string' && value.length <= most;
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.byteLength <= MAX_SIZE;
-
-const parts = (url: URL): string =>
-  [
-    url.href,
-    url.protocol,
-    url.username,
-    url.password,
-    url.host,
-    url.hostname,
-    url.port,
-    url.pathname,
-    url.search,
-    url.hash,
-    url.origin,
-  ].join('\n');
 
 const setPart = (url: URL, part: string, value: string): boolean => {
   switch (part) {
@@ -89,23 +77,42 @@ const quiet = <A extends unknown[], R>(otherwise: R, f: (...args: A) => R): ((..
 };
 
 const TEXT = new TextEncoder();
-/** Decoders without stream state are reusable; one per combination in use. */
-const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => TextDecoder) => {
-  const known = new Map<string, TextDecoder>();
-  return (label, fatal, ignoreBom) => {
-    const key = `${label} ${fatal} ${ignoreBom}`;
-    let decoder = known.get(key);
+/** Streams of text one isolate may have under way in encodings whose state is kept here. */
+const MAX_STREAMS = 64;
+
+/** Decoders without stream state are reusable, one per combination in use; those in the middle of a stream are numbered. */
+class Decoders {
+  readonly #known = new Map<string, TextDecoder>();
+  readonly #streams = new Map<number, TextDecoder>();
+  #lastStream = 0;
+
+  decode(bytes: Uint8Array, label: string, fatal: boolean, ignoreBOM: boolean): string {
+    const key = `${label} ${fatal} ${ignoreBOM}`;
+    let decoder = this.#known.get(key);
     if (decoder === undefined) {
-      decoder = new TextDecoder(label, { fatal, ignoreBOM: ignoreBom });
-      if (known.size < 256) known.set(key, decoder);
+      decoder = new TextDecoder(label, { fatal, ignoreBOM });
+      if (this.#known.size < 256) this.#known.set(key, decoder);
     }
-    return decoder;
-  };
-};
+    return decoder.decode(bytes);
+  }
+
+  /** `null` for a stream that was forgotten for newer ones. */
+  next(id: number, bytes: Uint8Array, stream: boolean, make: () => TextDecoder): string | null {
+    const known = this.#streams.get(id);
+    if (known === undefined && id <= this.#lastStream) return null;
+    this.#lastStream = Math.max(this.#lastStream, id);
+    const decoder = known ?? make();
+    this.#streams.delete(id);
+    const text = decoder.decode(bytes, { stream });
+    if (stream) this.#streams.set(id, decoder);
+    if (this.#streams.size > MAX_STREAMS) this.#streams.delete(this.#streams.keys().next().value as number);
+    return text;
+  }
+}
 
 /** `late`: parts of the prelude, given out by number. */
 export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks => {
-  const decoderOf = decoders();
+  const decoders = new Decoders();
   return {
     log: quiet(false, (inv: number, level: LogLevel, text: string) => {
       if (!Number.isSafeInteger(inv) || !LEVELS.has(level) || !isText(text, MAX_LINE)) return false;
@@ -121,22 +128,34 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
     encodeUtf8: quiet<[string], Uint8Array>(null as unknown as Uint8Array, (text) =>
       isText(text, MAX_SIZE) ? TEXT.encode(text) : (null as unknown as Uint8Array),
     ),
-    decode: quiet<[Uint8Array, string, boolean, boolean], string | null>(null, (bytes, label, fatal, ignoreBom) => {
-      if (!isBytes(bytes) || !isText(label, 64)) return null;
-      return decoderOf(label, fatal === true, ignoreBom === true).decode(bytes);
+    decode: quiet<Parameters<GuestHooks['decode']>, string | null>(null, (bytes, label, fatal, ignoreBom, id, more) => {
+      if (!isBytes(bytes) || !isText(label, 64) || !Number.isSafeInteger(id)) return null;
+      const options = { fatal: fatal === true, ignoreBOM: ignoreBom === true };
+      if (id <= 0) return decoders.decode(bytes, label, options.fatal, options.ignoreBOM);
+      return decoders.next(id, bytes, more === true, () => new TextDecoder(label, options));
     }),
     encodingName: quiet<[string], string | null>(null, (label) =>
       isText(label, 64) ? new TextDecoder(label).encoding : null,
     ),
     parseUrl: quiet<[string, string], string | null>(null, (input, base) => {
       if (!isText(input, MAX_URL) || !isText(base, MAX_URL)) return null;
-      return parts(base === '' ? new URL(input) : new URL(input, base));
+      return (base === '' ? new URL(input) : new URL(input, base)).href;
     }),
     setUrl: quiet<[string, string, string], string | null>(null, (href, part, value) => {
       if (!isText(href, MAX_URL) || !isText(part, 16) || !isText(value, MAX_URL)) return null;
       const url = new URL(href);
-      return setPart(url, part, value) ? parts(url) : null;
+      return setPart(url, part, value) ? url.href : null;
     }),
+    codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
+      '!ERR_INVALID_ARG_VALUE: the arguments do not fit',
+      (op, id, rest, bytes) => {
+        if (!Number.isSafeInteger(id) || !isBytes(bytes) || bytes.byteLength > CALL_BYTES) return null;
+        if (op === 'push') return Number.isInteger(rest) ? sink.codecs.push(id, rest as number, bytes) : null;
+        if (op === 'open') return isText(rest, MAX_SETTINGS) ? sink.codecs.open(rest, bytes) : null;
+        if (op === 'close') sink.codecs.close(id);
+        return null;
+      },
+    ),
     subtle: quiet<[number, string, string, ...Uint8Array[]], number | string | boolean | Uint8Array>(
       '!OperationError: the operation failed',
       (inv, op, json, ...bytes) => {
@@ -170,4 +189,5 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'setUrl',
   'subtle',
   'nodeCrypto',
+  'codec',
 ];

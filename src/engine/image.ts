@@ -16,6 +16,7 @@ import ivm from 'isolated-vm';
 import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from './flags.ts';
 import { PRELUDE_NAME, preludeParts, preludeSource } from './prelude.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface Image {
   readonly prelude: string;
@@ -48,7 +49,8 @@ export async function openImage(dataDir: string, log: (line: string) => void): P
 }
 
 export function makeSnapshot(prelude: string): ArrayBuffer {
-  return ivm.Isolate.createSnapshot([{ code: preludeParts(prelude).script, filename: PRELUDE_NAME }]).copy();
+  const scripts = [{ code: preludeParts(prelude).script, filename: PRELUDE_NAME }];
+  return ivm.Isolate.createSnapshot(scripts, warmUp()).copy();
 }
 
 /** `true`, or why not. Run once for each combination of Node, engine and prelude. */
@@ -56,6 +58,7 @@ async function selfTest(prelude: string, dataDir: string): Promise<true | string
   const key = createHash('sha256')
     .update(JSON.stringify([process.versions, process.arch, NODE_FLAGS]))
     .update(prelude)
+    .update(warmUp())
     .digest('hex');
   const marker = join(dataDir, 'engine', `snapshot-${key.slice(0, 32)}.ok`);
   if (

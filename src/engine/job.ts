@@ -13,6 +13,8 @@ export class Job {
   readonly cpuLimitNs: number;
   started = false;
   settled = false;
+  /** The guest has nothing more to do for it. */
+  isDone = false;
   /** A kill the host has ordered. */
   ordered: 'wall_timeout' | 'aborted' | null = null;
   /** When the first kill was ordered, monotonic ns. */
@@ -73,6 +75,11 @@ export class Job {
   checkpoint(turn: { readonly untilNs: number; readonly cpuNs: number }): void {
     this.#endedNs = Math.max(this.#endedNs, turn.untilNs);
     this.#cpuNs += turn.cpuNs;
+  }
+
+  /** Its answer took until then, past its last turn. */
+  lasted(untilNs: number): void {
+    this.#endedNs = Math.max(this.#endedNs, untilNs);
   }
 
   /** It has begun. Its first report may be a long time coming, or never come. */

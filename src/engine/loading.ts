@@ -107,7 +107,7 @@ export class Loads {
     }
     const problem = readiness(loading.out);
     if (problem === null) this.#loaded(guest, loading);
-    else this.#failed(loading, Object.assign(new Error(problem), { name: 'InitError', stack: '' }), false);
+    else this.#failed(loading, Object.assign(new Error(), { ...problem, stack: '' }), false);
   }
 
   #loaded(guest: Guest, { startedNs, cpuNs }: Loading): void {

@@ -5,6 +5,7 @@
  */
 import ivm from 'isolated-vm';
 import type { LogLevel, TurnBox } from '../contract/turn.ts';
+import { Codecs } from './compression.ts';
 import { createHooks, HOOK_ORDER } from './hooks.ts';
 import type { Image } from './image.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
@@ -62,11 +63,13 @@ export class Shell {
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
+  readonly #codecs: Codecs;
   #sink: ShellSink;
   #hostNs = 0;
 
   constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
     this.memoryMiB = memoryMiB;
+    this.#codecs = new Codecs(memoryMiB);
     this.#sink = sink;
     this.isolate = new ivm.Isolate({
       memoryLimit: memoryMiB,
@@ -79,6 +82,7 @@ export class Shell {
       {
         log: (inv, level, text) => this.#sink.log(inv, level, text),
         subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
+        codecs: this.#codecs,
         nodeCrypto: (inv, call, bytes) => this.#sink.nodeCrypto(inv, call, bytes),
       },
       start.late,
@@ -134,11 +138,19 @@ export class Shell {
     entry.evaluateSync();
   }
 
-  /** One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. */
+  /**
+   * One turn: delivers `json` (a JSON array of events), runs the microtasks, brings the box back. The memory of `chunks`
+   * is given back at once: left to the garbage collector, bodies bring on full collections.
+   */
   turn(epochMs: number, json: string, chunks: readonly Uint8Array[] | null): TurnBox {
     if (chunks === null || chunks.length === 0)
       return this.#turn.applySync(undefined, [epochMs, json], COPY) as TurnBox;
-    return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    try {
+      return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
+    } finally {
+      for (const { buffer, byteLength } of chunks)
+        if (buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+    }
   }
 
   /** The box of the last turn once more, with what has been added since; no new turn begins. */
@@ -153,6 +165,7 @@ export class Shell {
   }
 
   dispose(): void {
+    this.#codecs.closeAll();
     if (!this.isolate.isDisposed) this.isolate.dispose();
   }
 }

@@ -59,12 +59,16 @@ const RECORD_WIDTH: number = CELLS.length + 1;
 const IS_TEXT: readonly boolean[] = [false, ...CELLS.map(([, type]) => type === 'text')];
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+const MOST_NAMES = 10_000;
+
 /** In the order of `CELLS`, the kind first. */
 export type Line = readonly (string | number)[];
 
 export class LineWriter {
   readonly #hostId: string;
   readonly #prefix: string;
+  /** Names as they are written: few, and each in thousands of lines. */
+  readonly #short: Map<string, string> = new Map();
 
   constructor(hostId: string) {
     this.#hostId = hostId;
@@ -137,7 +141,13 @@ export class LineWriter {
 
   /** A name within the host: `/3` for `<host>/3`. */
   #within(name: string): string {
-    return name.startsWith(this.#prefix) ? name.slice(this.#prefix.length - 1) : name;
+    let short = this.#short.get(name);
+    if (short === undefined) {
+      if (this.#short.size >= MOST_NAMES) this.#short.clear();
+      short = name.startsWith(this.#prefix) ? name.slice(this.#prefix.length - 1) : name;
+      this.#short.set(name, short);
+    }
+    return short;
   }
 }
 

@@ -44,7 +44,9 @@ export class SqliteLedger implements Ledger {
   readonly #journal: Journal | null;
   #reader: Promise<StoreThread<never, never>> | null = null;
   /** The group being gathered; `begun`: the START went out in an earlier group. */
-  #starts: Map<string, UsageStart> = new Map();
+  #starts: (UsageStart | null)[] = [];
+  /** The mark of the group's first START. */
+  #firstMark = 0;
   #ends: { readonly record: UsageRecord; readonly begun: boolean }[] = [];
   #waiters: Waiter[] = [];
   #scheduled = false;
@@ -74,16 +76,18 @@ export class SqliteLedger implements Ledger {
     await this.#feed.open({ dataDir, hostId, durability });
   }
 
-  start(row: UsageStart): void {
-    if (!this.#room()) return;
-    this.#starts.set(row.invocationId, row);
+  start(row: UsageStart): number {
+    if (!this.#room()) return -1;
     this.#schedule();
+    return this.#firstMark + this.#starts.push(row) - 1;
   }
 
-  end(record: UsageRecord): void {
+  end(record: UsageRecord, mark = -1): void {
     if (!this.#room()) return;
+    const begun = mark < this.#firstMark;
     // A START that has not left yet need not leave at all.
-    this.#ends.push({ record, begun: !this.#starts.delete(record.invocationId) });
+    if (!begun) this.#starts[mark - this.#firstMark] = null;
+    this.#ends.push({ record, begun });
     this.#schedule();
   }
 
@@ -199,11 +203,16 @@ export class SqliteLedger implements Ledger {
     if (!this.#scheduled) return;
     this.#scheduled = false;
     let lines = '';
-    for (const row of this.#starts.values()) lines += this.#lines.start(row);
+    let rows = this.#ends.length;
+    for (const row of this.#starts) {
+      if (row === null) continue;
+      lines += this.#lines.start(row);
+      rows += 1;
+    }
     for (const { record, begun } of this.#ends) lines += this.#lines.record(record, begun);
-    const rows = this.#starts.size + this.#ends.length;
     const waiters = this.#waiters;
-    if (this.#starts.size > 0) this.#starts = new Map();
+    this.#firstMark += this.#starts.length;
+    this.#starts = [];
     this.#ends = [];
     this.#waiters = [];
     const failed = this.#journal === null ? null : this.#append(this.#journal, lines, rows);

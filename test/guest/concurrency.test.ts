@@ -51,9 +51,8 @@ it('attributes everything to its owner', async () => {
         events.push(answer(command.id, `up${command.inv}`));
       } else if (command.c === 'head') {
         sids.set(command.inv, (command.body as { sid: number }).sid);
-        events.push({ e: 'pull', sid: (command.body as { sid: number }).sid });
-      } else if (command.c === 'data') events.push({ e: 'pull', sid: command.sid });
-      else if (command.c === 'done') done.add(command.inv);
+        events.push({ e: 'pull', sid: (command.body as { sid: number }).sid, until: 1000 });
+      } else if (command.c === 'done') done.add(command.inv);
     }
     if (events.length > 0) handle(guest.turn(events));
   };

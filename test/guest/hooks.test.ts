@@ -1,5 +1,6 @@
 /** The host's side of the border against arguments only a hostile guest would send: an answer, never a throw. */
 import { describe, expect, it } from 'vitest';
+import { Codecs } from '../../src/engine/compression.ts';
 import { Desk, Workshop } from '../../src/engine/crypto/desk.ts';
 import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
@@ -14,6 +15,7 @@ const hooks = createHooks(
     },
     subtle: (inv, op, json, bytes) => desk.start(inv, op, json, bytes),
     nodeCrypto: (inv, call, bytes) => desk.node(inv, call, bytes),
+    codecs: new Codecs(64),
   },
   ['part 0'],
 );
@@ -64,7 +66,7 @@ describe('every hook survives every odd argument', () => {
 
 it('gives no error text of the host away', () => {
   expect(hooks.parseUrl('nope', '')).toBeNull();
-  expect(hooks.decode(new Uint8Array([255]), 'utf-8', true, false)).toBeNull();
+  expect(hooks.decode(new Uint8Array([255]), 'utf-8', true, false, 0, false)).toBeNull();
   expect(hooks.encodingName('nope')).toBeNull();
   expect(hooks.subtle(1, 'sign', '[{"d":{"name":"HMAC"}},{"k":7},{"b":0}]', new Uint8Array(1))).toMatch(
     /^!InvalidStateError: the key is no longer kept/,

@@ -35,7 +35,7 @@ export class SimLedger implements Pick<Ledger, 'start' | 'end' | 'whenDurable'> 
     this.#options = options;
   }
 
-  start(row: UsageStart): void {
+  start(row: UsageStart): number {
     const { oracle } = this.#options;
     const seen = oracle.of(row.invocationId);
     seen.starts += 1;
@@ -43,6 +43,7 @@ export class SimLedger implements Pick<Ledger, 'start' | 'end' | 'whenDurable'> 
     this.#open().marks.push(() => {
       seen.isStartDurable = true;
     });
+    return seen.starts;
   }
 
   end(record: UsageRecord): void {

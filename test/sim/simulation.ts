@@ -112,7 +112,7 @@ class Simulation {
         start: (of, placed, { queueNs }) =>
           startRow(of, {
             cold: placed.init !== null,
-            startedEpochMs: clock.epochMs(),
+            startedAt: new Date(clock.epochMs()).toISOString(),
             queueNs,
             isolateId: String(placed.isolate),
             engineId: String(placed.lane),

@@ -49,7 +49,7 @@ export class GuardedHost {
     });
     this.engine.listener = this.pool;
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
-      start: ({ invocationId }) => void this.rows.push(`start ${invocationId}`),
+      start: ({ invocationId }) => this.rows.push(`start ${invocationId}`),
       end: ({ invocationId, outcome }) => void this.rows.push(`end ${invocationId} ${outcome}`),
       whenDurable: (then) => then(),
     };
@@ -61,7 +61,7 @@ export class GuardedHost {
         start: (of, placed, { queueNs }) =>
           startRow(of, {
             cold: placed.init !== null,
-            startedEpochMs: this.clock.epochMs(),
+            startedAt: new Date(this.clock.epochMs()).toISOString(),
             queueNs,
             isolateId: 'i',
             engineId: 'e',

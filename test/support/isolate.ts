@@ -5,6 +5,7 @@
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import { Codecs } from '../../src/engine/compression.ts';
 import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
 import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
@@ -28,6 +29,8 @@ export interface GuestOptions {
   readonly wasm?: boolean;
   /** The code is JavaScript as the bundler leaves it. */
   readonly plain?: boolean;
+  /** Name of the export that is a Lambda handler. */
+  readonly lambda?: string;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -100,6 +103,7 @@ export class Guest {
         },
         subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
         nodeCrypto: (inv, call, bytes) => this.desk.node(inv, call, bytes),
+        codecs: new Codecs(options.memoryMiB ?? 64),
       },
       (await prelude()).late,
     );
@@ -122,7 +126,7 @@ export class Guest {
       responseBytes: options.responseBytes ?? 20_971_520,
       streamedResponseBytes: 209_715_200,
       concurrency: options.concurrency ?? 1,
-      handler: 'fetch',
+      lambda: options.lambda ?? null,
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
     const js = options.plain === true ? code : await lowered(code, options.concurrency ?? 1);

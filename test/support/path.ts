@@ -103,6 +103,7 @@ export class Path {
       spareMemoryMiB: 128,
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,
+      mapText: (text) => text,
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };
@@ -131,7 +132,7 @@ export class Path {
       },
     });
     const ledger: Pick<Ledger, 'start' | 'end' | 'whenDurable'> = {
-      start: () => undefined,
+      start: () => 0,
       end: () => undefined,
       whenDurable: (then) => queueMicrotask(then),
     };
@@ -143,7 +144,7 @@ export class Path {
         start: (invocation, placed, { queueNs }) =>
           startRow(invocation, {
             cold: placed.init !== null,
-            startedEpochMs: Date.now(),
+            startedAt: new Date(Date.now()).toISOString(),
             queueNs,
             isolateId: String(placed.isolate),
             engineId: String(placed.lane),

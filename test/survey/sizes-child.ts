@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import ivm from 'isolated-vm';
+import { Codecs } from '../../src/engine/compression.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { makeSnapshot } from '../../src/engine/image.ts';
 import { preludeParts, preludeSource } from '../../src/engine/prelude.ts';
@@ -24,7 +25,7 @@ function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
   });
   const context = isolate.createContextSync();
   const hooks = createHooks(
-    { log: () => true, subtle: () => '!OperationError: not here', nodeCrypto: () => '![]' },
+    { log: () => true, subtle: () => '!OperationError: not here', nodeCrypto: () => '![]', codecs: new Codecs(64) },
     late,
   );
   const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference;

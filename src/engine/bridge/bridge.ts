@@ -2,21 +2,27 @@
  * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
  * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
  */
-import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import type { GuestProblem, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
-import { type Body, type ByteStream, type Invocation, isStream } from '../../contract/invocation.ts';
+import { type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
-import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
-import { MIB } from '../../contract/units.ts';
+import type { TurnCommand, TurnEvent } from '../../contract/turn.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
-import { BodyError, GuestStream, readAll } from './bodies.ts';
+import { readAll } from './bodies.ts';
+import { CacheDesk } from './cache.ts';
+import type { CacheStore } from './cache-store.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
+import { isOutOfMemory, problemOf } from './problems.ts';
+import { Streams } from './streams.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
+
+/** An isolate is retired for the first; it may go on for as long as its invocations last. */
+const MOST_STRAYS = 20;
 
 /** Of a URL in a span: a guest can make one as long as its memory. */
 const SHOWN_URL_CHARS = 8192;
@@ -34,6 +40,9 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  readonly caches: CacheStore;
+  /** An error nobody handled, of `inv` or of none. */
+  stray(inv: number, problem: GuestProblem): void;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -44,14 +53,27 @@ type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
 export class Bridge {
   readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
-  /** Streams the host produces and the guest reads, by stream id. */
-  readonly #inbound: Map<number, { job: Job; source: ByteStream; isRequest: boolean }> = new Map();
-  /** Streams the guest produces and the host reads. */
-  readonly #outbound: Map<number, { job: Job; stream: GuestStream; answers: boolean }> = new Map();
+  readonly #streams: Streams;
+  readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+
+  #strays = 0;
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
+    this.#streams = new Streams({
+      event: (inv, event, chunks) => ports.event(inv, event, chunks),
+      nextStreamId: () => ports.nextStreamId(),
+      relayed: (job) => {
+        job.lasted(ports.nowNs());
+        if (job.isDone) ports.settle(job);
+      },
+    });
+    this.#desk = new CacheDesk(ports.caches, {
+      event: (inv, event, chunks) => ports.event(inv, event, chunks),
+      hostBody: (job, body, chunks) => this.#streams.toHost(job, body, chunks, Number.MAX_SAFE_INTEGER, false),
+      open: (job, stream) => this.#streams.toGuest(job, stream).body,
+    });
   }
 
   /** The start event of a job as JSON, and its binary data. */
@@ -65,10 +87,12 @@ export class Bridge {
       const when = `"cron":${JSON.stringify(cron)},"scheduledTime":${scheduledEpochMs}`;
       return { json: `{"e":"scheduled","inv":${job.inv},${when},"ctx":${ctx}}`, chunks: null };
     }
-    const { body, chunks } = this.#wireBody(job, event.body);
+    const { body, chunks } = this.#streams.toGuest(job, event.body);
+    const wire = body === null ? 'null' : JSON.stringify(body);
+    if (event.kind === 'invoke') return { json: `{"e":"invoke","inv":${job.inv},"body":${wire},"ctx":${ctx}}`, chunks };
     const { method, url, headers } = event;
     const head = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"headers":${JSON.stringify(wireHeaders(headers))}`;
-    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${body === null ? 'null' : JSON.stringify(body)},"ctx":${ctx}}`;
+    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${wire},"ctx":${ctx}}`;
     return { json, chunks };
   }
 
@@ -84,28 +108,19 @@ export class Bridge {
   /** The job is over: nothing of it may arrive in a later invocation. */
   release(job: Job): void {
     this.jobs.delete(job.inv);
-    if (this.#fetches.size + this.#inbound.size + this.#outbound.size === 0) return;
+    this.#streams.release(job);
+    if (this.#fetches.size === 0) return;
     for (const [id, entry] of this.#fetches) {
       if (entry.job !== job) continue;
       this.#fetches.delete(id);
       entry.abort.abort();
-    }
-    for (const [sid, entry] of this.#inbound) {
-      if (entry.job !== job) continue;
-      this.#inbound.delete(sid);
-      entry.source.cancel();
-    }
-    for (const [sid, entry] of this.#outbound) {
-      if (entry.job !== job) continue;
-      this.#outbound.delete(sid);
-      entry.stream.break(new BodyError('aborted', 'the invocation has ended'));
     }
   }
 
   /** The job did not start here: its bodies stay whole for where it starts next. */
   unopen(job: Job): void {
     this.jobs.delete(job.inv);
-    for (const [sid, entry] of this.#inbound) if (entry.job === job) this.#inbound.delete(sid);
+    this.#streams.unopen(job);
   }
 
   #obey(command: TurnCommand, chunks: readonly Uint8Array[]): void {
@@ -114,18 +129,17 @@ export class Bridge {
         this.#head(command, chunks);
         return;
       case 'data':
-        this.#data(command, chunks);
+        this.#streams.data(command, chunks);
         return;
       case 'eof':
-        this.#outbound.get(command.sid)?.stream.finish();
-        this.#outbound.delete(command.sid);
+        this.#streams.eof(command.sid);
         return;
       case 'broken':
-        this.#broken(command);
+        this.#streams.broken(command);
         return;
       case 'done': {
         const job = this.jobs.get(command.inv);
-        if (job !== undefined) this.#ports.settle(job);
+        if (job !== undefined) this.#settle(job);
         return;
       }
       case 'failed':
@@ -134,21 +148,25 @@ export class Bridge {
       case 'fetch':
         this.#fetch(command, chunks);
         return;
+      case 'cache':
+        this.#cache(command, chunks);
+        return;
       case 'fetch-abort':
         this.#fetches.get(command.id)?.abort.abort();
         this.#fetches.delete(command.id);
         return;
       case 'read':
-        this.#read(command.sid);
+        this.#streams.read(command.sid);
         return;
       case 'cancel':
-        this.#inbound.get(command.sid)?.source.cancel();
-        this.#inbound.delete(command.sid);
+        this.#streams.cancel(command.sid);
         return;
       case 'limit':
         this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
         return;
       case 'stray':
+        if (this.#strays++ < MOST_STRAYS) this.#ports.stray(command.inv, problemOf(command));
+        return;
       case 'ready':
         return;
       default: {
@@ -164,10 +182,10 @@ export class Bridge {
     const { limits } = job.invocation.version.spec;
     if (command.body !== null && 'sid' in command.body && command.body.sid === TOO_LARGE) {
       this.#fail(job, 'response_too_large');
-      if (command.done === true) this.#ports.settle(job);
+      if (command.done === true) this.#settle(job);
       return;
     }
-    const body = this.#hostBody(job, command.body, chunks, limits.streamedResponseBytes, true);
+    const body = this.#streams.toHost(job, command.body, chunks, limits.streamedResponseBytes, true);
     const size = body instanceof Uint8Array ? body.byteLength : 0;
     const long = listFlaw(command.headers);
     const headers = long === null ? readHeaders(command.headers) : [];
@@ -176,7 +194,7 @@ export class Bridge {
       if (isStream(body)) body.cancel();
       job.problem = { name: 'TypeError', message: flaw, stack: '' };
       this.#fail(job, 'function_error');
-      if (command.done === true) this.#ports.settle(job);
+      if (command.done === true) this.#settle(job);
       return;
     }
     job.responseBytes += size;
@@ -184,16 +202,16 @@ export class Bridge {
     else if (job.verdict === null) {
       job.listener.head({ status: command.status, headers }, body);
     }
-    if (command.done === true) this.#ports.settle(job);
+    if (command.done === true) this.#settle(job);
   }
 
   #failed(command: Command<'failed'>): void {
     const job = this.jobs.get(command.inv);
     if (job === undefined) return;
-    job.problem = { name: command.name, message: command.message, stack: command.stack };
+    job.problem = problemOf(command);
     if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
     this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
-    if (command.done === true) this.#ports.settle(job);
+    if (command.done === true) this.#settle(job);
   }
 
   #fail(
@@ -204,26 +222,10 @@ export class Bridge {
     job.listener.failed(outcome);
   }
 
-  #data(command: Command<'data'>, chunks: readonly Uint8Array[]): void {
-    const entry = this.#outbound.get(command.sid);
-    if (entry === undefined) return;
-    const bytes =
-      command.chunk === undefined ? Buffer.from(command.text ?? '', 'utf8') : chunkAt(chunks, command.chunk);
-    const error = entry.stream.push(bytes);
-    if (error === null) return;
-    entry.job.verdict ??= 'response_too_large';
-    this.#outbound.delete(command.sid);
-  }
-
-  /** A response body that breaks off is a failure of the function: its client was cut off. */
-  #broken(command: Command<'broken'>): void {
-    const entry = this.#outbound.get(command.sid);
-    if (entry === undefined) return;
-    this.#outbound.delete(command.sid);
-    entry.stream.break(new BodyError('broken', 'the function broke the stream off'));
-    if (!entry.answers) return;
-    entry.job.failure ??= 'function_error';
-    entry.job.problem ??= { name: 'Error', message: command.message, stack: '' };
+  /** It is done as soon as its answer has been handed on, if it is not the isolate that sends it. */
+  #settle(job: Job): void {
+    job.isDone = true;
+    if (!this.#streams.isRelaying(job)) this.#ports.settle(job);
   }
 
   #fetch(command: Command<'fetch'>, chunks: readonly Uint8Array[]): void {
@@ -239,14 +241,11 @@ export class Bridge {
       this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
       return;
     }
-    const limit = job.invocation.version.spec.limits.subrequests;
-    if (job.subrequests >= limit) {
-      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+    const message = spend(job);
+    if (message !== null) {
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
     }
-    job.subrequests += 1;
     const spanId = newSpanId();
     const abort = new AbortController();
     this.#fetches.set(id, { job, abort });
@@ -254,7 +253,7 @@ export class Bridge {
       url: command.url,
       method: command.method,
       headers: traced(readHeaders(command.headers), job.invocation, spanId),
-      body: this.#hostBody(job, command.body, chunks, Number.MAX_SAFE_INTEGER, false),
+      body: this.#streams.toHost(job, command.body, chunks, Number.MAX_SAFE_INTEGER, false),
       redirect: command.redirect,
     };
     const startedNs = this.#ports.nowNs();
@@ -270,8 +269,18 @@ export class Bridge {
         const message = error instanceof Error ? error.message : 'fetch failed';
         job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
         if (!this.#fetches.delete(id) || job.settled) return;
-        this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
+        const code = codeOf(error);
+        this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
       });
+  }
+
+  #cache(command: Command<'cache'>, chunks: readonly Uint8Array[]): void {
+    const { id } = command;
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    const message = spend(job);
+    if (message !== null) this.#ports.event(job.inv, { e: 'cache-error', id, message, limit: true }, null);
+    else this.#desk.obey(job, command, chunks);
   }
 
   async #answer(
@@ -287,7 +296,7 @@ export class Bridge {
       if (isStream(body)) body.cancel();
       return;
     }
-    const wire = this.#wireBody(job, body);
+    const wire = this.#streams.toGuest(job, body);
     this.#ports.event(
       job.inv,
       {
@@ -303,84 +312,17 @@ export class Bridge {
       wire.chunks,
     );
   }
-
-  /** The guest reads on: one chunk from the source, or its end. */
-  #read(sid: number): void {
-    const entry = this.#inbound.get(sid);
-    if (entry === undefined) return;
-    const { job, source } = entry;
-    source.read().then(
-      (chunk) => {
-        if (job.settled) return;
-        if (chunk !== null) {
-          if (entry.isRequest) job.requestBytes += chunk.byteLength;
-          this.#ports.event(job.inv, { e: 'data', sid, chunk: 0 }, [chunk]);
-          return;
-        }
-        this.#inbound.delete(sid);
-        this.#ports.event(job.inv, { e: 'eof', sid }, null);
-      },
-      (error: unknown) => {
-        this.#inbound.delete(sid);
-        if (codeOf(error) === 'payload_too_large') job.verdict ??= 'payload_too_large';
-        const message = error instanceof Error ? error.message : 'the stream broke off';
-        if (!job.settled) this.#ports.event(job.inv, { e: 'broken', sid, message }, null);
-      },
-    );
-  }
-
-  /** A body of the host as it crosses to the guest. */
-  #wireBody(job: Job, body: Body): { body: WireBody; chunks: readonly Uint8Array[] | null } {
-    if (body === null) return { body: null, chunks: null };
-    if (!isStream(body)) return { body: { chunk: 0 }, chunks: [body] };
-    const sid = this.#ports.nextStreamId();
-    this.#inbound.set(sid, { job, source: body, isRequest: !job.started });
-    return { body: { sid, length: body.length }, chunks: null };
-  }
-
-  /** A body of the guest as the host sees it. */
-  #hostBody(job: Job, body: WireBody, chunks: readonly Uint8Array[], limitBytes: number, counts: boolean): Body {
-    if (body === null) return null;
-    if ('chunk' in body) return chunkAt(chunks, body.chunk);
-    if ('text' in body) return Buffer.from(body.text, 'utf8');
-    const { sid, length } = body;
-    const stream = new GuestStream(
-      length,
-      {
-        pull: () => this.#ports.event(job.inv, { e: 'pull', sid }, null),
-        stop: () => this.#ports.event(job.inv, { e: 'stop', sid }, null),
-      },
-      {
-        bytes: limitBytes,
-        count: (bytes) => {
-          if (counts) job.responseBytes += bytes;
-        },
-      },
-    );
-    this.#outbound.set(sid, { job, stream, answers: counts });
-    return stream;
-  }
 }
 
-/** A stray error as a log line. */
-export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
-}
-
-/**
- * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
- * forge, so the heap has to bear it out.
- */
-function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
-  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
-  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
-}
-
-function chunkAt(chunks: readonly Uint8Array[], index: number): Uint8Array {
-  const chunk = chunks[index];
-  if (!(chunk instanceof Uint8Array)) throw new ProtocolError('a chunk is missing');
-  return chunk;
+/** Takes one of the invocation's subrequests; what to say when there is none left. */
+function spend(job: Job): string | null {
+  const limit = job.invocation.version.spec.limits.subrequests;
+  if (job.subrequests < limit) {
+    job.subrequests += 1;
+    return null;
+  }
+  job.note({ limit: 'subrequests', used: limit + 1, reached: true });
+  return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
 }
 
 function codeOf(error: unknown): string | undefined {

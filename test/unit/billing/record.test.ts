@@ -21,7 +21,7 @@ const invocation = {
 
 const start: UsageStart = startRow(invocation, {
   cold: true,
-  startedEpochMs: Date.parse('2026-11-30T12:00:00.123Z'),
+  startedAt: new Date(Date.parse('2026-11-30T12:00:00.123Z')).toISOString(),
   queueNs: 12.6,
   isolateId: 'isolate-1',
   engineId: 'engine-1',

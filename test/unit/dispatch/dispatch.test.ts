@@ -27,8 +27,8 @@ class Recorder implements Reply {
 class HeldLedger implements Pick<Ledger, 'start' | 'end' | 'whenDurable'> {
   readonly rows: string[] = [];
   readonly waiting: { then: () => void; failed: (error: Error) => void }[] = [];
-  start(row: { invocationId: string }): void {
-    this.rows.push(`start ${row.invocationId}`);
+  start(row: { invocationId: string }): number {
+    return this.rows.push(`start ${row.invocationId}`);
   }
   end(row: { invocationId: string; outcome: string }): void {
     this.rows.push(`end ${row.invocationId} ${row.outcome}`);
@@ -72,7 +72,7 @@ beforeEach(() => {
       start: (of, placed, { queueNs }) =>
         startRow(of, {
           cold: placed.init !== null,
-          startedEpochMs: clock.epochMs(),
+          startedAt: new Date(clock.epochMs()).toISOString(),
           queueNs,
           isolateId: 'i',
           engineId: 'e',
