@@ -263,7 +263,7 @@ export class Life {
       status: this.#status(outcome),
       initNs: this.#init?.initNs ?? 0,
       usage,
-      requestBytes: this.#requestBytes(),
+      requestBytes: this.#requestBytes(settled),
       limits: this.#limits,
     });
     this.#ports.ledger.end(record, this.#mark);
@@ -311,10 +311,12 @@ export class Life {
     return this.#head?.status ?? OUTCOMES[outcome].status ?? 0;
   }
 
-  #requestBytes(): number {
+  /** As announced; of a body without a length, what of it was read. */
+  #requestBytes({ notes }: Ended): number {
     const { event } = this.invocation;
     if (event.kind !== 'fetch' || event.body === null) return 0;
-    return isStream(event.body) ? (event.body.length ?? 0) : event.body.byteLength;
+    if (!isStream(event.body)) return event.body.byteLength;
+    return event.body.length ?? notes?.find((note) => note.limit === 'requestBytes')?.used ?? 0;
   }
 
   #shed(reason: Shed, limit?: LimitName): void {

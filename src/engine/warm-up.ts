@@ -54,7 +54,7 @@ const turn = (...events: readonly TurnEvent[]): string => `turn(${NOW}, ${JSON.s
 export const warmUp = (): string => `{
   const { load, turn } = __isolane(${HOOK_ORDER.map((name) => FAKES[name] ?? '() => null').join(', ')});
   load(${JSON.stringify(JSON.stringify(FACTS))});
-  const register = globalThis.__isolane_register;
+  const { register } = globalThis.__isolane_register;
   delete globalThis.__isolane_register;
   register({ default: ${HANDLER} });
   ${turn()}
