@@ -1,9 +1,16 @@
 /**
  * Whose continuation runs: with limits.concurrency above 1, or where a bundle has AsyncLocalStorage, async functions are
  * lowered to promises and this `then` carries invocation and frame from registration to callback. Elsewhere the native
- * `then` stays in place and costs nothing. Imported before the streams library, which captures `then` when it is evaluated.
+ * `then` stays in place and costs nothing.
  */
-import { defineProperty, type promiseThen, reflectApply, uncurry } from './00-primordials.ts';
+import {
+  defineProperty,
+  getOwnPropertyDescriptor,
+  NativePromise,
+  type promiseThen,
+  reflectApply,
+  uncurry,
+} from './00-primordials.ts';
 import { current, enter, type Invocation } from './10-box.ts';
 
 let carrying = false;
@@ -46,12 +53,19 @@ const { then } = {
 };
 const native = Object.getOwnPropertyDescriptor(Promise.prototype, 'then') as PropertyDescriptor;
 
-/** For the time the streams library is being evaluated. */
-export const installThen = (): void => {
-  defineProperty(Promise.prototype, 'then', { ...native, value: then });
+/** Runs `evaluate`, which captures `Promise.prototype.then`, with one that carries, whatever the guest has put there. */
+export const underThen = <T>(evaluate: () => T): T => {
+  const found = getOwnPropertyDescriptor(NativePromise.prototype, 'then');
+  installThen();
+  try {
+    return evaluate();
+  } finally {
+    if (found === undefined) delete (NativePromise.prototype as { then?: unknown }).then;
+    else defineProperty(NativePromise.prototype, 'then', found);
+  }
 };
-export const restoreThen = (): void => {
-  defineProperty(Promise.prototype, 'then', native);
+const installThen = (): void => {
+  defineProperty(NativePromise.prototype, 'then', { ...native, value: then });
 };
 
 /** At load where limits.concurrency is above 1; by the bundle itself where it has AsyncLocalStorage. */
@@ -61,5 +75,3 @@ export const carryContext = (): void => {
   installThen();
 };
 export const isCarrying = (): boolean => carrying;
-
-installThen();

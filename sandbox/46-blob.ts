@@ -2,6 +2,7 @@
 import {
   defineProperty,
   exec,
+  isArray,
   isObject,
   List,
   mathMax,
@@ -79,17 +80,21 @@ const nativeEndings = (text: string): string => {
 /** A part as WebIDL takes it: bytes of ours, or text whose line endings are not settled yet. */
 type Part = Uint8Array | string;
 
-/** `sequence<BlobPart>`: any iterable object, its iterator asked for once. */
+/** `sequence<BlobPart>`: any iterable object, its iterator asked for once. Arrays are walked, whatever iterates them. */
 const partsOf = (given: unknown): List<Part> => {
   const method = isObject(given) ? (given as Partial<Iterable<unknown>>)[SYM_ITERATOR] : undefined;
   if (typeof method !== 'function') throw new NativeTypeError('Blob: the parts must be a sequence');
   const parts = new List<Part>();
-  const iterable = { __proto__: null, [SYM_ITERATOR]: () => reflectApply(method, given, []) } as unknown;
-  for (const part of iterable as Iterable<unknown>) {
+  const add = (part: unknown): void => {
     const buffer = bytesOf(part);
     if (buffer !== null) parts.push(copyBytes(buffer));
     else if (isObject(part) && hasData(part)) parts.push(dataOf(part as Blob));
     else parts.push(toWellFormed(`${part as string}`));
+  };
+  if (isArray(given)) for (let i = 0; i < given.length; i++) add(given[i]);
+  else {
+    const iterable = { __proto__: null, [SYM_ITERATOR]: () => reflectApply(method, given, []) } as unknown;
+    for (const part of iterable as Iterable<unknown>) add(part);
   }
   return parts;
 };
