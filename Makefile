@@ -4,6 +4,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 # npm writes this file last: newer than the lock file means complete.
 INSTALLED := node_modules/.package-lock.json
+# What only test/packages needs.
+CORPUS := fixtures/packages/node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
 .PHONY: help run dev check test test-all hostile soak bench wpt pack clean
@@ -17,6 +19,12 @@ $(INSTALLED): package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Without the registry the other tests still run; test/packages says what it misses.
+$(CORPUS): fixtures/packages/package-lock.json
+	@echo "installing the package corpus (once)…"
+	@if npm ci --prefix fixtures/packages --loglevel=error; then touch $@; \
+	else echo "The package corpus could not be installed (npm ci in fixtures/packages): test/packages will fail."; fi
+
 run: $(INSTALLED) ## start the host with the sample functions on http://127.0.0.1:8787
 	@node src/main.ts serve --config fixtures/isolane.json --curl
 
@@ -28,11 +36,11 @@ check: $(INSTALLED) ## types, lint, format, tidy
 	@biome check --error-on-warnings .
 	@$(VITEST) test/tidy
 
-test: $(INSTALLED) ## the whole test suite
+test: $(INSTALLED) $(CORPUS) ## the whole test suite
 	@$(VITEST) $(if $(JSON),--reporter=default --reporter=json --outputFile=$(JSON))
 
 test-all: export ISOLANE_TEST_ALL = 1
-test-all: check ## check, test, and the slow tests, a minute of soak and the bench at small size
+test-all: check $(CORPUS) ## check, test, and the slow tests, a minute of soak and the bench at small size
 	@$(VITEST)
 	@node test/soak/soak.ts --minutes 1
 	@node bench/run.ts --small

@@ -107,7 +107,13 @@ export const typedSet = uncurry((TypedArrayPrototype as Uint8Array).set) as (
   from: Uint8Array,
   at?: number,
 ) => void;
-export const typedSubarrayEnd = uncurry((TypedArrayPrototype as Uint8Array).indexOf);
+export const typedIndexOf = uncurry((TypedArrayPrototype as Uint8Array).indexOf) as (
+  self: Uint8Array,
+  value: number,
+  from: number,
+) => number;
+/** Consults the species of what it copies: for the guest's own data only. */
+export const typedSlice = uncurry((TypedArrayPrototype as Uint8Array).slice) as (self: Uint8Array) => Uint8Array;
 export const isView = ArrayBuffer.isView as (value: unknown) => value is ArrayBufferView;
 
 export const dateGetTime = uncurry(Date.prototype.getTime);

@@ -2,7 +2,14 @@
  * How a name becomes a global: as browsers do it (classes and functions writable, configurable, not enumerable), with
  * `name`s set here because the bundle's own identifiers are minified. Adds nothing that is not listed by its caller.
  */
-import { defineProperty, hasOwn, SYM_TAG } from './00-primordials.ts';
+import {
+  defineProperty,
+  getOwnPropertyDescriptor,
+  hasOwn,
+  NativeTypeError,
+  reflectApply,
+  SYM_TAG,
+} from './00-primordials.ts';
 
 const setName = (value: object, name: string): void => {
   if (typeof value === 'function') defineProperty(value, 'name', { value: name, configurable: true });
@@ -29,6 +36,32 @@ export const exposeFunction = (name: string, value: (...args: never[]) => unknow
 /** Makes the named members enumerable, as WebIDL has them. */
 export const enumerable = (proto: object, names: readonly string[]): void => {
   for (let i = 0; i < names.length; i++) defineProperty(proto, names[i] as string, { enumerable: true });
+};
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/** What WebIDL counts: each method of `proto` refuses fewer arguments than it names, and says so in its `length`. */
+export const arity = (proto: object, owner: string, least: Readonly<Record<string, number>>): void => {
+  for (const name in least) {
+    const count = least[name] as number;
+    const method = getOwnPropertyDescriptor(proto, name)?.value as Method;
+    const { checked } = {
+      checked(this: unknown, ...args: unknown[]): unknown {
+        if (args.length < count) {
+          throw new NativeTypeError(`${owner}.${name}: ${count} argument${count > 1 ? 's' : ''} required`);
+        }
+        return reflectApply(method, this, args);
+      },
+    };
+    setName(checked, name);
+    lengthOf(checked, count);
+    defineProperty(proto, name, { value: checked });
+  }
+};
+
+/** `length` of a function or class whose own parameters say otherwise. */
+export const lengthOf = (f: object, count: number): void => {
+  defineProperty(f, 'length', { value: count, configurable: true });
 };
 
 /** Constants such as `DOMException.ABORT_ERR`. */

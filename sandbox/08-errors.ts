@@ -5,6 +5,7 @@
 import {
   defineProperty,
   indexOf,
+  isError,
   isObject,
   NativeError,
   NativeTypeError,
@@ -15,29 +16,16 @@ import {
 } from './00-primordials.ts';
 import { constant, enumerable, expose } from './04-globals.ts';
 
-const CODES: Readonly<Record<string, number>> = {
-  IndexSizeError: 1,
-  HierarchyRequestError: 3,
-  WrongDocumentError: 4,
-  InvalidCharacterError: 5,
-  NoModificationAllowedError: 7,
-  NotFoundError: 8,
-  NotSupportedError: 9,
-  InUseAttributeError: 10,
-  InvalidStateError: 11,
-  SyntaxError: 12,
-  InvalidModificationError: 13,
-  NamespaceError: 14,
-  InvalidAccessError: 15,
-  TypeMismatchError: 17,
-  SecurityError: 18,
-  NetworkError: 19,
-  AbortError: 20,
-  URLMismatchError: 21,
-  QuotaExceededError: 22,
-  TimeoutError: 23,
-  InvalidNodeTypeError: 24,
-  DataCloneError: 25,
+/** The constants, in the order of their codes from 1 on; three of them have lost their errors. */
+const LABELS =
+  'INDEX_SIZE DOMSTRING_SIZE HIERARCHY_REQUEST WRONG_DOCUMENT INVALID_CHARACTER NO_DATA_ALLOWED NO_MODIFICATION_ALLOWED ' +
+  'NOT_FOUND NOT_SUPPORTED INUSE_ATTRIBUTE INVALID_STATE SYNTAX INVALID_MODIFICATION NAMESPACE INVALID_ACCESS VALIDATION ' +
+  'TYPE_MISMATCH SECURITY NETWORK ABORT URL_MISMATCH QUOTA_EXCEEDED TIMEOUT INVALID_NODE_TYPE DATA_CLONE';
+const NAMELESS = /^(DOMSTRING_SIZE|NO_DATA_ALLOWED|VALIDATION)$/;
+const nameOf = (label: string): string => {
+  if (label === 'INUSE_ATTRIBUTE') return 'InUseAttributeError';
+  if (label === 'URL_MISMATCH') return 'URLMismatchError';
+  return `${label.replace(/([A-Z])([A-Z]*)_?/g, (_, first: string, rest: string) => first + rest.toLowerCase())}Error`;
 };
 
 const codes = objectCreate(null) as Record<string, number>;
@@ -79,21 +67,12 @@ export class DOMException extends NativeError {
 }
 
 {
-  const names = Object.keys(CODES);
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    const code = CODES[name] as number;
-    codes[name] = code;
-    let label = '';
-    for (let j = 0; j < name.length; j++) {
-      const letter = name[j] as string;
-      label +=
-        j > 0 && letter >= 'A' && letter <= 'Z' && (name[j - 1] as string) > 'Z' ? `_${letter}` : letter.toUpperCase();
-    }
-    if (code < 22 || code > 22) label = label.replace(/_ERROR$/, '_ERR');
-    else label = 'QUOTA_EXCEEDED_ERR';
-    constant(DOMException, label, code);
-    constant(DOMException.prototype, label, code);
+  const labels = LABELS.split(' ');
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] as string;
+    if (!NAMELESS.test(label)) codes[nameOf(label)] = i + 1;
+    constant(DOMException, `${label}_ERR`, i + 1);
+    constant(DOMException.prototype, `${label}_ERR`, i + 1);
   }
 }
 enumerable(DOMException.prototype, ['name', 'code']);
@@ -138,6 +117,10 @@ const ownFrames = (stack: string): string => {
   return text;
 };
 
+/** An error, or what has the members of one, as AWS and Node tell it. */
+export const isErrorLike = (value: unknown): value is object =>
+  isObject(value) && (isError?.(value) === true || (read(value, 'name') !== '' && read(value, 'stack') !== ''));
+
 /** Never throws; bounded; runs guest code at most inside the present turn. */
 export const describe = (thrown: unknown): ErrorText => {
   try {
@@ -161,6 +144,28 @@ export const describe = (thrown: unknown): ErrorText => {
     return { name: 'Error', message: cut(toStr(thrown), MESSAGE_CHARS), stack: '' };
   } catch {
     return { name: 'Error', message: 'a thrown value that cannot be described', stack: '' };
+  }
+};
+
+let shown: ((error: object) => string) | null = null;
+/** How the console writes an error; its file says so. */
+export const showErrorsBy = (write: (error: object) => string): void => {
+  shown = write;
+};
+
+/**
+ * `describe` for what is reported and not handled: behind the stack come causes, members and other properties, as the
+ * console writes them. What is thrown and no error is written as the console writes values.
+ */
+export const report = (thrown: unknown): ErrorText => {
+  const text = describe(thrown);
+  if (shown === null || !isObject(thrown)) return text;
+  try {
+    const whole = shown(thrown);
+    if (text.stack !== '') return { ...text, stack: cut(whole, STACK_CHARS) };
+    return isErrorLike(thrown) ? text : { ...text, message: cut(whole, MESSAGE_CHARS) };
+  } catch {
+    return text;
   }
 };
 

@@ -18,7 +18,7 @@ import {
   viewBuffer,
   viewByteLength,
 } from './00-primordials.ts';
-import { describe } from './08-errors.ts';
+import { report } from './08-errors.ts';
 
 /** Most text of one turn's commands, characters. */
 const OUT_CHARS = 16 * 1024 * 1024;
@@ -176,9 +176,20 @@ export const enter = (inv: Invocation): Invocation => {
 
 /** An error nobody in the guest handled, outside any handler's own result. */
 export const stray = (error: unknown, inv: Invocation = current): void => {
-  const text = describe(error);
-  const message = `${text.name}: ${text.message}`;
-  emitFinal(`{"c":"stray","inv":${inv.id},"message":${quote(message)},"stack":${quote(text.stack)}}`);
+  const { name, message, stack } = report(error);
+  emitFinal(`{"c":"stray","inv":${inv.id},"name":${quote(name)},"message":${quote(message)},"stack":${quote(stack)}}`);
+};
+
+/** Shows an error to the guest's own `error` listeners; true: one of them has dealt with it. */
+export type Reporter = (error: unknown) => boolean;
+let reporter: Reporter | null = null;
+export const setReporter = (given: Reporter): void => {
+  reporter = given;
+};
+
+/** What a callback of the guest's threw, as every platform reports it: listeners of the global `error` first. */
+export const uncaught = (error: unknown, inv: Invocation = current): void => {
+  if (reporter === null || !reporter(error)) stray(error, inv);
 };
 
 /** A line to the function's log; false (and never again for this invocation) once limits.logBytes is used up. */

@@ -7,7 +7,6 @@ import {
   defineProperty,
   getOwnPropertyDescriptor,
   NativeDate,
-  NativeTypeError,
   reflectApply,
   reflectConstruct,
   SafeWeakMap,
@@ -82,22 +81,3 @@ const freezeFormatters = (): void => {
   defineProperty(proto, 'formatToParts', { value: formatToParts, writable: true, configurable: true });
 };
 freezeFormatters();
-
-class Performance {
-  constructor(token?: unknown) {
-    if (token !== INTERNAL) throw new NativeTypeError('Illegal constructor');
-  }
-  now(): number {
-    return nowMs - originMs;
-  }
-  get timeOrigin(): number {
-    return originMs;
-  }
-  toJSON(): unknown {
-    return { timeOrigin: originMs };
-  }
-}
-const INTERNAL = {};
-expose('Performance', Performance);
-const performance = new Performance(INTERNAL);
-defineProperty(globalThis, 'performance', { value: performance, writable: true, configurable: true, enumerable: true });

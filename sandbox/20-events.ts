@@ -12,9 +12,9 @@ import {
   SafeMap,
   SafeWeakMap,
 } from './00-primordials.ts';
-import { constant, enumerable, expose } from './04-globals.ts';
+import { arity, constant, enumerable, expose, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { stray } from './10-box.ts';
+import { uncaught } from './10-box.ts';
 import { timeOrigin, turnNow } from './12-clock.ts';
 import { inContext } from './14-context.ts';
 
@@ -30,11 +30,21 @@ let setPassive: (event: Event, passive: boolean) => void;
 let trust: (event: Event) => void;
 let dispatching: (event: Event) => boolean;
 let reset: (event: Event) => void;
+let cancel: (event: Event) => void;
+let canceled: (event: Event) => boolean;
+let typeOf: (event: Event) => string;
+
+/** A WebIDL dictionary: nothing, or an object. */
+export const dictionary = <T extends object>(value: T | null | undefined, what: string): T | undefined => {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) throw new NativeTypeError(`${what}: the options must be an object`);
+  return value;
+};
 
 export class Event {
-  readonly #type: string;
-  readonly #bubbles: boolean;
-  readonly #cancelable: boolean;
+  #type: string;
+  #bubbles: boolean;
+  #cancelable: boolean;
   readonly #composed: boolean;
   readonly #at: number;
   #target: EventTarget | null = null;
@@ -58,6 +68,9 @@ export class Event {
       event.#trusted = true;
     };
     dispatching = (event) => event.#phase !== 0;
+    cancel = (event) => event.#prevent();
+    canceled = (event) => event.#canceled;
+    typeOf = (event) => event.#type;
     reset = (event) => {
       event.#stop = false;
       event.#stopNow = false;
@@ -68,9 +81,10 @@ export class Event {
     // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
     if (arguments.length === 0) throw new NativeTypeError('Event: 1 argument required');
     this.#type = `${type as string}`;
-    this.#bubbles = !!init?.bubbles;
-    this.#cancelable = !!init?.cancelable;
-    this.#composed = !!init?.composed;
+    const given = dictionary(init, 'Event');
+    this.#bubbles = !!given?.bubbles;
+    this.#cancelable = !!given?.cancelable;
+    this.#composed = !!given?.composed;
     this.#at = turnNow() - timeOrigin();
   }
   get type(): string {
@@ -103,6 +117,9 @@ export class Event {
   get returnValue(): boolean {
     return !this.#canceled;
   }
+  set returnValue(value: unknown) {
+    if (!value) this.#prevent();
+  }
   get cancelBubble(): boolean {
     return this.#stop;
   }
@@ -126,9 +143,26 @@ export class Event {
     this.#stopNow = true;
   }
   preventDefault(): void {
+    this.#prevent();
+  }
+  initEvent(type: unknown, bubbles: unknown, cancelable: unknown): void {
+    const name = `${type as string}`;
+    if (this.#phase !== 0) return;
+    this.#type = name;
+    this.#bubbles = !!bubbles;
+    this.#cancelable = !!cancelable;
+    this.#stop = false;
+    this.#stopNow = false;
+    this.#canceled = false;
+    this.#trusted = false;
+    this.#target = null;
+  }
+  #prevent(): void {
     if (this.#cancelable && !this.#passive) this.#canceled = true;
   }
 }
+arity(Event.prototype, 'Event', { initEvent: 1 });
+lengthOf(Event, 1);
 {
   const phases: readonly string[] = ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'];
   for (let i = 0; i < phases.length; i++) {
@@ -139,7 +173,12 @@ export class Event {
 enumerable(Event.prototype, [
   'type',
   'target',
+  'srcElement',
   'currentTarget',
+  'returnValue',
+  'cancelBubble',
+  'composedPath',
+  'initEvent',
   'bubbles',
   'cancelable',
   'composed',
@@ -147,7 +186,6 @@ enumerable(Event.prototype, [
   'eventPhase',
   'timeStamp',
   'isTrusted',
-  'composedPath',
   'stopPropagation',
   'stopImmediatePropagation',
   'preventDefault',
@@ -187,7 +225,7 @@ export class EventTarget {
     tableOf = (target) => (target.#listeners ??= new SafeMap());
     fire = (target, event) => {
       prepare(event, target, 2);
-      const list = target.#listeners?.get(event.type);
+      const list = target.#listeners?.get(typeOf(event));
       if (list !== undefined) {
         const count = list.length;
         const snapshot = new List<Listener>();
@@ -200,19 +238,19 @@ export class EventTarget {
           try {
             listener.run(event);
           } catch (error) {
-            stray(error);
+            uncaught(error);
           }
         }
         setPassive(event, false);
       }
       prepare(event, null, 0);
       reset(event);
-      return !event.defaultPrevented;
+      return !canceled(event);
     };
   }
 
   addEventListener(type: unknown, callback: unknown, options?: unknown): void {
-    const table = tableOf(this ?? (globalThis as unknown as EventTarget));
+    const table = tableOf(this);
     const name = `${type as string}`;
     const capture = asBoolean(options);
     let once = false;
@@ -269,6 +307,7 @@ export class EventTarget {
   }
 }
 enumerable(EventTarget.prototype, ['addEventListener', 'removeEventListener', 'dispatchEvent']);
+arity(EventTarget.prototype, 'EventTarget', { addEventListener: 2, removeEventListener: 2, dispatchEvent: 1 });
 
 const isEvent = (value: object): value is Event => {
   try {
@@ -290,34 +329,49 @@ const remove = (list: List<Listener>, listener: Listener): void => {
 };
 
 /** Dispatches an event of our own making. */
-export const fireTrusted = (target: EventTarget, event: Event): void => {
+export const fireTrusted = (target: EventTarget, event: Event): boolean => {
   trust(event);
-  fire(target, event);
+  return fire(target, event);
+};
+
+export const hasListeners = (target: EventTarget, type: string): boolean =>
+  (tableOf(target).get(type)?.length ?? 0) > 0;
+
+/** What is not callable is kept and not called; `false` is a word for `preventDefault`. */
+const handle = (handler: object, self: unknown, event: Event): void => {
+  if (typeof handler === 'function' && reflectApply(handler as () => unknown, self, [event]) === false) cancel(event);
 };
 
 /** `on<type>` attributes: one listener that calls whatever the attribute holds. */
 const handlers = new SafeWeakMap<object, SafeMap<string, unknown>>();
-export const eventAttribute = (proto: object, type: string): void => {
+export const eventAttribute = (
+  proto: object,
+  type: string,
+  fixed?: EventTarget,
+  wasSet?: (self: EventTarget) => void,
+): void => {
   const name = `on${type}`;
   defineProperty(proto, name, {
     configurable: true,
     enumerable: true,
     get(this: EventTarget): unknown {
-      return handlers.get(this)?.get(type) ?? null;
+      return handlers.get(fixed ?? this)?.get(type) ?? null;
     },
     set(this: EventTarget, value: unknown) {
-      let table = handlers.get(this);
-      if (table === undefined) handlers.set(this, (table = new SafeMap()));
+      const self = fixed ?? this;
+      let table = handlers.get(self);
+      if (table === undefined) handlers.set(self, (table = new SafeMap()));
       const fresh = !table.has(type);
-      table.set(type, typeof value === 'function' ? value : null);
+      table.set(type, isObject(value) ? value : null);
+      if (wasSet !== undefined) wasSet(self);
       if (!fresh) return;
-      const list = tableOf(this);
+      const list = tableOf(self);
       let entries = list.get(type);
       if (entries === undefined) list.set(type, (entries = new List()));
       const attributes = table;
       const run = (event: Event): void => {
         const now = attributes.get(type);
-        if (typeof now === 'function') reflectApply(now as () => void, this, [event]);
+        if (isObject(now)) handle(now, self, event);
       };
       entries.push({ callback: freeze({}), run, capture: false, once: false, passive: false, removed: false });
     },

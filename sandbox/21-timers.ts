@@ -5,6 +5,7 @@
  */
 import {
   List,
+  mathMax,
   mathMin,
   mathTrunc,
   NativeRangeError,
@@ -14,7 +15,7 @@ import {
   toNum,
 } from './00-primordials.ts';
 import { exposeFunction } from './04-globals.ts';
-import { box, current, emitFinal, enter, type Invocation, limits, stray, topLevel } from './10-box.ts';
+import { box, current, emitFinal, enter, type Invocation, limits, topLevel, uncaught } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { inContext } from './14-context.ts';
 
@@ -95,8 +96,9 @@ export const setWake = (): void => {
 };
 
 const clampDelay = (delay: unknown): number => {
-  const ms = mathTrunc(toNum(delay));
-  return ms > 0 ? mathMin(ms, LONGEST_MS) : 0;
+  // A WebIDL long: what is too large wraps around.
+  const ms = toNum(delay) | 0;
+  return mathMax(ms, 0);
 };
 
 /** Each is told once an invocation, whatever the guest does. */
@@ -139,7 +141,7 @@ const kill = (timer: Timer): void => {
 };
 
 /** A timer of our own (AbortSignal.timeout); counts against the limit like the guest's. */
-export const after = (ms: number, run: () => void): number => arm(current, run, clampDelay(ms), false);
+export const after = (ms: number, run: () => void): number => arm(current, run, mathMin(ms, LONGEST_MS), false);
 
 /** Drops the timers of an invocation that is over. */
 export const dropTimers = (inv: Invocation): void => {
@@ -163,7 +165,7 @@ export const tick = (): void => {
   try {
     timer.run();
   } catch (error) {
-    stray(error, timer.inv);
+    uncaught(error, timer.inv);
   } finally {
     nesting = 0;
     if (limits.concurrency > 1) enter(was);
@@ -191,6 +193,14 @@ const clear = (id: unknown): void => {
   setWake();
 };
 
+/** A task of our own that runs as soon as the present turn is over, as `inv`. */
+export const task = (inv: Invocation, run: () => void): void => {
+  const was = nesting;
+  nesting = 0;
+  arm(inv, run, 0, false);
+  nesting = was;
+};
+
 exposeFunction('setTimeout', (callback: unknown, delay: unknown = 0, ...args: unknown[]) =>
   start('setTimeout', false, callback, delay, args),
 );
@@ -207,7 +217,7 @@ export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
   try {
     run();
   } catch (error) {
-    stray(error, inv);
+    uncaught(error, inv);
   } finally {
     if (limits.concurrency > 1) enter(was);
   }

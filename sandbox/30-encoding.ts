@@ -8,12 +8,14 @@ import {
   dataViewBuffer,
   dataViewByteLength,
   dataViewByteOffset,
+  defineProperty,
   fromCharCode,
   isObject,
   isView,
   NativeRangeError,
   NativeTypeError,
   reflectApply,
+  SafeSet,
   slice,
   toLowerCase,
   typedArrayName,
@@ -23,7 +25,7 @@ import {
   viewByteLength,
   viewByteOffset,
 } from './00-primordials.ts';
-import { enumerable, expose, exposeFunction } from './04-globals.ts';
+import { arity, enumerable, expose, exposeFunction, lengthOf } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { copyBytes, host, mustCross, tight } from './10-box.ts';
 
@@ -49,7 +51,7 @@ export const utf8Decode = (bytes: Uint8Array): string => {
   const size = viewByteLength(bytes);
   if (size === 0) return '';
   mustCross(size);
-  return host().decode(tight(bytes), 'utf-8', false, false) ?? '';
+  return host().decode(tight(bytes), 'utf-8', false, false, 0, false) ?? '';
 };
 
 const isBuffer = (value: object): value is ArrayBuffer => {
@@ -76,13 +78,17 @@ export const bytesOf = (value: unknown): Uint8Array | null => {
 export const isArrayBuffer = (value: unknown): value is ArrayBuffer => isObject(value) && isBuffer(value);
 
 class TextEncoder {
+  readonly #brand: true = true;
   get encoding(): string {
+    this.#brand;
     return 'utf-8';
   }
   encode(text: unknown = ''): Uint8Array {
+    this.#brand;
     return utf8Encode(`${text as string}`);
   }
   encodeInto(source: unknown, destination: unknown): { read: number; written: number } {
+    this.#brand;
     const text = `${source as string}`;
     if (!isView(destination) || typedArrayName(destination) !== 'Uint8Array') {
       throw new NativeTypeError('TextEncoder.encodeInto: the destination must be a Uint8Array');
@@ -111,6 +117,8 @@ class TextEncoder {
   }
 }
 enumerable(TextEncoder.prototype, ['encoding', 'encode', 'encodeInto']);
+arity(TextEncoder.prototype, 'TextEncoder', { encodeInto: 2 });
+lengthOf(TextEncoder.prototype.encode, 0);
 expose('TextEncoder', TextEncoder);
 
 /** Bytes at the end of `bytes` that begin a UTF-8 sequence it does not complete. */
@@ -126,12 +134,19 @@ const danglingUtf8 = (bytes: Uint8Array, size: number): number => {
 
 const EMPTY = new U8(0);
 
+/** Encodings whose characters can be cut apart between two chunks, and whose tables are the host's: it keeps their state. */
+const STATEFUL = new SafeSet<string>();
+for (const name of ['gbk', 'gb18030', 'big5', 'euc-jp', 'iso-2022-jp', 'shift_jis', 'euc-kr']) STATEFUL.add(name);
+let lastStream = 0;
+
 export class TextDecoder {
   readonly #encoding: string;
   readonly #fatal: boolean;
   readonly #ignoreBom: boolean;
   #rest: Uint8Array = EMPTY;
   #bomSeen = false;
+  /** The host's number for what it keeps of this decoder, 0 between streams. */
+  #stream = 0;
 
   constructor(label: unknown = 'utf-8', options?: { fatal?: unknown; ignoreBOM?: unknown }) {
     const text = `${label as string}`;
@@ -140,9 +155,10 @@ export class TextDecoder {
     if (name === null || name === 'replacement') {
       throw new NativeRangeError(`TextDecoder: the encoding label '${slice(text, 0, 64)}' is not known`);
     }
+    const given = optionsOf(options);
     this.#encoding = name;
-    this.#fatal = !!options?.fatal;
-    this.#ignoreBom = !!options?.ignoreBOM;
+    this.#fatal = !!given?.fatal;
+    this.#ignoreBom = !!given?.ignoreBOM;
   }
   get encoding(): string {
     return this.#encoding;
@@ -154,7 +170,6 @@ export class TextDecoder {
     return this.#ignoreBom;
   }
   decode(input?: unknown, options?: { stream?: unknown }): string {
-    const stream = !!options?.stream;
     let bytes: Uint8Array;
     if (input === undefined) bytes = EMPTY;
     else {
@@ -163,6 +178,8 @@ export class TextDecoder {
         throw new NativeTypeError('TextDecoder.decode: the argument must be a buffer or a view on one');
       bytes = given;
     }
+    const stream = !!optionsOf(options)?.stream;
+    if (STATEFUL.has(this.#encoding)) return this.#decodeByHost(bytes, stream);
     const held = viewByteLength(this.#rest);
     if (held > 0) {
       const joined = new U8(held + viewByteLength(bytes));
@@ -185,10 +202,21 @@ export class TextDecoder {
     if (!stream) this.#bomSeen = false;
     if (size === 0) return '';
     mustCross(size);
-    const text = host().decode(tight(bytes), this.#encoding, this.#fatal, !skipBom);
+    const text = host().decode(tight(bytes), this.#encoding, this.#fatal, !skipBom, 0, false);
     if (text === null) {
       this.#bomSeen = false;
-      throw new NativeTypeError(`The encoded data was not valid for encoding ${this.#encoding}`);
+      throw invalid(this.#encoding);
+    }
+    return text;
+  }
+  #decodeByHost(bytes: Uint8Array, stream: boolean): string {
+    mustCross(viewByteLength(bytes));
+    const id = this.#stream === 0 && stream ? ++lastStream : this.#stream;
+    this.#stream = stream ? id : 0;
+    const text = host().decode(tight(bytes), this.#encoding, this.#fatal, this.#ignoreBom, id, stream);
+    if (text === null) {
+      this.#stream = 0;
+      throw invalid(this.#encoding);
     }
     return text;
   }
@@ -203,20 +231,22 @@ export class TextDecoder {
         const high = bytes[size - odd - (this.#encoding === 'utf-16le' ? 1 : 2)] as number;
         return high >= 0xd8 && high < 0xdc ? odd + 2 : odd;
       }
-      case 'gbk':
-      case 'gb18030':
-      case 'big5':
-      case 'euc-jp':
-      case 'iso-2022-jp':
-      case 'shift_jis':
-      case 'euc-kr':
-        // Multi-byte tables live in the host, which keeps no state between calls: hold a trailing lead byte back.
-        return (bytes[size - 1] as number) >= 0x81 ? 1 : 0;
       default:
         return 0;
     }
   }
 }
+const optionsOf = <T extends object>(value: T | null | undefined): T | undefined => {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) throw new NativeTypeError('TextDecoder: the options must be an object');
+  return value;
+};
+const invalid = (encoding: string): TypeError & { code?: string } => {
+  const error = new NativeTypeError(`The encoded data was not valid for encoding ${encoding}`);
+  defineProperty(error, 'code', { value: 'ERR_ENCODING_INVALID_ENCODED_DATA', writable: true, configurable: true });
+  return error;
+};
+lengthOf(TextDecoder.prototype.decode, 0);
 enumerable(TextDecoder.prototype, ['encoding', 'fatal', 'ignoreBOM', 'decode']);
 expose('TextDecoder', TextDecoder);
 

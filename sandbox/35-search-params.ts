@@ -19,7 +19,7 @@ import {
   toWellFormed,
   U8,
 } from './00-primordials.ts';
-import { enumerable, expose } from './04-globals.ts';
+import { arity, enumerable, expose, lengthOf } from './04-globals.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
 
 /** Names and values, alternating. */
@@ -135,8 +135,10 @@ export const pairIterator = (tag: string, pairAt: (self: object, i: number) => [
   };
 };
 
+type AddPair = (name: string, value: unknown, record: boolean) => void;
+
 /** Reads a `sequence<pair>` or `record` init into `add`. Plain arrays are walked by index, other iterables by protocol. */
-export const readPairs = (init: object, what: string, add: (name: string, value: unknown) => void): void => {
+export const readPairs = (init: object, what: string, add: AddPair): void => {
   const addPair = (pair: unknown): void => {
     const items: unknown[] = [];
     if (isArray(pair)) for (let i = 0; i < pair.length && i < 3; i++) defineProperty(items, i, { value: pair[i] });
@@ -145,7 +147,7 @@ export const readPairs = (init: object, what: string, add: (name: string, value:
       for (const item of pair as Iterable<unknown>) defineProperty(items, i++, { value: item });
     } else throw new NativeTypeError(`${what}: each pair must be an iterable [name, value]`);
     if (items.length !== 2) throw new NativeTypeError(`${what}: each pair must be an iterable [name, value]`);
-    add(`${items[0] as string}`, items[1]);
+    add(`${items[0] as string}`, items[1], false);
   };
   if (isArray(init)) {
     for (let i = 0; i < init.length; i++) addPair(init[i]);
@@ -161,7 +163,7 @@ export const readPairs = (init: object, what: string, add: (name: string, value:
     const name = names[i];
     if (!reflectDescriptor(init, name as string)?.enumerable) continue;
     if (typeof name === 'symbol') throw new NativeTypeError(`${what}: a name must not be a symbol`);
-    add(name as string, (init as Record<string, unknown>)[name as string]);
+    add(name as string, (init as Record<string, unknown>)[name as string], true);
   }
 };
 
@@ -195,7 +197,17 @@ export class URLSearchParams {
   constructor(init: unknown = '') {
     this.#pairs = new List<string>();
     if (isObject(init)) {
-      readPairs(init, 'URLSearchParams', (name, value) => this.#pairs.push(toWellFormed(name), usv(value)));
+      readPairs(init, 'URLSearchParams', (name, value, record) => {
+        const key = toWellFormed(name);
+        const text = usv(value);
+        // Two names of a record can become one.
+        for (let i = 0; record && indexOf(key, '\ufffd') >= 0 && i < this.#pairs.length; i += 2) {
+          if (this.#pairs[i] !== key) continue;
+          this.#pairs[i + 1] = text;
+          return;
+        }
+        this.#pairs.push(key, text);
+      });
     } else {
       const text = `${init as string}`;
       this.#pairs = parseUrlencoded(text[0] === '?' ? slice(text, 1) : text);
@@ -318,6 +330,16 @@ enumerable(URLSearchParams.prototype, [
   'entries',
   'toString',
 ]);
+arity(URLSearchParams.prototype, 'URLSearchParams', {
+  append: 2,
+  delete: 1,
+  get: 1,
+  getAll: 1,
+  has: 1,
+  set: 2,
+  forEach: 1,
+});
+lengthOf(URLSearchParams, 0);
 expose('URLSearchParams', URLSearchParams);
 
 export const isSearchParams = (value: unknown): value is URLSearchParams =>

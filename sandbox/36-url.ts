@@ -1,171 +1,207 @@
-/** URL: parsing and serialising are the host's (one call each); the parts are kept here as eleven strings. */
-import { defineProperty, indexOf, List, NativeTypeError, slice, toWellFormed } from './00-primordials.ts';
-import { enumerable, expose } from './04-globals.ts';
+/**
+ * URL: a parser's answer is one text, and the parts are found in it when they are asked for. What a parser would leave as it
+ * is never leaves the isolate; everything else is one call to the host.
+ */
+import { defineProperty, List, NativeTypeError, slice, toWellFormed } from './00-primordials.ts';
+import { arity, enumerable, expose, lengthOf } from './04-globals.ts';
 import { host, mustCross } from './10-box.ts';
+import { isPlainRest, plainPath, type Spans, spansOf } from './34-url-text.ts';
 import { linkParams, resetParams, type URLSearchParams } from './35-search-params.ts';
 
-const [HREF, PROTOCOL, USERNAME, PASSWORD, HOST, HOSTNAME, PORT, PATHNAME, SEARCH, HASH, ORIGIN] = [
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-] as const;
-
-const split = (text: string): List<string> => {
-  const parts = new List<string>();
-  let at = 0;
-  for (;;) {
-    const end = indexOf(text, '\n', at);
-    if (end < 0) break;
-    parts.push(slice(text, at, end));
-    at = end + 1;
+/** The serialised URL, or `null`; `base` is absent for `undefined`. */
+export const parseHref = (input: string, base?: string): string | null => {
+  const path = plainPath(input);
+  const from = base === undefined || base === input ? path : plainPath(base);
+  if (path >= 0 && from >= 0) return path === input.length ? `${input}/` : input;
+  if (from >= 0 && base !== undefined && input[0] === '/' && input[1] !== '/' && isPlainRest(input, 0)) {
+    return slice(base, 0, from) + input;
   }
-  parts.push(slice(text, at));
+  const text = toWellFormed(input);
+  mustCross(text.length + (base?.length ?? 0));
+  if (base === undefined) return host().parseUrl(text, '');
+  // An empty base is none for the host.
+  return base === '' ? null : host().parseUrl(text, toWellFormed(base));
+};
+
+const username = (spans: Spans): string => slice(spans.href, spans.user, spans.userEnd);
+const password = (spans: Spans): string =>
+  spans.host - spans.userEnd < 2 ? '' : slice(spans.href, spans.userEnd + 1, spans.host - 1);
+
+/** Some parts of an absolute URL, by `partOf`, or `null`. */
+export const parseParts = (input: string, base: string): List<string> | null => {
+  const href = parseHref(input, base === '' ? undefined : base);
+  if (href === null) return null;
+  const spans = spansOf(href);
+  const parts = new List<string>();
+  parts.push(href, slice(href, 0, spans.scheme), username(spans), password(spans));
   return parts;
 };
+export const partOf = { HREF: 0, PROTOCOL: 1, USERNAME: 2, PASSWORD: 3 } as const;
 
-/** The normalised href of an absolute URL, or `null`. */
-export const parseParts = (input: string, base: string): List<string> | null => {
-  mustCross(input.length + base.length);
-  const text = host().parseUrl(toWellFormed(input), base);
-  return text === null ? null : split(text);
+const TUPLES = ['http:', 'https:', 'ws:', 'wss:', 'ftp:'];
+const originOf = (spans: Spans): string => {
+  const protocol = slice(spans.href, 0, spans.scheme);
+  if (protocol === 'blob:') {
+    const inner = parseHref(slice(spans.href, spans.path, spans.query));
+    const own = inner === null ? null : spansOf(inner);
+    const scheme = own === null ? '' : slice(own.href, 0, own.scheme);
+    return own !== null && (scheme === 'http:' || scheme === 'https:') ? originOf(own) : 'null';
+  }
+  for (let i = 0; i < TUPLES.length; i++) {
+    if (protocol === TUPLES[i]) return `${protocol}//${slice(spans.href, spans.host, spans.path)}`;
+  }
+  return 'null';
 };
-export const partOf = { HREF, PROTOCOL, USERNAME, PASSWORD } as const;
+
+/** A query or fragment without anything after its mark is none. */
+const marked = (text: string): string => (text.length === 1 ? '' : text);
 
 let hrefOf: (url: URL) => string;
-let hasParts: (value: object) => boolean;
+let isOne: (value: object) => boolean;
+const NONE: unknown = {};
 
 export class URL {
-  #parts: List<string>;
+  #href: string;
+  #spans: Spans | null = null;
   #params: URLSearchParams | null = null;
 
   static {
-    hrefOf = (url) => url.#parts[HREF] as string;
-    hasParts = (value) => #parts in value;
+    hrefOf = (url) => url.#href;
+    isOne = (value) => #href in value;
   }
 
-  constructor(url: unknown, base?: unknown) {
+  constructor(url: unknown = NONE, base?: unknown) {
+    if (url === NONE) throw new NativeTypeError('URL: 1 argument required');
     const text = `${url as string}`;
-    const from = base === undefined ? '' : `${base as string}`;
-    let parts: List<string> | null;
-    if (base !== undefined && parseParts(from, '') === null) parts = null;
-    else parts = parseParts(text, from);
-    if (parts === null) {
+    const href = parseHref(text, base === undefined ? undefined : `${base as string}`);
+    if (href === null) {
       const error = new NativeTypeError('Invalid URL') as TypeError & { code?: string; input?: string };
       defineProperty(error, 'code', { value: 'ERR_INVALID_URL', writable: true, configurable: true, enumerable: true });
       defineProperty(error, 'input', { value: text, writable: true, configurable: true, enumerable: true });
       throw error;
     }
-    this.#parts = parts;
+    this.#href = href;
   }
 
   static canParse(url: unknown, base?: unknown): boolean {
-    try {
-      new URL(url, base);
-      return true;
-    } catch {
-      return false;
-    }
+    return parseHref(`${url as string}`, base === undefined ? undefined : `${base as string}`) !== null;
   }
   static parse(url: unknown, base?: unknown): URL | null {
-    try {
-      return new URL(url, base);
-    } catch {
-      return null;
-    }
+    const href = parseHref(`${url as string}`, base === undefined ? undefined : `${base as string}`);
+    return href === null ? null : new URL(href);
   }
 
+  #at(): Spans {
+    return (this.#spans ??= spansOf(this.#href));
+  }
+  #become(href: string): void {
+    this.#href = href;
+    this.#spans = null;
+  }
   #set(part: string, value: unknown): void {
     const given = `${value as string}`;
     mustCross(given.length);
-    const text = host().setUrl(this.#parts[HREF] as string, part, toWellFormed(given));
-    if (text === null) return;
-    this.#parts = split(text);
-    if (this.#params !== null && (part === 'search' || part === 'href')) {
-      resetParams(this.#params, slice(this.#parts[SEARCH] as string, 1));
-    }
+    const href = host().setUrl(this.#href, part, toWellFormed(given));
+    if (href === null) return;
+    this.#become(href);
+    if (part === 'search') this.#reset();
+  }
+  #query(): string {
+    const { href, query, hash } = this.#at();
+    return slice(href, query + 1, hash);
+  }
+  #reset(): void {
+    if (this.#params !== null) resetParams(this.#params, this.#query());
   }
 
   get href(): string {
-    return this.#parts[HREF] as string;
+    return this.#href;
   }
   set href(value: unknown) {
-    const parts = parseParts(`${value as string}`, '');
-    if (parts === null) throw new NativeTypeError('Invalid URL');
-    this.#parts = parts;
-    if (this.#params !== null) resetParams(this.#params, slice(parts[SEARCH] as string, 1));
+    const href = parseHref(`${value as string}`);
+    if (href === null) throw new NativeTypeError('Invalid URL');
+    this.#become(href);
+    this.#reset();
   }
   get origin(): string {
-    return this.#parts[ORIGIN] as string;
+    return originOf(this.#at());
   }
   get protocol(): string {
-    return this.#parts[PROTOCOL] as string;
+    return slice(this.#href, 0, this.#at().scheme);
   }
   set protocol(value: unknown) {
     this.#set('protocol', value);
   }
   get username(): string {
-    return this.#parts[USERNAME] as string;
+    return username(this.#at());
   }
   set username(value: unknown) {
     this.#set('username', value);
   }
   get password(): string {
-    return this.#parts[PASSWORD] as string;
+    return password(this.#at());
   }
   set password(value: unknown) {
     this.#set('password', value);
   }
   get host(): string {
-    return this.#parts[HOST] as string;
+    const { href, host, hostEnd, path } = this.#at();
+    return host === hostEnd ? '' : slice(href, host, path);
   }
   set host(value: unknown) {
     this.#set('host', value);
   }
   get hostname(): string {
-    return this.#parts[HOSTNAME] as string;
+    const { href, host, hostEnd } = this.#at();
+    return slice(href, host, hostEnd);
   }
   set hostname(value: unknown) {
     this.#set('hostname', value);
   }
   get port(): string {
-    return this.#parts[PORT] as string;
+    const { href, hostEnd, path, host } = this.#at();
+    return host === hostEnd ? '' : slice(href, hostEnd + 1, path);
   }
   set port(value: unknown) {
     this.#set('port', value);
   }
   get pathname(): string {
-    return this.#parts[PATHNAME] as string;
+    const { href, path, query } = this.#at();
+    return slice(href, path, query);
   }
   set pathname(value: unknown) {
     this.#set('pathname', value);
   }
   get search(): string {
-    return this.#parts[SEARCH] as string;
+    const { href, query, hash } = this.#at();
+    return marked(slice(href, query, hash));
   }
   set search(value: unknown) {
     this.#set('search', value);
   }
   get searchParams(): URLSearchParams {
-    if (this.#params === null) {
-      const change = (query: string): void => {
-        const text = host().setUrl(this.#parts[HREF] as string, 'search', query);
-        if (text !== null) this.#parts = split(text);
-      };
-      this.#params = linkParams(slice(this.#parts[SEARCH] as string, 1), change);
-    }
+    this.#params ??= linkParams(this.#query(), (query) => {
+      const href = host().setUrl(this.#href, 'search', query);
+      if (href !== null) this.#become(href);
+    });
     return this.#params;
   }
   get hash(): string {
-    return this.#parts[HASH] as string;
+    const { href, hash } = this.#at();
+    return marked(slice(href, hash));
   }
   set hash(value: unknown) {
     this.#set('hash', value);
   }
   toString(): string {
-    return this.#parts[HREF] as string;
+    return this.#href;
   }
   toJSON(): string {
-    return this.#parts[HREF] as string;
+    return this.#href;
   }
 }
+lengthOf(URL, 1);
+arity(URL, 'URL', { canParse: 1, parse: 1 });
 enumerable(URL.prototype, [
   'href',
   'origin',
@@ -185,5 +221,5 @@ enumerable(URL.prototype, [
 enumerable(URL, ['canParse', 'parse']);
 expose('URL', URL);
 
-export const isUrl = (value: unknown): value is URL => typeof value === 'object' && value !== null && hasParts(value);
+export const isUrl = (value: unknown): value is URL => typeof value === 'object' && value !== null && isOne(value);
 export const urlHref = (url: URL): string => hrefOf(url);

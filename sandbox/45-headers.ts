@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noArguments: WebIDL counts the arguments given
 /**
  * Headers, after the fetch standard, and stricter where Node's HTTP is: control characters are refused too. A list that
  * came from the host is parsed on first touch; one that was never touched goes back as it came.
@@ -5,43 +6,68 @@
 import {
   charCodeAt,
   defineProperty,
-  exec,
   indexOf,
+  isArray,
   isObject,
   List,
   NativeTypeError,
   reflectApply,
+  reflectOwnKeys,
   SafeMap,
   SYM_ITERATOR,
   slice,
   toLowerCase,
+  uncurry,
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { pairIterator, readPairs } from './35-search-params.ts';
+import { pairIterator } from './35-search-params.ts';
+import { arity, callback } from './43-webidl.ts';
+import { isToken } from './44-mime.ts';
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const isEnumerable = uncurry(Object.prototype.propertyIsEnumerable) as (self: object, key: PropertyKey) => boolean;
+const arrayIterator = Array.prototype[SYM_ITERATOR];
+
+/** Names that were checked before, as given. Few are in use; a guest that makes them up gains nothing. */
+const names = new SafeMap<string, string>();
+const MOST_NAMES = 256;
 
 const checkName = (name: unknown): string => {
   const text = `${name as string}`;
-  if (exec(TOKEN, text) === null) throw new NativeTypeError(`Headers: '${slice(text, 0, 128)}' is not a header name`);
-  return toLowerCase(text);
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  if (!isToken(text)) throw new NativeTypeError(`Headers: '${slice(text, 0, 128)}' is not a header name`);
+  const lower = toLowerCase(text);
+  if (names.size < MOST_NAMES && text.length <= 64) names.set(text, lower);
+  return lower;
 };
 
-const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13;
-
-export const trimHttp = (text: string): string => {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isSpace(charCodeAt(text, from))) from++;
-  while (to > from && isSpace(charCodeAt(text, to - 1))) to--;
-  return from === 0 && to === text.length ? text : slice(text, from, to);
-};
-
+/** Trimmed and checked in one walk: this is every header of every response. */
 const checkValue = (name: string, value: unknown): string => {
-  const text = trimHttp(`${value as string}`);
-  if (exec(BAD_VALUE, text) !== null) {
-    throw new NativeTypeError(`Headers: the value of '${name}' has characters that are not allowed in a header`);
+  const text = `${value as string}`;
+  let from = text.length;
+  let to = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = charCodeAt(text, i);
+    if (code === 32 || code === 9 || code === 10 || code === 13) continue;
+    if (code < 32 || code === 127 || code > 255) throw badValue(name);
+    if (from > i) from = i;
+    to = i + 1;
+  }
+  const trimmed = from === 0 && to === text.length ? text : slice(text, from, to);
+  if (indexOf(trimmed, '\n') >= 0 || indexOf(trimmed, '\r') >= 0) throw badValue(name);
+  return trimmed;
+};
+
+const badValue = (name: string): TypeError =>
+  new NativeTypeError(`Headers: the value of '${name}' has characters that are not allowed in a header`);
+
+/** Converts what is to become a name: only what each character may be is looked at yet. */
+const byteString = (value: unknown): string => {
+  const text = `${value as string}`;
+  for (let i = 0; i < text.length; i++) {
+    if (charCodeAt(text, i) > 255) {
+      throw new NativeTypeError(`Headers: '${slice(text, 0, 128)}' has characters above U+00FF`);
+    }
   }
   return text;
 };
@@ -122,6 +148,23 @@ const removeHeader = (state: HeaderState, name: string): void => {
   state.sorted = null;
 };
 
+const setHeader = (state: HeaderState, key: string, text: string): void => {
+  const list = openList(state);
+  let at = -1;
+  let more = false;
+  for (let i = 0; i < list.length; i += 2) {
+    if (list[i] !== key) continue;
+    if (at < 0) at = i;
+    else more = true;
+  }
+  if (at < 0) list.push(key, text);
+  else if (!more) list[at + 1] = text;
+  else {
+    removeHeader(state, key);
+    openList(state).push(key, text);
+  }
+};
+
 /** Adds a header of our own making (name lower case, value valid) unless there is one. */
 export const defaultHeader = (state: HeaderState, name: string, value: string): void => {
   if (state.list === null && state.raw === '') state.raw = `${name}\n${value}`;
@@ -177,7 +220,7 @@ export class Headers {
     hasState = (value) => #state in value;
   }
 
-  constructor(init?: unknown, state?: HeaderState) {
+  constructor(init: unknown = undefined, state?: HeaderState) {
     if (init === RAW) {
       this.#state = state as HeaderState;
       return;
@@ -190,16 +233,22 @@ export class Headers {
     return this.#state;
   }
   append(name: unknown, value: unknown): void {
+    this.#state;
+    arity(arguments.length, 2, 'Headers.append');
     const key = checkName(name);
     const text = checkValue(key, value);
     openList(this.#open()).push(key, text);
   }
   delete(name: unknown): void {
+    this.#state;
+    arity(arguments.length, 1, 'Headers.delete');
     const key = checkName(name);
     removeHeader(this.#open(), key);
   }
   get(name: unknown): string | null {
-    return getHeader(this.#state, checkName(name));
+    const state = this.#state;
+    arity(arguments.length, 1, 'Headers.get');
+    return getHeader(state, checkName(name));
   }
   getSetCookie(): string[] {
     const list = listOf(this.#state);
@@ -212,33 +261,22 @@ export class Headers {
     return found;
   }
   has(name: unknown): boolean {
-    return hasHeader(this.#state, checkName(name));
+    const state = this.#state;
+    arity(arguments.length, 1, 'Headers.has');
+    return hasHeader(state, checkName(name));
   }
   set(name: unknown, value: unknown): void {
+    this.#state;
+    arity(arguments.length, 2, 'Headers.set');
     const key = checkName(name);
-    const text = checkValue(key, value);
-    const state = this.#open();
-    const list = openList(state);
-    let at = -1;
-    let more = false;
-    for (let i = 0; i < list.length; i += 2) {
-      if (list[i] !== key) continue;
-      if (at < 0) at = i;
-      else more = true;
-    }
-    if (at < 0) list.push(key, text);
-    else if (!more) list[at + 1] = text;
-    else {
-      removeHeader(state, key);
-      openList(state).push(key, text);
-    }
+    setHeader(this.#open(), key, checkValue(key, value));
   }
-  forEach(callback: unknown, self?: unknown): void {
-    if (typeof callback !== 'function') throw new NativeTypeError('forEach: the callback must be a function');
-    const pairs = sortedPairs(this.#state);
-    for (let i = 0; i < pairs.length; i++) {
-      const pair = pairs[i] as [string, string];
-      reflectApply(callback as () => void, self, [pair[1], pair[0], this]);
+  forEach(run: unknown, self: unknown = undefined): void {
+    const state = this.#state;
+    const each = callback(run, 'Headers.forEach');
+    for (let i = 0; i < sortedPairs(state).length; i++) {
+      const pair = sortedPairs(state)[i] as [string, string];
+      reflectApply(each, self, [pair[1], pair[0], this]);
     }
   }
   keys(): IterableIterator<unknown> {
@@ -254,11 +292,8 @@ export class Headers {
     return iterator(this, 'entries');
   }
 }
-defineProperty(Headers.prototype, SYM_ITERATOR, {
-  value: Headers.prototype.entries,
-  writable: true,
-  configurable: true,
-});
+const { entries } = Headers.prototype;
+defineProperty(Headers.prototype, SYM_ITERATOR, { value: entries, writable: true, configurable: true });
 enumerable(Headers.prototype, [
   'append',
   'delete',
@@ -277,19 +312,46 @@ export const isHeaders = (value: unknown): value is Headers => isObject(value) &
 export const headerState = (headers: Headers): HeaderState => stateOf(headers);
 export const wrapHeaders = (state: HeaderState): Headers => new Headers(RAW, state);
 
-/** Fills from a HeadersInit; `{}` and short records are the common case. */
+/** Converts a pair; how many items it has is looked at when it is used. */
+const readPair = (pair: unknown, to: List<string>): void => {
+  if (!isObject(pair)) throw new NativeTypeError('Headers: each pair must be an iterable [name, value]');
+  let count = 0;
+  const add = (item: unknown): void => {
+    to.push(byteString(item));
+    count++;
+  };
+  if (isArray(pair) && pair[SYM_ITERATOR] === arrayIterator) for (let i = 0; i < pair.length; i++) add(pair[i]);
+  else for (const item of pair as Iterable<unknown>) add(item);
+  if (count !== 2) throw new NativeTypeError('Headers: each pair must be an iterable [name, value]');
+};
+
+/** Fills from a HeadersInit. All of it is converted before any of it is judged, as WebIDL has it. */
 export const fillHeaders = (state: HeaderState, init: unknown): void => {
   if (!isObject(init))
     throw new NativeTypeError('Headers: the init must be a Headers object, a list of pairs or a record');
-  if (hasState(init)) {
+  const iterate = (init as Partial<Iterable<unknown>>)[SYM_ITERATOR];
+  const to = openList(state);
+  if (hasState(init) && iterate === (entries as unknown)) {
     const from = listOf(stateOf(init as Headers));
-    const to = openList(state);
     for (let i = 0; i < from.length; i++) to.push(from[i] as string);
     return;
   }
-  const to = openList(state);
-  readPairs(init, 'Headers', (name, value) => {
-    const key = checkName(name);
-    to.push(key, checkValue(key, value));
-  });
+  const given = new List<string>();
+  if (iterate !== undefined && iterate !== null) {
+    if (isArray(init) && iterate === arrayIterator) for (let i = 0; i < init.length; i++) readPair(init[i], given);
+    else for (const pair of init as Iterable<unknown>) readPair(pair, given);
+  } else {
+    const keys = reflectOwnKeys(init);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as PropertyKey;
+      if (!isEnumerable(init, key)) continue;
+      if (typeof key === 'symbol') throw new NativeTypeError('Headers: a name must not be a symbol');
+      const name = names.has(key as string) ? (key as string) : byteString(key);
+      given.push(name, byteString((init as Record<string, unknown>)[name]));
+    }
+  }
+  for (let i = 0; i < given.length; i += 2) {
+    const key = checkName(given[i]);
+    to.push(key, checkValue(key, given[i + 1]));
+  }
 };

@@ -3,7 +3,7 @@
  * stream: a `pull` from the host says how far it may go on. Both die with their invocation.
  */
 import { List, NativeTypeError, quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
-import { DOMException, describe } from './08-errors.ts';
+import { DOMException, report } from './08-errors.ts';
 import { addChunk, copyBytes, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
 import { bytesOf } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Reader, readFrom, type Stream } from './40-streams.ts';
@@ -74,6 +74,12 @@ export class Source implements Resource {
     if (this.#ended) return;
     this.#end();
     emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+  }
+  /** The guest gave up what it belongs to: whoever reads it gets `reason`. */
+  abort(reason: unknown): void {
+    if (this.#ended) return;
+    emitFinal(`{"c":"cancel","sid":${this.sid}}`);
+    this.fail(reason);
   }
   release(tell: boolean): void {
     this.#at = this.#ready.length;
@@ -170,8 +176,10 @@ export class Sink implements Resource {
   }
   broken(error: unknown): void {
     if (!this.#open) return;
-    const text = describe(error);
-    emitFinal(`{"c":"broken","sid":${this.sid},"message":${quote(`${text.name}: ${text.message}`)}}`);
+    const { name, message, stack } = report(error);
+    emitFinal(
+      `{"c":"broken","sid":${this.sid},"name":${quote(name)},"message":${quote(message)},"stack":${quote(stack)}}`,
+    );
     this.#close();
   }
   /** The host's reader has gone. */

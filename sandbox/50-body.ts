@@ -1,5 +1,6 @@
 /** A body in whichever form it is cheapest to hold, and the methods Request and Response share. */
 import {
+  charCodeAt,
   defineProperty,
   isObject,
   jsonParse,
@@ -8,13 +9,11 @@ import {
   NativeTypeError,
   SafeWeakMap,
   SYM_ASYNC_ITERATOR,
-  startsWith,
-  toLowerCase,
+  slice,
   toWellFormed,
   viewByteLength,
 } from './00-primordials.ts';
-import { notSupported } from './08-errors.ts';
-import { copyBytes } from './10-box.ts';
+import { copyBytes, tight } from './10-box.ts';
 import { bytesOf, utf8Decode, utf8Encode } from './30-encoding.ts';
 import { isSearchParams, parseUrlencoded, searchParamsText } from './35-search-params.ts';
 import {
@@ -32,9 +31,11 @@ import {
   type Stream,
   tee,
 } from './40-streams.ts';
+import { relay } from './42-relay.ts';
+import { extractMime, mimeText } from './44-mime.ts';
 import { getHeader, type HeaderState } from './45-headers.ts';
 import { type Blob, blobBytes, blobOf, isBlob, joinBytes, streamOfBytes } from './46-blob.ts';
-import { FormData, formEntries, isFormData } from './47-form-data.ts';
+import { type FormData, formEntries, isFormData, newFormData } from './47-form-data.ts';
 import { readMultipart, writeMultipart } from './48-multipart.ts';
 import type { Source } from './49-pipes.ts';
 
@@ -51,6 +52,8 @@ export class BodyState {
   stream: Stream | null = null;
   source: Source | null = null;
   used = false;
+  /** Somebody else holds the same bytes. */
+  shared = false;
   /** Content type that comes with the body, "" for none. */
   type = '';
 }
@@ -93,7 +96,11 @@ export const extractBody = (init: unknown): BodyState => {
       if (isLocked(init) || isDisturbed(init)) throw new NativeTypeError('The body stream is locked or has been read');
       return streamBody(init);
     }
-    if (isBlob(init)) return bytesBody(blobBytes(init), init.type);
+    if (isBlob(init)) {
+      const body = bytesBody(blobBytes(init), init.type);
+      body.shared = true;
+      return body;
+    }
     if (isSearchParams(init)) {
       return textBody(searchParamsText(init), 'application/x-www-form-urlencoded;charset=UTF-8');
     }
@@ -145,6 +152,7 @@ export const unwrap = (body: BodyState): void => {
   body.kind = origin.kind;
   body.text = origin.text;
   body.bytes = origin.bytes;
+  body.shared = origin.shared;
   body.source = origin.source;
   body.stream = null;
 };
@@ -171,6 +179,7 @@ export const bodyStream = (body: BodyState): Stream | null => {
     origin.kind = body.kind;
     origin.text = body.text;
     origin.bytes = body.bytes;
+    origin.shared = body.shared;
     origin.source = body.source;
     origins.set(stream, origin);
   }
@@ -239,10 +248,19 @@ export const takeBytes = async (body: BodyState): Promise<Uint8Array> => {
   }
 };
 
+/** The same in a buffer that nobody else holds. */
+const takeOwn = async (body: BodyState): Promise<Uint8Array> => {
+  const fresh = body.kind !== BYTES || !body.shared;
+  const bytes = await takeBytes(body);
+  return fresh ? tight(bytes) : copyBytes(bytes);
+};
+
 export const takeText = async (body: BodyState): Promise<string> => {
   if (body.kind === TEXT) {
     claim(body);
-    return toWellFormed(body.text);
+    const { text } = body;
+    // What a decoder does: it takes a byte order mark off, and has no lone surrogates to show.
+    return toWellFormed(charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text);
   }
   return utf8Decode(await takeBytes(body));
 };
@@ -256,33 +274,46 @@ export const cloneBody = (body: BodyState): BodyState => {
     copy.kind = body.kind;
     copy.text = body.text;
     copy.bytes = body.bytes;
+    copy.shared = body.shared = true;
     return copy;
   }
+  // Of a source of ours every chunk is a fresh one.
+  const guests = body.kind === STREAM && !origins.has(body.stream as Stream);
   const branches = tee(bodyStream(body) as Stream);
   body.stream = branches[0];
   body.kind = STREAM;
-  copy.stream = branches[1];
+  copy.stream = guests ? relay(branches[1], true) : branches[1];
   copy.kind = STREAM;
   return copy;
 };
 
-/** For `new Request(request)`: the body moves, the old one counts as read. */
+/** For `new Request(request)`: the body moves; the old one counts as read, and what was seen of it stays what it was. */
 export const moveBody = (body: BodyState): BodyState => {
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
+  const seen = body.stream;
+  unwrap(body);
   const moved = new BodyState();
   moved.kind = body.kind;
   moved.text = body.text;
   moved.bytes = body.bytes;
-  moved.stream = body.stream;
+  moved.shared = body.shared;
+  moved.stream = body.kind === STREAM ? relay(seen as Stream, false) : null;
   moved.source = body.source;
   moved.type = body.type;
   if (body.kind !== EMPTY) {
     body.used = true;
-    body.stream = null;
-    body.kind = TEXT;
+    body.stream = seen;
+    body.kind = seen === null ? TEXT : STREAM;
   }
   return moved;
 };
+
+const noForm = (type: string | null): TypeError =>
+  new NativeTypeError(
+    type === null
+      ? 'formData: the body has no content-type; it takes multipart/form-data or application/x-www-form-urlencoded'
+      : `formData: the content-type is '${slice(type, 0, 200)}', not multipart/form-data or application/x-www-form-urlencoded`,
+  );
 
 interface HasBody {
   readonly body: BodyState;
@@ -299,11 +330,10 @@ export const installBody = (proto: object, stateOf: (self: unknown) => HasBody):
       return isUsed(stateOf(this).body);
     },
     async arrayBuffer(): Promise<ArrayBuffer> {
-      const bytes = copyBytes(await takeBytes(stateOf(this).body));
-      return bytes.buffer as ArrayBuffer;
+      return (await takeOwn(stateOf(this).body)).buffer as ArrayBuffer;
     },
     async bytes(): Promise<Uint8Array> {
-      return copyBytes(await takeBytes(stateOf(this).body));
+      return await takeOwn(stateOf(this).body);
     },
     async text(): Promise<string> {
       return await takeText(stateOf(this).body);
@@ -313,21 +343,19 @@ export const installBody = (proto: object, stateOf: (self: unknown) => HasBody):
     },
     async blob(): Promise<Blob> {
       const state = stateOf(this);
-      const type = getHeader(state.headers, 'content-type') ?? '';
-      return blobOf(copyBytes(await takeBytes(state.body)), toLowerCase(type));
+      const bytes = await takeOwn(state.body);
+      const type = extractMime(getHeader(state.headers, 'content-type'));
+      return blobOf(bytes, type === null ? '' : mimeText(type));
     },
     async formData(): Promise<FormData> {
       const state = stateOf(this);
-      const type = getHeader(state.headers, 'content-type') ?? '';
-      const lower = toLowerCase(type);
-      if (startsWith(lower, 'multipart/form-data')) return readMultipart(await takeBytes(state.body), type);
-      if (!startsWith(lower, 'application/x-www-form-urlencoded')) {
-        throw type === ''
-          ? new NativeTypeError('formData: the body has no content-type')
-          : notSupported(`formData() of content-type '${type}'`);
-      }
-      const pairs = parseUrlencoded(await takeText(state.body));
-      const form = new FormData();
+      const bytes = await takeBytes(state.body);
+      const header = getHeader(state.headers, 'content-type');
+      const type = extractMime(header);
+      if (type?.essence === 'multipart/form-data') return readMultipart(bytes, type);
+      if (type?.essence !== 'application/x-www-form-urlencoded') throw noForm(header);
+      const pairs = parseUrlencoded(utf8Decode(bytes));
+      const form = newFormData();
       const entries = formEntries(form);
       for (let i = 0; i < pairs.length; i += 2)
         entries.push({ name: pairs[i] as string, value: pairs[i + 1] as string });

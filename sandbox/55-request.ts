@@ -1,12 +1,53 @@
+// biome-ignore-all lint/complexity/noArguments: WebIDL counts the arguments given
 /** Request. One that came from the host keeps the URL as given and parses its headers when somebody asks. */
-import { exec, isObject, NativeTypeError, slice, toUpperCase } from './00-primordials.ts';
+import { indexOf, isObject, NativeTypeError, slice, startsWith, toUpperCase } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import type { Invocation } from './10-box.ts';
 import { type AbortSignal, abort, abortReason, isAborted, isSignal, newSignal, onAbort } from './22-abort.ts';
 import { isUrl, parseParts, partOf, urlHref } from './36-url.ts';
+import { arity, choice, dictionary } from './43-webidl.ts';
+import { isToken } from './44-mime.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
-import { BodyState, cloneBody, EMPTY, extractBody, installBody, moveBody } from './50-body.ts';
+import { BodyState, cloneBody, EMPTY, extractBody, installBody, moveBody, STREAM } from './50-body.ts';
+
+const MODES = ['navigate', 'same-origin', 'no-cors', 'cors'] as const;
+const CREDENTIALS = ['omit', 'same-origin', 'include'] as const;
+const CACHES = ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'] as const;
+const REDIRECTS = ['follow', 'error', 'manual'] as const;
+const PRIORITIES = ['high', 'low', 'auto'] as const;
+const POLICIES = [
+  '',
+  'no-referrer',
+  'no-referrer-when-downgrade',
+  'same-origin',
+  'origin',
+  'strict-origin',
+  'origin-when-cross-origin',
+  'strict-origin-when-cross-origin',
+  'unsafe-url',
+] as const;
+
+/** What a request says of browsers' matters: kept and shown, nothing here acts on it but `integrity`. */
+interface Manner {
+  mode: (typeof MODES)[number];
+  credentials: (typeof CREDENTIALS)[number];
+  cache: (typeof CACHES)[number];
+  integrity: string;
+  keepalive: boolean;
+  referrer: string;
+  referrerPolicy: (typeof POLICIES)[number];
+}
+const PLAIN: Manner = Object.freeze({
+  __proto__: null,
+  mode: 'cors',
+  credentials: 'same-origin',
+  cache: 'default',
+  integrity: '',
+  keepalive: false,
+  referrer: 'about:client',
+  referrerPolicy: '',
+} as Manner);
 
 export class RequestState {
   method = 'GET';
@@ -15,7 +56,10 @@ export class RequestState {
   headersObject: Headers | null = null;
   body: BodyState;
   redirect: 'follow' | 'manual' | 'error' = 'follow';
+  manner: Manner = PLAIN;
   signal: AbortSignal | null = null;
+  /** Whose aborting this one's signal repeats. */
+  follows: AbortSignal | RequestState | null = null;
   /** Set on requests that came in: their signal is the client's. */
   inv: Invocation | null = null;
 
@@ -26,12 +70,9 @@ export class RequestState {
 }
 Object.setPrototypeOf(RequestState.prototype, null);
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
 const checkMethod = (value: unknown): string => {
   const method = `${value as string}`;
-  if (exec(TOKEN, method) === null)
-    throw new NativeTypeError(`Request: '${slice(method, 0, 64)}' is not an HTTP method`);
+  if (!isToken(method)) throw new NativeTypeError(`Request: '${slice(method, 0, 64)}' is not an HTTP method`);
   const upper = toUpperCase(method);
   switch (upper) {
     case 'CONNECT':
@@ -44,7 +85,9 @@ const checkMethod = (value: unknown): string => {
     case 'OPTIONS':
     case 'POST':
     case 'PUT':
+      return upper;
     case 'PATCH':
+      // The standard leaves it as it is, and servers refuse `patch`: nobody who writes it means that.
       return upper;
     default:
       return method;
@@ -58,9 +101,15 @@ let hasState: (value: object) => boolean;
 /** The signal of a request, made on first touch. */
 const signalOf = (state: RequestState): AbortSignal => {
   if (state.signal !== null) return state.signal;
+  const { follows, inv } = state;
   const signal = newSignal();
   state.signal = signal;
-  const inv = state.inv;
+  state.follows = null;
+  if (follows !== null) {
+    const from = isSignal(follows) ? follows : signalOf(follows);
+    if (isAborted(from)) abort(signal, abortReason(from));
+    else onAbort(from, (reason) => abort(signal, reason));
+  }
   if (inv !== null) {
     inv.controller = signal;
     if (inv.aborted) abort(signal, clientGone());
@@ -70,16 +119,65 @@ const signalOf = (state: RequestState): AbortSignal => {
 
 export const clientGone = (): DOMException => new DOMException('The client closed the connection', 'AbortError');
 
-const followSignal = (from: AbortSignal): AbortSignal => {
-  const signal = newSignal();
-  if (isAborted(from)) abort(signal, abortReason(from));
-  else onAbort(from, (reason) => abort(signal, reason));
-  return signal;
+const urlOf = (input: unknown): string => {
+  const given = isUrl(input) ? urlHref(input) : `${input as string}`;
+  const parts = isUrl(input) && indexOf(given, '@') < 0 ? null : parseParts(given, '');
+  if (parts === null) {
+    if (isUrl(input)) return given;
+    throw new NativeTypeError(`Request: '${slice(given, 0, 200)}' is not an absolute URL`);
+  }
+  if (parts[partOf.USERNAME] !== '' || parts[partOf.PASSWORD] !== '') {
+    throw new NativeTypeError('Request: a URL with credentials is not allowed; use an authorization header');
+  }
+  return parts[partOf.HREF] as string;
+};
+
+const referrerOf = (value: unknown): string => {
+  const text = `${value as string}`;
+  if (text === '') return '';
+  const parts = parseParts(text, '');
+  if (parts === null) throw new NativeTypeError(`Request: the referrer '${slice(text, 0, 200)}' is not a URL`);
+  const href = parts[partOf.HREF] as string;
+  return startsWith(href, 'about:client') ? 'about:client' : href;
+};
+
+/** The members of an init that few requests have; `null` when there is none. Read in the order WebIDL has them. */
+const mannerOf = (given: Readonly<Record<string, unknown>>, from: Manner): Manner => {
+  const { cache, credentials, duplex, integrity, keepalive, mode, priority, referrer, referrerPolicy, window } = given;
+  if (duplex !== undefined) choice(duplex, ['half'], 'Request: duplex');
+  if (priority !== undefined) choice(priority, PRIORITIES, 'Request: priority');
+  if (window !== undefined && window !== null) throw new NativeTypeError('Request: window can only be null');
+  if (
+    cache === undefined &&
+    credentials === undefined &&
+    integrity === undefined &&
+    keepalive === undefined &&
+    mode === undefined &&
+    referrer === undefined &&
+    referrerPolicy === undefined
+  ) {
+    return from;
+  }
+  const manner: Manner = {
+    __proto__: null,
+    cache: cache === undefined ? from.cache : choice(cache, CACHES, 'Request: cache'),
+    credentials:
+      credentials === undefined ? from.credentials : choice(credentials, CREDENTIALS, 'Request: credentials'),
+    integrity: integrity === undefined ? from.integrity : `${integrity as string}`,
+    keepalive: keepalive === undefined ? from.keepalive : !!keepalive,
+    mode: mode === undefined ? from.mode : choice(mode, MODES, 'Request: mode'),
+    referrer: referrer === undefined ? PLAIN.referrer : referrerOf(referrer),
+    referrerPolicy: referrerPolicy === undefined ? '' : choice(referrerPolicy, POLICIES, 'Request: referrerPolicy'),
+  } as Manner;
+  if (manner.mode === 'navigate') throw new NativeTypeError("Request: mode cannot be 'navigate'");
+  if (manner.cache === 'only-if-cached' && manner.mode !== 'same-origin') {
+    throw new NativeTypeError("Request: cache 'only-if-cached' needs mode 'same-origin'");
+  }
+  return manner;
 };
 
 const build = (input: unknown, init: unknown): RequestState => {
-  const given = (init ?? {}) as Record<string, unknown>;
-  if (!isObject(given)) throw new NativeTypeError('Request: the init must be an object');
+  const given = dictionary(init, 'Request');
   let state: RequestState;
   let from: RequestState | null = null;
   if (isObject(input) && hasState(input)) {
@@ -88,47 +186,43 @@ const build = (input: unknown, init: unknown): RequestState => {
     state.method = from.method;
     state.url = from.url;
     state.redirect = from.redirect;
-    state.signal = followSignal(signalOf(from));
+    state.manner = from.manner;
+    state.follows = from;
   } else {
-    const parts = isUrl(input) ? null : parseParts(`${input as string}`, '');
-    if (parts === null && !isUrl(input))
-      throw new NativeTypeError(`Request: '${slice(`${input as string}`, 0, 200)}' is not an absolute URL`);
-    if (parts !== null && (parts[partOf.USERNAME] !== '' || parts[partOf.PASSWORD] !== '')) {
-      throw new NativeTypeError('Request: a URL with credentials is not allowed; use an authorization header');
-    }
     state = new RequestState(new HeaderState(''), new BodyState());
-    state.url = parts === null ? urlHref(input as never) : (parts[partOf.HREF] as string);
+    state.url = urlOf(input);
   }
-  const { method, headers, redirect, signal, body } = given as Record<
-    'method' | 'headers' | 'redirect' | 'signal' | 'body',
-    unknown
-  >;
+  if (init === undefined || init === null) {
+    if (from !== null) state.body = moveBody(from.body);
+    return state;
+  }
+  const { body, headers, method, redirect, signal } = given;
+  state.manner = mannerOf(given, state.manner);
   if (method !== undefined) state.method = checkMethod(method);
+  if (redirect !== undefined) state.redirect = choice(redirect, REDIRECTS, 'Request: redirect');
+  if (signal !== undefined) {
+    if (signal !== null && !isSignal(signal)) throw new NativeTypeError('Request: signal is not an AbortSignal');
+    state.follows = signal;
+  }
   if (headers !== undefined) {
     state.headers = new HeaderState('');
     fillHeaders(state.headers, headers);
   }
-  if (redirect !== undefined) {
-    const mode = `${redirect as string}`;
-    if (mode !== 'follow' && mode !== 'manual' && mode !== 'error') {
-      throw new NativeTypeError(`Request: redirect must be follow, manual or error, not '${slice(mode, 0, 64)}'`);
-    }
-    state.redirect = mode;
-  }
-  if (signal !== undefined) {
-    if (signal === null) state.signal = null;
-    else if (isSignal(signal)) state.signal = followSignal(signal);
-    else throw new NativeTypeError('Request: signal is not an AbortSignal');
+  if (state.manner.mode === 'no-cors' && state.method !== 'GET' && state.method !== 'HEAD' && state.method !== 'POST') {
+    throw new NativeTypeError(`Request: a ${state.method} request cannot have mode 'no-cors'`);
   }
   const bodyless = state.method === 'GET' || state.method === 'HEAD';
-  if (body !== undefined && body !== null) {
-    if (bodyless) throw new NativeTypeError(`Request: a ${state.method} request cannot have a body`);
+  const none = body === undefined || body === null;
+  if (bodyless && (!none || (from !== null && from.body.kind !== EMPTY))) {
+    throw new NativeTypeError(`Request: a ${state.method} request cannot have a body`);
+  }
+  if (!none) {
     state.body = extractBody(body);
-    if (state.body.type !== '') defaultHeader(state.headers, 'content-type', state.body.type);
-  } else if (from !== null && body === undefined) {
-    if (bodyless && from.body.kind !== EMPTY) {
-      throw new NativeTypeError(`Request: a ${state.method} request cannot have a body`);
+    if (state.body.kind === STREAM && state.manner.keepalive) {
+      throw new NativeTypeError('Request: a stream cannot be the body of a keepalive request');
     }
+    if (state.body.type !== '') defaultHeader(state.headers, 'content-type', state.body.type);
+  } else if (from !== null) {
     state.body = moveBody(from.body);
   }
   return state;
@@ -142,9 +236,8 @@ export class Request {
     hasState = (value) => #state in value;
   }
 
-  constructor(input: unknown, init?: unknown) {
-    // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
-    if (arguments.length === 0) throw new NativeTypeError('Request: 1 argument required');
+  constructor(input: unknown, init: unknown = undefined) {
+    arity(arguments.length, 1, 'Request');
     this.#state = input === RAW ? (init as RequestState) : build(input, init);
   }
   get method(): string {
@@ -163,30 +256,40 @@ export class Request {
     return signalOf(this.#state);
   }
   get destination(): string {
+    this.#state;
     return '';
   }
   get referrer(): string {
-    return 'about:client';
+    return this.#state.manner.referrer;
   }
   get referrerPolicy(): string {
-    return '';
+    return this.#state.manner.referrerPolicy;
   }
   get mode(): string {
-    return 'cors';
+    return this.#state.manner.mode;
   }
   get credentials(): string {
-    return 'same-origin';
+    return this.#state.manner.credentials;
   }
   get cache(): string {
-    return 'default';
+    return this.#state.manner.cache;
   }
   get integrity(): string {
-    return '';
+    return this.#state.manner.integrity;
   }
   get keepalive(): boolean {
+    return this.#state.manner.keepalive;
+  }
+  get isReloadNavigation(): boolean {
+    this.#state;
+    return false;
+  }
+  get isHistoryNavigation(): boolean {
+    this.#state;
     return false;
   }
   get duplex(): string {
+    this.#state;
     return 'half';
   }
   clone(): Request {
@@ -195,7 +298,8 @@ export class Request {
     state.method = from.method;
     state.url = from.url;
     state.redirect = from.redirect;
-    state.signal = followSignal(signalOf(from));
+    state.manner = from.manner;
+    state.follows = from;
     return wrapRequest(state);
   }
 }
@@ -214,6 +318,8 @@ enumerable(Request.prototype, [
   'cache',
   'integrity',
   'keepalive',
+  'isReloadNavigation',
+  'isHistoryNavigation',
   'duplex',
   'clone',
 ]);
@@ -222,5 +328,9 @@ expose('Request', Request);
 export const isRequest = (value: unknown): value is Request => isObject(value) && hasState(value);
 export const requestState = (request: Request): RequestState => stateOf(request);
 export const wrapRequest = (state: RequestState): Request => new Request(RAW, state);
-export const requestSignal = (state: RequestState): AbortSignal | null => state.signal;
+/** What can abort a fetch of it: not the client's going away, which a handler may want to outlive. */
+export const requestSignal = (state: RequestState): AbortSignal | null => {
+  if (state.inv !== null) return null;
+  return state.signal === null && state.follows === null ? null : signalOf(state);
+};
 export const buildRequest = build;

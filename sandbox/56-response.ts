@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noArguments: WebIDL counts the arguments given
 /** Response, its statics, and what leaves of it: the host only ever sees the internal state, never a getter. */
 import {
   charCodeAt,
@@ -6,11 +7,13 @@ import {
   mathTrunc,
   NativeRangeError,
   NativeTypeError,
+  slice,
   stringify,
   toNum,
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
 import { parseParts } from './36-url.ts';
+import { arity, dictionary } from './43-webidl.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
 import { BodyState, cloneBody, extractBody, installBody, textBody } from './50-body.ts';
 
@@ -38,9 +41,9 @@ let hasState: (value: object) => boolean;
 const nullBody = (status: number): boolean => status === 101 || status === 204 || status === 205 || status === 304;
 
 const checkStatus = (value: unknown): number => {
-  const status = typeof value === 'number' ? mathTrunc(value) : mathTrunc(toNum(value));
+  const status = mathTrunc(typeof value === 'number' ? value : toNum(value));
   if (!isInteger(status) || status < 200 || status > 599) {
-    throw new NativeRangeError(`Response: the status must be between 200 and 599`);
+    throw new NativeRangeError(`Response: the status must be from 200 to 599, not ${slice(`${status}`, 0, 32)}`);
   }
   return status;
 };
@@ -57,8 +60,7 @@ const checkReason = (value: unknown): string => {
 const build = (body: BodyState, init: unknown): ResponseState => {
   const state = new ResponseState(new HeaderState(''), body);
   if (init !== undefined && init !== null) {
-    if (!isObject(init)) throw new NativeTypeError('Response: the init must be an object');
-    const { status, statusText, headers } = init as { status?: unknown; statusText?: unknown; headers?: unknown };
+    const { headers, status, statusText } = dictionary(init, 'Response');
     if (status !== undefined) state.status = checkStatus(status);
     if (statusText !== undefined) state.statusText = checkReason(statusText);
     if (headers !== undefined) fillHeaders(state.headers, headers);
@@ -78,7 +80,7 @@ export class Response {
     hasState = (value) => #state in value;
   }
 
-  constructor(body?: unknown, init?: unknown) {
+  constructor(body: unknown = null, init: unknown = undefined) {
     this.#state = body === RAW ? (init as ResponseState) : build(extractBody(body), init);
   }
   get status(): number {
@@ -113,12 +115,14 @@ export class Response {
     state.headers.immutable = from.headers.immutable;
     return wrapResponse(state);
   }
-  static json(data: unknown, init?: unknown): Response {
+  static json(data: unknown, init: unknown = undefined): Response {
+    arity(arguments.length, 1, 'Response.json');
     const text = stringify(data) as string | undefined;
     if (text === undefined) throw new NativeTypeError('Response.json: the value cannot be represented as JSON');
     return wrapResponse(build(textBody(text, 'application/json'), init));
   }
   static redirect(url: unknown, status: unknown = 302): Response {
+    arity(arguments.length, 1, 'Response.redirect');
     const parts = parseParts(`${url as string}`, '');
     if (parts === null) throw new NativeTypeError('Response.redirect: the URL must be absolute');
     const code = toNum(status);

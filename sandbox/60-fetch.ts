@@ -2,7 +2,9 @@
 import type { WireBody } from '../src/contract/turn.ts';
 import {
   defineProperty,
+  indexOf,
   isObject,
+  mathMin,
   NativeError,
   NativePromise,
   NativeTypeError,
@@ -10,7 +12,9 @@ import {
   quote,
   SafeMap,
   SafeWeakMap,
+  slice,
   startsWith,
+  viewByteLength,
 } from './00-primordials.ts';
 import { enumerable, exposeFunction } from './04-globals.ts';
 import {
@@ -26,44 +30,61 @@ import {
 } from './10-box.ts';
 import { abortReason, isAborted, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
-import { HeaderState, wireHeaders } from './45-headers.ts';
+import { cancelReader, getReader, ignore, type Stream } from './40-streams.ts';
+import { defaultHeader, HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver, feedOfStream, Sink, Source } from './49-pipes.ts';
 import {
   BodyState,
   BYTES,
   bytesBody,
   EMPTY,
+  extractBody,
   isUnusable,
   SOURCE,
+  STREAM,
   sourceBody,
   sourceStream,
   TEXT,
+  takeBytes,
   textBody,
   unwrap,
 } from './50-body.ts';
-import { buildRequest, isRequest, type Request, type RequestState, requestState } from './55-request.ts';
+import { buildRequest, isRequest, type Request, type RequestState, requestSignal, requestState } from './55-request.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
+import { readDataUrl } from './57-data-url.ts';
+import { isIntact } from './58-integrity.ts';
+import { blobOfUrl } from './59-blob-urls.ts';
 
 class PendingFetch implements Resource {
   readonly id: number;
   readonly inv: Invocation;
   readonly resolve: (response: Response) => void;
   readonly reject: (error: unknown) => void;
-  readonly url: string;
+  /** The Source of its response, once there is one that is not there whole. */
+  source: Source | null = null;
+  readonly integrity: string;
 
   constructor(
     id: number,
     inv: Invocation,
-    url: string,
+    integrity: string,
     settle: { resolve: (response: Response) => void; reject: (error: unknown) => void },
   ) {
     this.id = id;
     this.inv = inv;
-    this.url = url;
+    this.integrity = integrity;
     this.resolve = settle.resolve;
     this.reject = settle.reject;
     pending.set(id, this);
     inv.hold(this);
+  }
+  abort(reason: unknown): void {
+    if (pending.has(this.id)) {
+      pending.delete(this.id);
+      this.inv.drop(this);
+      emitFinal(`{"c":"fetch-abort","id":${this.id}}`);
+      this.reject(reason);
+    } else this.source?.abort(reason);
   }
   release(tell: boolean): void {
     pending.delete(this.id);
@@ -123,23 +144,79 @@ const send = (state: RequestState, service: string | null, settle: PendingFetch)
   );
 };
 
-const startFetch = (input: unknown, init: unknown, service: string | null): Promise<Response> =>
+const withoutFragment = (url: string): string => {
+  const at = indexOf(url, '#');
+  return at < 0 ? url : slice(url, 0, at);
+};
+
+const dataResponse = (url: string, method: string): Response => {
+  const data = readDataUrl(url);
+  if (data === null) throw new NativeTypeError('fetch failed: the data: URL has no comma or is not valid base64');
+  const headers = new HeaderState(`content-type\n${data.type}`);
+  headers.immutable = true;
+  const state = new ResponseState(headers, method === 'HEAD' ? new BodyState() : bytesBody(data.bytes, ''));
+  state.statusText = 'OK';
+  state.url = url;
+  state.type = 'basic';
+  return wrapResponse(state);
+};
+
+const blobResponse = (url: string, method: string): Response => {
+  const blob = blobOfUrl(url);
+  if (blob === null || method !== 'GET') {
+    throw new NativeTypeError(
+      blob === null
+        ? 'fetch failed: there is no such blob: URL in this isolate'
+        : 'fetch failed: a blob: URL takes only GET',
+    );
+  }
+  const body = extractBody(blob);
+  const headers = new HeaderState(`content-length\n${viewByteLength(body.bytes as Uint8Array)}`);
+  if (body.type !== '') defaultHeader(headers, 'content-type', body.type);
+  headers.immutable = true;
+  const state = new ResponseState(headers, body);
+  state.statusText = 'OK';
+  state.url = withoutFragment(url);
+  state.type = 'basic';
+  return wrapResponse(state);
+};
+
+/** Nobody will read it: whoever produces it is told. */
+const discard = (body: BodyState, reason: unknown): void => {
+  if (body.kind !== STREAM || isUnusable(body)) return;
+  ignore(cancelReader(getReader(body.stream as Stream), reason));
+};
+
+const requestOf = (input: unknown, init: unknown): RequestState =>
+  isRequest(input) && init === undefined ? requestState(input as Request) : buildRequest(input, init);
+
+export const startFetch = (state: RequestState, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {
     const inv = current;
+    const signal = requestSignal(state);
+    if (signal !== null && isAborted(signal)) {
+      discard(state.body, abortReason(signal));
+      reject(abortReason(signal));
+      return;
+    }
+    const { url } = state;
+    if (service === null && startsWith(url, 'data:')) {
+      resolve(dataResponse(withoutFragment(url), state.method));
+      return;
+    }
+    if (service === null && startsWith(url, 'blob:')) {
+      resolve(blobResponse(url, state.method));
+      return;
+    }
+    if (!startsWith(url, 'https:') && !startsWith(url, 'http:')) {
+      const scheme = slice(url, 0, mathMin(indexOf(url, ':') + 1, 64));
+      throw new NativeTypeError(`fetch failed: ${scheme} cannot be fetched; only http:, https: and data: URLs can`);
+    }
     if (inv === topLevel) {
       throw new NativeError('fetch is only possible inside a handler, not while the module is loading');
     }
     if (inv.over) throw contextOver();
-    const state = isRequest(input) && init === undefined ? requestState(input as Request) : buildRequest(input, init);
-    if (!startsWith(state.url, 'https:') && !startsWith(state.url, 'http:')) {
-      throw new NativeTypeError(`fetch: only http: and https: URLs can be fetched`);
-    }
-    const signal = state.inv === null ? state.signal : null;
-    if (signal !== null && isAborted(signal)) {
-      reject(abortReason(signal));
-      return;
-    }
-    const settle = new PendingFetch(++lastId, inv, state.url, { resolve, reject });
+    const settle = new PendingFetch(++lastId, inv, state.manner.integrity, { resolve, reject });
     try {
       send(state, service, settle);
     } catch (error) {
@@ -147,18 +224,13 @@ const startFetch = (input: unknown, init: unknown, service: string | null): Prom
       inv.drop(settle);
       throw error;
     }
-    if (signal !== null) {
-      onAbort(signal, (reason) => {
-        if (!pending.has(settle.id)) return;
-        pending.delete(settle.id);
-        inv.drop(settle);
-        emitFinal(`{"c":"fetch-abort","id":${settle.id}}`);
-        reject(reason);
-      });
-    }
+    if (signal !== null) onAbort(signal, (reason) => settle.abort(reason));
   });
 
-exposeFunction('fetch', (input: unknown, init?: unknown) => startFetch(input, init, null));
+exposeFunction('fetch', async (input: unknown, init: unknown = undefined) => {
+  if (input === undefined && init === undefined) throw new NativeTypeError('fetch: 1 argument required');
+  return await startFetch(requestOf(input, init), null);
+});
 
 /** `env.NAME` of a service binding. */
 export class Service {
@@ -166,8 +238,8 @@ export class Service {
   constructor(name: string) {
     this.#name = name;
   }
-  fetch(input: unknown, init?: unknown): Promise<Response> {
-    return startFetch(input, init, this.#name);
+  async fetch(input: unknown, init: unknown = undefined): Promise<Response> {
+    return await startFetch(requestOf(input, init), this.#name);
   }
 }
 enumerable(Service.prototype, ['fetch']);
@@ -199,24 +271,61 @@ export const deliverResponse = (event: ResponseEvent, chunks: readonly Uint8Arra
   if (found === undefined) return;
   const headers = new HeaderState(event.headers);
   headers.immutable = true;
-  const state = new ResponseState(headers, receiveBody(event.body, found.inv, chunks));
+  const body = receiveBody(event.body, found.inv, chunks);
+  found.source = body.source;
+  const state = new ResponseState(headers, body);
   state.status = event.status;
   state.statusText = event.statusText;
-  state.url = event.url;
+  state.url = withoutFragment(event.url);
   state.redirected = event.redirected;
   state.type = 'basic';
-  found.resolve(wrapResponse(state));
+  if (found.integrity === '') found.resolve(wrapResponse(state));
+  else verify(found, state);
 };
 
-export const deliverFailure = (id: number, message: string, limit: boolean): void => {
-  const found = take(id);
-  if (found === undefined) return;
-  if (!limit) {
-    found.reject(new NativeTypeError(`fetch failed: ${message}`));
-    return;
+/** Hands the response out once all of its body is there and is what `integrity` says. */
+const verify = async (found: PendingFetch, state: ResponseState): Promise<void> => {
+  try {
+    const bytes = await takeBytes(state.body);
+    if (!isIntact(bytes, found.integrity)) {
+      found.reject(failure('the body is not what integrity says', 'ERR_INTEGRITY'));
+      return;
+    }
+    const kept = state.body.kind === EMPTY ? state.body : bytesBody(bytes, '');
+    state.body = kept;
+    found.resolve(wrapResponse(state));
+  } catch (error) {
+    found.reject(error);
   }
+};
+
+/** What network code of other places looks for: a TypeError whose cause carries the system's code. */
+const failure = (message: string, code: string | undefined): TypeError => {
+  const error = new NativeTypeError(`fetch failed: ${message}`);
+  const cause = new NativeError(message);
+  if (code !== undefined) {
+    defineProperty(cause, 'code', { value: code, writable: true, enumerable: true, configurable: true });
+  }
+  defineProperty(error, 'cause', { value: cause, writable: true, configurable: true });
+  return error;
+};
+
+export interface FailureEvent {
+  readonly id: number;
+  readonly message: string;
+}
+
+export const deliverFailure = (event: FailureEvent): void => {
+  const found = take(event.id);
+  if (found === undefined) return;
+  if (own(event, 'limit') === true) found.reject(limitError(event.message));
+  else found.reject(failure(event.message, own(event, 'code') as string | undefined));
+};
+
+/** limits.subrequests was reached: its own outcome when nobody catches it. */
+export const limitError = (message: string): Error => {
   const error = new NativeError(message);
   defineProperty(error, 'name', { value: 'SubrequestLimitError', writable: true, configurable: true });
   limitErrors.set(error, true);
-  found.reject(error);
+  return error;
 };

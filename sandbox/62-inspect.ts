@@ -32,7 +32,7 @@ import {
   typedArrayName,
   viewLength,
 } from './00-primordials.ts';
-import { describe } from './08-errors.ts';
+import { describe, showErrorsBy } from './08-errors.ts';
 import { isUrl, urlHref } from './36-url.ts';
 import { headerState, isHeaders, listOf } from './45-headers.ts';
 import { isRequest, requestState } from './55-request.ts';
@@ -204,13 +204,22 @@ const errorText = (value: object, pass: Pass, depth: number): string => {
   const text = describe(value);
   const head = text.message === '' ? text.name : `${text.name}: ${text.message}`;
   let out = text.stack === '' ? `[${head}]` : text.stack;
+  const made = className(value);
+  if (made !== '' && made !== text.name && startsWith(text.stack, text.name)) {
+    out = `${made} [${text.name}]${slice(out, text.name.length)}`;
+  }
   const extra = new List<string>();
   properties(value, extra, pass, depth, (key) => key === 'stack' || key === 'message' || key === 'name');
   const cause = getOwnPropertyDescriptor(value, 'cause');
   if (cause !== undefined && 'value' in cause && !cause.enumerable) {
     extra.push(`[cause]: ${show(cause.value, pass, depth + 1)}`);
   }
-  if (extra.length > 0) out += ` ${layout('', '{', extra, '}')}`;
+  const members = getOwnPropertyDescriptor(value, 'errors');
+  if (members !== undefined && isArray(members.value) && !members.enumerable) {
+    extra.push(`[errors]: ${show(members.value, pass, depth + 1)}`);
+  }
+  for (let i = 0; i < extra.length; i++) out += `${i === 0 ? ' {' : ','}\n  ${indent(extra[i] as string)}`;
+  if (extra.length > 0) out += '\n}';
   return out;
 };
 
@@ -312,3 +321,5 @@ export const inspect = (value: unknown, nested = false): string => {
     return '[value that cannot be shown]';
   }
 };
+
+showErrorsBy((error) => inspect(error, true));

@@ -20,6 +20,7 @@ import {
   toStr,
   toWellFormed,
 } from './00-primordials.ts';
+import { lengthOf } from './04-globals.ts';
 import { describe } from './08-errors.ts';
 import { current, log } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
@@ -252,6 +253,7 @@ export const consoleObject: object = Object.create({});
     const name = names[i] as string;
     const value = methods[name] as object;
     defineProperty(value, 'name', { value: name, configurable: true });
+    lengthOf(value, 0);
     defineProperty(consoleObject, name, { value, writable: true, enumerable: true, configurable: true });
   }
   defineProperty(consoleObject, Symbol.toStringTag, { value: 'console', configurable: true });

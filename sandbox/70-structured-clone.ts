@@ -1,4 +1,7 @@
-/** structuredClone, after the HTML standard's serialise and deserialise steps in one walk; transfers ArrayBuffers. */
+/**
+ * structuredClone, after the HTML standard's serialise and deserialise steps in one walk. What else than ArrayBuffers can be
+ * transferred is registered by the files of ports and streams.
+ */
 import {
   bufferByteLength,
   dataViewBuffer,
@@ -46,6 +49,9 @@ import { isArrayBuffer } from './30-encoding.ts';
 import { type Blob, blobBytes, blobOf, File, isBlob, isFile } from './46-blob.ts';
 
 const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
+const isDetached = uncurry(
+  getOwnPropertyDescriptor(NativeArrayBuffer.prototype, 'detached')?.get as (this: ArrayBuffer) => boolean,
+);
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
 type ErrorName = keyof typeof ERRORS;
 const typedArrays = new SafeMap<string, new (...args: never[]) => object>();
@@ -98,6 +104,7 @@ type Seen = SafeMap<object, unknown>;
 const cloneBuffer = (buffer: ArrayBuffer, seen: Seen): ArrayBuffer => {
   const known = seen.get(buffer);
   if (known !== undefined) return known as ArrayBuffer;
+  if (isDetached(buffer)) throw new DOMException('An ArrayBuffer is detached', 'DataCloneError');
   const copy = new NativeArrayBuffer(bufferByteLength(buffer));
   typedSet(new U8(copy), new U8(buffer));
   seen.set(buffer, copy);
@@ -189,6 +196,7 @@ const clone = (value: unknown, seen: Seen): unknown => {
     if (test(unbox, value)) return remember(toObject(unbox(value)));
   }
   if (isErrorObject(value)) return cloneError(value, seen);
+  for (let i = 0; i < kinds.length; i++) if ((kinds[i] as Transferable).is(value)) return refuse(value);
   const tag = objectToString(value);
   const proto = getPrototypeOf(value) as object | null;
   const platform = tag !== '[object Object]' && proto !== null && proto !== Object.prototype;
@@ -210,25 +218,79 @@ const clone = (value: unknown, seen: Seen): unknown => {
 /** Tags a user's own class may carry; everything the platform names itself is refused. */
 const plainTag = (tag: string): boolean => tag === '[object Object]' || tag === '[object Arguments]';
 
+/** A kind of object that moves instead of being copied. */
+export interface Transferable {
+  is(value: object): boolean;
+  /** Throws a DataCloneError when it cannot move; otherwise what stands for it on the other side, still without life. */
+  prepare(value: object): object;
+  /** After everything else was cloned: `to` takes over. */
+  move(value: object, to: object): void;
+}
+const kinds = new List<Transferable>();
+export const transferable = (kind: Transferable): void => {
+  kinds.push(kind);
+};
+
+transferable({
+  is: isArrayBuffer,
+  prepare(value) {
+    if (isDetached(value as ArrayBuffer)) throw new DOMException('The ArrayBuffer is detached', 'DataCloneError');
+    return cloneBuffer(value as ArrayBuffer, new SafeMap());
+  },
+  move(value) {
+    transferBuffer(value as ArrayBuffer);
+  },
+});
+
+const kindOf = (value: object): Transferable => {
+  for (let i = 0; i < kinds.length; i++) if ((kinds[i] as Transferable).is(value)) return kinds[i] as Transferable;
+  throw new DOMException('A value in the transfer list cannot be transferred', 'DataCloneError');
+};
+
+export interface Cloned {
+  readonly value: unknown;
+  /** In the order of the transfer list. */
+  readonly moved: List<object>;
+}
+
+/** Clones `value` and moves what `transfer` lists; nothing has moved when it throws. */
+export const cloneAndMove = (value: unknown, transfer: List<object>): Cloned => {
+  const seen: Seen = new SafeMap();
+  const moved = new List<object>();
+  for (let i = 0; i < transfer.length; i++) {
+    const each = transfer[i] as object;
+    if (seen.has(each)) throw new DOMException('The transfer list names a value twice', 'DataCloneError');
+    const to = kindOf(each).prepare(each);
+    seen.set(each, to);
+    moved.push(to);
+  }
+  const copy = clone(value, seen);
+  for (let i = 0; i < transfer.length; i++) {
+    const each = transfer[i] as object;
+    kindOf(each).move(each, moved[i] as object);
+  }
+  return { value: copy, moved };
+};
+
+export const cloneValue = (value: unknown): unknown => clone(value, new SafeMap());
+
+/** A `sequence<object>`. */
+export const transferList = (value: unknown): List<object> => {
+  const list = new List<object>();
+  if (value === undefined) return list;
+  if (!isObject(value)) throw new NativeTypeError('the transfer list must be a sequence');
+  for (const each of value as Iterable<unknown>) {
+    if (!isObject(each)) throw new NativeTypeError('the transfer list must hold objects');
+    list.push(each);
+  }
+  return list;
+};
+
 exposeFunction('structuredClone', (...args: unknown[]) => {
   if (args.length === 0) throw new NativeTypeError('structuredClone: 1 argument required');
-  const seen: Seen = new SafeMap();
   const options = args[1] as { transfer?: unknown } | null | undefined;
-  const transfer = options === null || options === undefined ? undefined : options.transfer;
-  const list = new List<ArrayBuffer>();
-  if (transfer !== undefined) {
-    for (const each of transfer as Iterable<unknown>) {
-      if (!isArrayBuffer(each)) {
-        throw new DOMException('structuredClone: only an ArrayBuffer can be transferred here', 'DataCloneError');
-      }
-      for (let i = 0; i < list.length; i++) {
-        if (list[i] === each) throw new DOMException('structuredClone: a buffer is listed twice', 'DataCloneError');
-      }
-      list.push(each);
-    }
+  if (options !== null && options !== undefined && !isObject(options)) {
+    throw new NativeTypeError('structuredClone: the options must be an object');
   }
-  for (let i = 0; i < list.length; i++) cloneBuffer(list[i] as ArrayBuffer, seen);
-  const copy = clone(args[0], seen);
-  for (let i = 0; i < list.length; i++) transferBuffer(list[i] as ArrayBuffer);
-  return copy;
+  return cloneAndMove(args[0], transferList(options?.transfer)).value;
 });

@@ -1,9 +1,7 @@
 /** self, navigator, reportError, and the encoding streams: small things that need most of the rest. */
 import { defineProperty, freeze, NativeTypeError, reflectApply } from './00-primordials.ts';
-import { enumerable, expose, exposeFunction } from './04-globals.ts';
-import { stray } from './10-box.ts';
-import { EventTarget } from './20-events.ts';
-import { TextDecoder, utf8Encode } from './30-encoding.ts';
+import { enumerable, expose, lengthOf } from './04-globals.ts';
+import { bytesOf, TextDecoder, utf8Encode } from './30-encoding.ts';
 import { type ReadableStream, TransformStream, transformEnqueue } from './40-streams.ts';
 
 defineProperty(globalThis, 'self', { value: globalThis, writable: true, enumerable: true, configurable: true });
@@ -31,25 +29,6 @@ expose('Navigator', Navigator);
 const navigator = new Navigator(TOKEN);
 defineProperty(globalThis, 'navigator', { get: () => navigator, enumerable: true, configurable: true });
 
-exposeFunction('reportError', (error: unknown) => stray(error));
-
-/** The global object is an event target in name: `addEventListener('fetch', …)` gets a clear answer. */
-const target = new EventTarget();
-const onGlobal = (name: 'addEventListener' | 'removeEventListener' | 'dispatchEvent'): void => {
-  const method = EventTarget.prototype[name] as (...args: unknown[]) => unknown;
-  exposeFunction(name, (...args: unknown[]) => {
-    if (name === 'addEventListener' && args[0] === 'fetch') {
-      throw new NativeTypeError(
-        "addEventListener('fetch', …) is the old service-worker form; export default { fetch(request, env, ctx) { … } }",
-      );
-    }
-    return reflectApply(method, target, args);
-  });
-};
-onGlobal('addEventListener');
-onGlobal('removeEventListener');
-onGlobal('dispatchEvent');
-
 type Transform = InstanceType<typeof TransformStream>;
 
 class TextEncoderStream {
@@ -75,6 +54,7 @@ class TextEncoderStream {
     } as never);
   }
   get encoding(): string {
+    this.#pipe;
     return 'utf-8';
   }
   get readable(): ReadableStream {
@@ -96,6 +76,8 @@ class TextDecoderStream {
     this.#pipe = new TransformStream({
       __proto__: null,
       transform: (chunk: unknown, controller: unknown) => {
+        // The decoder takes `undefined` for nothing; a chunk it is not.
+        if (bytesOf(chunk) === null) throw new NativeTypeError('TextDecoderStream: a chunk must be a buffer or a view');
         const text = reflectApply(decode, decoder, [chunk, { stream: true }]) as string;
         if (text !== '') transformEnqueue(controller, text);
       },
@@ -122,5 +104,6 @@ class TextDecoderStream {
   }
 }
 const decode = TextDecoder.prototype.decode as (...args: unknown[]) => unknown;
+lengthOf(TextDecoderStream, 0);
 enumerable(TextDecoderStream.prototype, ['encoding', 'fatal', 'ignoreBOM', 'readable', 'writable']);
 expose('TextDecoderStream', TextDecoderStream);

@@ -23,9 +23,10 @@ import type { Bridge } from './node/bridge.ts';
 /** As much as a line of `console` may have. */
 const LINE = 65_536;
 
-const strings: Record<string, string> = objectCreate(null);
-/** Called once, at load. */
+let strings: Record<string, string> = objectCreate(null);
+/** At load. */
 export const takeEnv = (env: Readonly<Record<string, string>>): void => {
+  strings = objectCreate(null);
   const names = objectKeys(env);
   for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
 };

@@ -17,7 +17,7 @@ import {
   SafeMap,
   viewByteLength,
 } from './00-primordials.ts';
-import { DOMException, describe } from './08-errors.ts';
+import { DOMException, type ErrorText, report } from './08-errors.ts';
 import { emit, emitFinal, enter, host, Invocation, limits, log, type Resource } from './10-box.ts';
 import { dropTimers } from './21-timers.ts';
 import { type AbortSignal, abort } from './22-abort.ts';
@@ -53,16 +53,15 @@ const finish = (inv: Invocation, tell: boolean): void => {
   });
 };
 
-const maybeDone = (inv: Invocation): void => {
+export const maybeDone = (inv: Invocation): void => {
   if (inv.over || !inv.answered || !inv.bodyEnded || inv.waits > 0) return;
   emitFinal(`{"c":"done","inv":${inv.id}}`);
   finish(inv, true);
 };
 
-const fail = (inv: Invocation, error: unknown): void => {
+export const fail = (inv: Invocation, error: unknown, text: ErrorText = report(error)): void => {
   if (inv.over || inv.answered) return;
   inv.answered = true;
-  const text = describe(error);
   const done = inv.waits === 0;
   emitFinal(
     `{"c":"failed","inv":${inv.id},"name":${quote(text.name)},"message":${quote(text.message)},` +
@@ -84,6 +83,36 @@ const oversize = (body: BodyState): number => {
   return size > limits.responseBytes ? size : 0;
 };
 
+/** The head of an answer, its body sent or begun to be; throws while nothing has left. */
+export const sendHead = (inv: Invocation, status: number, headers: string, body: BodyState): void => {
+  const tooLong = oversize(body);
+  const wire =
+    tooLong > 0
+      ? { json: `{"sid":-1,"length":${tooLong}}`, whole: true }
+      : sendBody(body, inv, () => {
+          inv.bodyEnded = true;
+          maybeDone(inv);
+        });
+  tellHead(inv, status, headers, wire);
+};
+
+/** The same for a body that is already on the wire. */
+export const tellHead = (
+  inv: Invocation,
+  status: number,
+  headers: string,
+  body: { readonly json: string; readonly whole: boolean },
+): void => {
+  const done = body.whole && inv.waits === 0;
+  emit(
+    `{"c":"head","inv":${inv.id},"status":${status},"headers":${quote(headers)},` +
+      `"body":${body.json}${done ? ',"done":true' : ''}}`,
+  );
+  inv.answered = true;
+  inv.bodyEnded = body.whole;
+  if (done) finish(inv, true);
+};
+
 const answer = (inv: Invocation, value: unknown): void => {
   if (inv.over || inv.answered) return;
   try {
@@ -97,22 +126,7 @@ const answer = (inv: Invocation, value: unknown): void => {
       throw new NativeTypeError('The handler returned a Response whose body was already read; return response.clone()');
     }
     unwrap(body);
-    const tooLong = oversize(body);
-    const wire =
-      tooLong > 0
-        ? { json: `{"sid":-1,"length":${tooLong}}`, whole: true }
-        : sendBody(body, inv, () => {
-            inv.bodyEnded = true;
-            maybeDone(inv);
-          });
-    const done = wire.whole && inv.waits === 0;
-    emit(
-      `{"c":"head","inv":${inv.id},"status":${state.status},"headers":${quote(wireHeaders(state.headers))},` +
-        `"body":${wire.json}${done ? ',"done":true' : ''}}`,
-    );
-    inv.answered = true;
-    inv.bodyEnded = wire.whole;
-    if (done) finish(inv, true);
+    sendHead(inv, state.status, wireHeaders(state.headers), body);
   } catch (error) {
     fail(inv, error);
   }
@@ -126,7 +140,7 @@ const settleFetch = async (inv: Invocation, result: unknown): Promise<void> => {
   }
 };
 
-const settleScheduled = async (inv: Invocation, result: unknown): Promise<void> => {
+export const settleScheduled = async (inv: Invocation, result: unknown): Promise<void> => {
   try {
     await result;
     inv.answered = true;
@@ -141,7 +155,7 @@ const track = async (inv: Invocation, promise: unknown): Promise<void> => {
     await promise;
   } catch (error) {
     if (!inv.over) {
-      const text = describe(error);
+      const text = report(error);
       log(inv, 'error', `waitUntil: ${text.stack === '' ? `${text.name}: ${text.message}` : text.stack}`);
     }
   }
@@ -190,7 +204,7 @@ const makeContext = (inv: Invocation, wire: WireContext): object => {
   return ctx;
 };
 
-const begin = (id: number, wire: WireContext): Invocation => {
+export const begin = (id: number, wire: WireContext): Invocation => {
   const inv = new Invocation(id, wire.invocationId, wire.deadlineMs);
   live.set(id, inv);
   enter(inv);
@@ -262,8 +276,16 @@ export const forgetInvocation = (id: number): void => {
   if (inv !== undefined) finish(inv, false);
 };
 
+export interface Adopted {
+  /** JSON texts of their names, joined by commas. */
+  readonly handlers: string;
+  readonly problem: string | null;
+  /** What kind of error the problem is. */
+  readonly name?: string;
+}
+
 /** What the default export offers; a sentence when it is nothing usable. */
-export const adopt = (module: object): { handlers: string; problem: string | null } => {
+export const adopt = (module: object): Adopted => {
   const remedy = 'export default { fetch(request, env, ctx) { … } }';
   if (!hasDefault(module)) return { handlers: '', problem: `the module has no default export; ${remedy}` };
   const main = (module as { default: unknown }).default;

@@ -4,7 +4,7 @@
  * startup snapshot.
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, jsonParse, NativeError, objectKeys, own, quote } from './00-primordials.ts';
+import { defineProperty, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
 import { removeGlobals, runFinalizers } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -15,35 +15,62 @@ import { setNow, setOrigin } from './12-clock.ts';
 import { carryContext, enterFrame } from './14-context.ts';
 import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
-import './23-event-classes.ts';
+import './24-global-events.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
+import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './70-structured-clone.ts';
+import './71-performance.ts';
+import './72-message-port.ts';
 import './85-ambient.ts';
 import { bridge, takeEnv } from './88-bridge.ts';
-import { abortInvocation, adopt, forgetInvocation, program, startRequest, startScheduled } from './90-invocations.ts';
+import {
+  type Adopted,
+  abortInvocation,
+  adopt,
+  forgetInvocation,
+  program,
+  startRequest,
+  startScheduled,
+} from './90-invocations.ts';
+import { lambda } from './93-lambda.ts';
 
 const NAME = '__isolane';
 const REGISTER = '__isolane_register';
+
+/** The function's handler is of the Lambda kind. */
+let isLambda = false;
 
 const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
   switch (event.e) {
     case 'fetch':
       resetGroups();
-      startRequest(event, chunks);
+      if (isLambda) lambda().lambdaRequest(event, chunks);
+      else startRequest(event, chunks);
       return;
     case 'scheduled':
-      startScheduled(event);
+      if (isLambda) lambda().lambdaScheduled(event);
+      else startScheduled(event);
+      return;
+    case 'invoke':
+      resetGroups();
+      lambda().lambdaInvoke(event, chunks);
       return;
     case 'response':
       deliverResponse(event, chunks);
       return;
     case 'response-error':
-      deliverFailure(event.id, event.message, own(event, 'limit') === true);
+      deliverFailure(event);
+      return;
+    case 'cache':
+      deliverCache(event, chunks);
+      return;
+    case 'cache-error':
+      deliverCacheError(event);
       return;
     case 'data':
       deliverData(event.sid, chunks, event.end);
@@ -94,20 +121,18 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
 };
 
 const register =
-  (handler: GuestFacts['handler']) =>
-  (module: object): void => {
-    let result: { handlers: string; problem: string | null };
+  (exportName: string | null) =>
+  (module: Record<string, unknown>): void => {
+    let result: Adopted;
     try {
-      result =
-        handler === 'lambda'
-          ? { handlers: '', problem: 'handler "lambda" arrives with the guest runtime; use handler "fetch" for now' }
-          : adopt(module);
+      result = exportName === null ? adopt(module) : lambda().adoptLambda(module, exportName);
     } catch (error) {
-      result = { handlers: '', problem: `the default export cannot be read: ${describe(error).message}` };
+      result = { handlers: '', problem: `the module's exports cannot be read: ${describe(error).message}` };
     }
     loaded();
+    const { handlers, problem, name = 'InitError' } = result;
     emit(
-      `{"c":"ready","handlers":[${result.handlers}]${result.problem === null ? '' : `,"problem":${quote(result.problem)}`}}`,
+      `{"c":"ready","handlers":[${handlers}]${problem === null ? '' : `,"name":${quote(name)},"problem":${quote(problem)}`}}`,
     );
   };
 
@@ -128,10 +153,12 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
+  isLambda = facts.lambda !== null;
+  if (isLambda) lambda().prepareLambda(facts, env);
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   takeEnv(facts.env);
-  defineProperty(globalThis, REGISTER, { value: { register: register(facts.handler), bridge }, configurable: true });
+  defineProperty(globalThis, REGISTER, { value: { register: register(facts.lambda), bridge }, configurable: true });
 };
 
 const boot = (

@@ -262,6 +262,7 @@ class Host implements StandbyHost, Parts {
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
+      mapText: (text, hash) => maps.mapText(text, hash),
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await this.callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };

@@ -12,13 +12,8 @@ const fail = (path: string, remedy: string): never => {
 
 /** One function or class that is missing. */
 export const missing = (path: string, remedy = ''): ((...args: never[]) => never) => {
-  const name = path.slice(path.lastIndexOf('.') + 1);
-  const { [name]: stand } = {
-    [name](): never {
-      return fail(path, remedy);
-    },
-  };
-  return stand as (...args: never[]) => never;
+  const stand = (): never => fail(path, remedy);
+  return Object.defineProperty(stand, 'name', { value: path.slice(path.lastIndexOf('.') + 1) });
 };
 
 /**

@@ -5,11 +5,13 @@
  */
 import { Hono } from 'hono';
 import { HostError } from '../contract/errors.ts';
-import type { FunctionVersion } from '../contract/function.ts';
+import type { FunctionSpec, FunctionVersion } from '../contract/function.ts';
 import type { HeaderList } from '../contract/invocation.ts';
 import { nearest } from '../contract/nearest.ts';
+import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import type { AdminEnv } from './guard.ts';
 import { needs } from './guard.ts';
+import { lambdaFailure } from './lambda-failure.ts';
 import type { AdminPorts, FunctionView, InvokeAnswer } from './ports.ts';
 import { readQuery } from './query.ts';
 
@@ -43,7 +45,7 @@ export function functionRoutes(ports: AdminPorts): Hono<AdminEnv> {
     });
     const answer = await ports.invoke(version.spec.name, body, headers);
     if (answer.invocationId !== null) c.header('x-invocation-id', answer.invocationId);
-    return c.json(wrapped(answer));
+    return c.json(wrapped(version.spec, answer));
   });
   return app;
 }
@@ -98,10 +100,20 @@ function detail(view: FunctionView): object {
   };
 }
 
-function wrapped({ invocationId, outcome, status, headers, body }: InvokeAnswer): object {
+function wrapped(spec: FunctionSpec, { invocationId, outcome, status, headers, body, problem }: InvokeAnswer): object {
   const pairs: [string, string][] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at] ?? '', headers[at + 1] ?? '']);
-  return { invocationId, outcome, status, headers: pairs, ...readable(body) };
+  const answer = { invocationId, outcome, status, headers: pairs };
+  // Who sends a Lambda handler an event is told of its failure in Lambda's own terms.
+  if (spec.handler.kind === 'lambda' && invocationId !== null && isFailure(outcome)) {
+    const failure = lambdaFailure({ outcome, problem, invocationId, spec });
+    return { ...answer, body: JSON.stringify(failure), bodyEncoding: 'text', problem };
+  }
+  return { ...answer, ...readable(body), problem };
+}
+
+function isFailure(outcome: InvokeAnswer['outcome']): outcome is Exclude<Outcome, 'ok'> {
+  return outcome !== 'ok' && outcome in OUTCOMES;
 }
 
 /** Bytes as text where they are UTF-8, else as base64. */

@@ -26,6 +26,8 @@ export interface InvokeAnswer {
   readonly status: number;
   readonly headers: HeaderList;
   readonly body: Uint8Array;
+  /** Why it failed, as far as that is known by now. */
+  readonly problem: GuestProblem | null;
 }
 
 export interface Health {
@@ -63,7 +65,7 @@ export interface AdminPorts {
   functions(): readonly FunctionView[];
   /** Lets a function that fell start anew; nothing to do for others. */
   lift(version: FunctionVersion): void;
-  /** A POST to the function with trigger `api`. Rejects with a `HostError` when it cannot be tried at all. */
+  /** A POST to the function with trigger `api`; a Lambda handler gets `body` as its event. Rejects with a `HostError` when it cannot be tried at all. */
   invoke(name: string, body: Uint8Array, headers: HeaderList): Promise<InvokeAnswer>;
   readonly ledger: Pick<Ledger, 'query' | 'records' | 'record'>;
   readonly inbox: Pick<Inbox, 'list' | 'get'>;

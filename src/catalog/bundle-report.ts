@@ -4,6 +4,7 @@ import type { Metafile } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
 import { NODE_DIRECTORY, nodeFile, nodeModule } from './node-modules.ts';
 import { NODE_NAMESPACE, stubOf } from './node-plugin.ts';
+import { isMissingInput } from './optional-modules.ts';
 
 /** Files shown of a chain of importers. */
 const CHAIN_MAX = 6;
@@ -21,7 +22,7 @@ export function hasAsyncContext(meta: Metafile, root: string): boolean {
 /** Absolute paths of the files of the user's that went in; the guest modules are part of the host. */
 export function realInputs(meta: Metafile, root: string): readonly string[] {
   return Object.keys(meta.inputs)
-    .filter((path) => !path.startsWith(`${NODE_NAMESPACE}:`) && !path.startsWith('(disabled)'))
+    .filter((path) => !path.startsWith(`${NODE_NAMESPACE}:`) && !path.startsWith('(disabled)') && !isMissingInput(path))
     .map((path) => resolve(root, path))
     .filter((path) => !path.startsWith(NODE_DIRECTORY));
 }

@@ -8,7 +8,9 @@ import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
 import { bundleError, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
+import { domBuilds } from './dom-builds.ts';
 import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin } from './node-plugin.ts';
+import { missingModules, optionalModules } from './optional-modules.ts';
 
 /** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
 export function bundleUrl(name: string): string {
@@ -61,8 +63,13 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
 type Built = BuildResult<{ write: false; metafile: true }>;
 
 async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Promise<Built> {
+  const chosen = { ...options(spec, root, lowered), write: false, metafile: true } as const;
   try {
-    return await build({ ...options(spec, root, lowered), write: false, metafile: true });
+    return await build(chosen).catch((error: unknown) => {
+      const missing = missingModules(error);
+      if (missing.length === 0) throw error;
+      return build({ ...chosen, plugins: [...(chosen.plugins ?? []), optionalModules(missing)] });
+    });
   } catch (error) {
     throw bundleError(spec, error);
   }
@@ -82,7 +89,8 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
     outfile: resolve(root, `${spec.name}.mjs`),
     bundle: true,
     format: 'esm',
-    platform: 'neutral',
+    // For the packages' `browser` maps; what else the name stands for is said below.
+    platform: 'browser',
     // `import` and `require` join by themselves, each for its own kind of import.
     conditions: ['workerd', 'worker', 'browser'],
     mainFields: ['module', 'browser', 'main'],
@@ -102,7 +110,7 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
     inject: [GLOBALS_FILE],
     ...(lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [nodePlugin()],
+    plugins: [nodePlugin(), domBuilds()],
   };
 }
 

@@ -52,6 +52,11 @@ export function nodePlugin(): Plugin {
           ? { path: EMPTY, namespace: NODE_NAMESPACE, sideEffects: false }
           : undefined,
       );
+      // It reads the members of a global that isolates do not have.
+      build.onLoad({ filter: /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/ }, async ({ path }) => ({
+        contents: (await readFile(path, 'utf8')).replace('"Atomics",', ''),
+        loader: 'js',
+      }));
       build.onLoad({ filter: /.*/, namespace: NODE_NAMESPACE }, ({ path }) => ({
         contents: virtualSource(path),
         loader: 'js',

@@ -10,6 +10,11 @@ import { LRUCache } from 'lru-cache';
 const FRAMES_MAX = 50;
 const CHARACTERS_MAX = 32_768;
 const FRAME = /^\s*at /;
+/** Built-ins, which have no file: `at Array.map (<anonymous>)`, `at async Promise.all (index 0)`. */
+const PLACELESS = /\((?:<anonymous>|index \d+|native)\)(?: \{)?$/;
+/** What the bundler adds to make modules of one file. */
+const HELPER = /\bat (?:async )?__\w+ \(/;
+const RUNTIME = /isolane:(?:prelude|hide|entry)\b/;
 const POSITION = /isolane:\/\/\/[a-z0-9-]+\.mjs:(\d+):(\d+)/;
 
 interface Loaded {
@@ -34,17 +39,35 @@ export class SourceMaps {
 
   /** `hash`: `FunctionVersion.hash`. Without a map the frames stay as the isolate gave them. */
   mapStack(stack: string, hash: string): string {
-    const lines = stack.slice(0, CHARACTERS_MAX).split('\n');
+    return this.#mapped(stack.slice(0, CHARACTERS_MAX), hash, (frame) => PLACELESS.test(frame));
+  }
+
+  /** For a line of a console, which may hold anything: only frames of the runtime are left out of it. */
+  mapText(text: string, hash: string): string {
+    if (!text.includes('isolane:')) return text;
+    return this.#mapped(text, hash, (frame) => !RUNTIME.test(frame));
+  }
+
+  #mapped(text: string, hash: string, keeps: (frame: string) => boolean): string {
+    const lines = text.split('\n');
     const map = lines.some((line) => POSITION.test(line)) ? this.#map(hash) : null;
     const mapped: string[] = [];
     let frames = 0;
     for (const line of lines) {
-      if (!FRAME.test(line)) {
-        mapped.push(line);
-      } else if (POSITION.test(line) && frames < FRAMES_MAX) {
+      const found = FRAME.test(line) ? POSITION.exec(line) : null;
+      if (found !== null) {
+        const place = frames < FRAMES_MAX ? original(map, found) : null;
         frames++;
-        mapped.push(line.replace(POSITION, (text, row: string, column: string) => original(map, text, row, column)));
+        if (place !== null) {
+          mapped.push(line.replace(found[0], () => place));
+          continue;
+        }
+      } else if (!FRAME.test(line) || keeps(line)) {
+        mapped.push(line);
+        continue;
       }
+      // What follows the last frame of an error stands on its line.
+      if (line.endsWith(' {') && mapped.length > 0) mapped.push(`${mapped.pop()} {`);
     }
     return mapped.join('\n');
   }
@@ -69,10 +92,18 @@ function load(file: string): TraceMap | null {
   }
 }
 
-function original(map: TraceMap | null, text: string, row: string, column: string): string {
+/** `null`: not the user's doing. */
+function original(map: TraceMap | null, { input, 0: text, 1: row, 2: column }: RegExpExecArray): string | null {
   const line = Number(row);
   // V8 counts columns from 1, source maps from 0.
   if (map === null || line < 1) return text;
   const found = originalPositionFor(map, { line, column: Math.max(0, Number(column) - 1) });
-  return found.source === null ? text : `${found.source}:${found.line}:${found.column + 1}`;
+  if (found.source === null) return HELPER.test(input) ? null : text;
+  return `${placeOf(found.source)}:${found.line}:${found.column + 1}`;
+}
+
+/** Paths are relative to the project; packages that lie elsewhere are named without the way there. */
+function placeOf(source: string): string {
+  const at = source.startsWith('../') ? source.lastIndexOf('node_modules/') : -1;
+  return at < 0 ? source : source.slice(at);
 }

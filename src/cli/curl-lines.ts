@@ -40,7 +40,6 @@ export function curlLines(config: Config, source: CurlSource): readonly string[]
 
 function functionLine(spec: FunctionSpec, source: CurlSource): string | null {
   const found = source.examples.get(spec.name);
-  if (found?.pending !== undefined) return `# ${spec.name}: ${found.pending}`;
   const example = (found?.examples ?? []).find(({ request, expect }) => request !== undefined && isGood(expect.status));
   if (example?.request === undefined) return plainLine(spec, source);
   const { method, path, headers = {} } = example.request;

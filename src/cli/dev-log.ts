@@ -8,6 +8,7 @@ import type { Invocation } from '../contract/invocation.ts';
 import { LIMIT_RULES, type LimitUse, limitSentence } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Shed } from '../contract/outcome.ts';
+import { lines, printable, problemText } from './problem-text.ts';
 
 /** One event: its fields for `--json`, its text for people. */
 export type Say = (event: string, fields: Readonly<Record<string, unknown>>, text: string) => void;
@@ -31,7 +32,8 @@ export class DevLog implements Observer {
     const end = outcome === 'ok' ? String(status) : `${status} ${outcome}`;
     const fields = { function: name, invocationId, trigger, what, status, outcome, ms, cpuMs, cold };
     this.#say('request', fields, `${name}  ${what} → ${end} in ${ms} ms (CPU ${cpuMs} ms${cold ? ', cold' : ''})`);
-    if (outcome !== 'ok') this.#failure(story, problem);
+    // Why a function fails to load is the host's to tell, once.
+    if (outcome !== 'ok' && outcome !== 'init_error') this.#failure(story, problem);
     for (const use of story.limits) {
       const { limit } = use;
       const text = use.reached ? limitSentence(name, use) : nearly(use);
@@ -59,7 +61,7 @@ export class DevLog implements Observer {
     const { function: name, invocationId, outcome } = record;
     const message = OUTCOMES[outcome].message;
     if (problem === null && message === '') return;
-    const told = problem === null ? message : problem.stack || `${problem.name}: ${problem.message}`;
+    const told = problem === null ? message : problemText(problem);
     this.#say('error', { function: name, invocationId, outcome, problem }, indented(`${name}  failed: `, told));
   }
 }
@@ -81,19 +83,6 @@ function round(ms: number): number {
 }
 
 /** Lines after the first stand under it. */
-function indented(head: string, text: string): string {
-  return (
-    head +
-    text
-      .split('\n')
-      .map(printable)
-      .join(`\n${' '.repeat(9)}`)
-  );
-}
-
-/** Nothing a function prints steers the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+export function indented(head: string, text: string): string {
+  return head + lines(text).join(`\n${' '.repeat(9)}`);
 }

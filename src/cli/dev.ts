@@ -7,7 +7,7 @@ import type { Config } from '../contract/config.ts';
 import { HostError } from '../contract/errors.ts';
 import type { RunningHost } from '../host.ts';
 import type { Command, Input, Terminal } from './command.ts';
-import { DevLog, type Say } from './dev-log.ts';
+import { DevLog, indented, type Say } from './dev-log.ts';
 import { announce, HOST_OPTIONS, load, untilStopped } from './serve.ts';
 import { Watcher } from './watcher.ts';
 
@@ -21,7 +21,7 @@ export const dev: Command = {
     const { config, warnings } = load(input, terminal);
     const say: Say = (event, fields, text) =>
       input.json ? terminal.out(JSON.stringify({ event, ...fields })) : terminal.err(`${clock()} ${text}`);
-    const log = (line: string): void => say('log', { line }, line);
+    const log = (line: string): void => say('log', { line }, indented('', line));
     const host = await terminal.startHost({ config, warnings, dev: true, log, observer: new DevLog(say) });
     const reloader = new Reloader({ host, config, input, terminal, say });
     const watcher = new Watcher({

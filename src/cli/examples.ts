@@ -37,8 +37,6 @@ export interface Example {
 export interface FunctionExamples {
   /** Absolute path that `bodyFile` is relative to. */
   readonly directory: string;
-  /** Why the function does not answer yet. */
-  readonly pending?: string | undefined;
   readonly examples: readonly Example[];
 }
 
@@ -53,7 +51,7 @@ const exampleSchema: z.ZodType<Example> = z.looseObject({
   cron: z.boolean().optional(),
   expect: z.looseObject({ status: z.number().optional(), headers }),
 });
-const fileSchema = z.looseObject({ pending: z.string().optional(), examples: z.array(exampleSchema) });
+const fileSchema = z.looseObject({ examples: z.array(exampleSchema) });
 
 /** By function name. */
 export function readExamples(config: Config): ReadonlyMap<string, FunctionExamples> {
@@ -62,7 +60,7 @@ export function readExamples(config: Config): ReadonlyMap<string, FunctionExampl
     const directory = dirname(entry);
     const parsed = fileSchema.safeParse(readJson(join(directory, 'expect.json')));
     if (!parsed.success) continue;
-    found.set(name, { directory, pending: parsed.data.pending, examples: parsed.data.examples });
+    found.set(name, { directory, examples: parsed.data.examples });
   }
   return found;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { HostError } from '../contract/errors.ts';
 import { ADMIN_OPTIONS, adminClient } from './admin-client.ts';
 import type { Command, Terminal } from './command.ts';
+import { problemText } from './problem-text.ts';
 
 /** Above the longest wall limit. */
 const TIMEOUT_MS = 1_000_000;
@@ -15,6 +16,7 @@ const answerSchema = z.looseObject({
   status: z.number(),
   body: z.string(),
   bodyEncoding: z.enum(['text', 'base64']).default('text'),
+  problem: z.object({ name: z.string(), message: z.string(), stack: z.string() }).nullish(),
 });
 
 export const invoke: Command = {
@@ -52,6 +54,7 @@ export const invoke: Command = {
       terminal.err(
         `${answer.status} ${answer.outcome}${answer.invocationId === null ? '' : ` ${answer.invocationId}`}`,
       );
+      if (answer.problem) terminal.err(problemText(answer.problem));
     }
     return answer.outcome === 'ok' ? 0 : 1;
   },

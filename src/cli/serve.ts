@@ -9,6 +9,7 @@ import { WORKERS } from '../contract/host-wire.ts';
 import { CONFIG_OPTION, type Command, type Input, type OptionRule, type Signal, type Terminal } from './command.ts';
 import { curlLines } from './curl-lines.ts';
 import { readExamples } from './examples.ts';
+import { lines } from './problem-text.ts';
 import { PROFILE_OPTION, profileOf } from './profile-option.ts';
 
 /** What runs may go on for this long after the first signal, ms. */
@@ -71,7 +72,7 @@ function start(
   terminal: Terminal,
 ): Promise<Running> {
   const { config, warnings, workers, single } = asked;
-  const log = (line: string): void => terminal.err(line);
+  const log = (text: string): void => terminal.err(lines(text).join('\n'));
   const { supervise } = terminal;
   if (single) return terminal.startHost({ config, warnings, log });
   if (supervise === null) {

@@ -35,6 +35,8 @@ export type GuestEvent =
       readonly headers: HeaderList;
       readonly body: Body;
     }
+  /** An event of the caller's own, as JSON; only Lambda handlers take one. */
+  | { readonly kind: 'invoke'; readonly body: Uint8Array }
   | { readonly kind: 'scheduled'; readonly cron: string; readonly scheduledEpochMs: number };
 
 export interface WebhookContext {

@@ -53,6 +53,8 @@ export type TurnEvent =
       readonly scheduledTime: number;
       readonly ctx: WireContext;
     }
+  /** An event of the caller's own for a Lambda handler: JSON, or `null` for none. */
+  | { readonly e: 'invoke'; readonly inv: number; readonly body: WireBody; readonly ctx: WireContext }
   /** A guest `fetch` got its response head. */
   | {
       readonly e: 'response';
@@ -64,8 +66,18 @@ export type TurnEvent =
       readonly redirected: boolean;
       readonly body: WireBody;
     }
-  /** A guest `fetch` failed. `limit`: it was refused because limits.subrequests was reached. */
-  | { readonly e: 'response-error'; readonly id: number; readonly message: string; readonly limit?: true }
+  /** A guest `fetch` failed. `limit`: limits.subrequests was reached. `code`: the system's, such as `ECONNREFUSED`. */
+  | {
+      readonly e: 'response-error';
+      readonly id: number;
+      readonly message: string;
+      readonly limit?: true;
+      readonly code?: string;
+    }
+  /** What a `cache` command found or did. */
+  | { readonly e: 'cache'; readonly id: number; readonly done: boolean; readonly items: readonly CacheItem[] }
+  /** A `cache` command was refused. `limit`: limits.subrequests was reached. */
+  | { readonly e: 'cache-error'; readonly id: number; readonly message: string; readonly limit?: true }
   /** In answer to `read`: the turn's binary arguments are the next chunks of a host→guest stream. `end`: the last ones. */
   | { readonly e: 'data'; readonly sid: number; readonly end: boolean }
   | { readonly e: 'broken'; readonly sid: number; readonly message: string }
@@ -80,11 +92,22 @@ export type TurnEvent =
   /** Timers may be due. */
   | { readonly e: 'tick' };
 
+/** A cached response, the request that one answers (`keys`), or the name of a cache (`names`, as `url`). */
+export interface CacheItem {
+  readonly url: string;
+  readonly headers: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: WireBody;
+}
+
+export type CacheOp = 'match' | 'all' | 'keys' | 'put' | 'delete' | 'has' | 'drop' | 'names';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type TurnCommand =
-  /** The bundle has been evaluated. `handlers`: which of fetch, scheduled its default export has. */
-  | { readonly c: 'ready'; readonly handlers: readonly string[]; readonly problem?: string }
+  /** The bundle has been evaluated. `handlers`: which of fetch, scheduled, lambda it has. `name`: the kind of problem. */
+  | { readonly c: 'ready'; readonly handlers: readonly string[]; readonly name?: string; readonly problem?: string }
   /** Response head; with `done` the invocation has settled too (handler, body and waitUntil). */
   | {
       readonly c: 'head';
@@ -97,7 +120,13 @@ export type TurnCommand =
   /** A chunk of a guest→host stream: bytes (`chunk`) or text to be encoded as UTF-8. */
   | { readonly c: 'data'; readonly sid: number; readonly chunk?: number; readonly text?: string }
   | { readonly c: 'eof'; readonly sid: number }
-  | { readonly c: 'broken'; readonly sid: number; readonly message: string }
+  | {
+      readonly c: 'broken';
+      readonly sid: number;
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+    }
   /** Handler and waitUntil have settled and the body was produced. */
   | { readonly c: 'done'; readonly inv: number }
   /** The handler threw, rejected or returned no Response; the invocation is settled unless waitUntil still runs. */
@@ -124,6 +153,27 @@ export type TurnCommand =
       readonly service?: string;
     }
   | { readonly c: 'fetch-abort'; readonly id: number }
+  /**
+   * A command to the tenant's caches. `cache`: a key of one of them, "" for each in turn; `url`: without fragment, "" where
+   * all entries are meant; `options`: 1 ignoreSearch, 2 ignoreMethod, 4 ignoreVary.
+   */
+  | {
+      readonly c: 'cache';
+      readonly id: number;
+      readonly inv: number;
+      readonly op: CacheOp;
+      readonly cache: string;
+      readonly url: string;
+      readonly method: string;
+      readonly headers: string;
+      readonly options: number;
+      readonly response?: {
+        readonly status: number;
+        readonly statusText: string;
+        readonly headers: string;
+        readonly body: WireBody;
+      };
+    }
   /** The guest reads a host→guest stream: send what is there (`data`), or `broken`. */
   | { readonly c: 'read'; readonly sid: number }
   /** The guest will not read on. */
@@ -137,7 +187,13 @@ export type TurnCommand =
       readonly reached: boolean;
     }
   /** A rejection nobody handled or an error outside any invocation: logged, retires the isolate. */
-  | { readonly c: 'stray'; readonly inv: number; readonly message: string; readonly stack: string };
+  | {
+      readonly c: 'stray';
+      readonly inv: number;
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+    };
 
 /** What a turn returns, copied after its microtasks ran. */
 export interface TurnBox {
@@ -168,16 +224,23 @@ export interface GuestHooks {
   uuid(): string;
   /** UTF-8 bytes of a string (lone surrogates become U+FFFD). */
   encodeUtf8(text: string): Uint8Array;
-  /** Text of bytes in `label`'s encoding; `null` when `fatal` and malformed, or the label is unknown. */
-  decode(bytes: Uint8Array, label: string, fatal: boolean, ignoreBom: boolean): string | null;
+  /**
+   * Text of bytes in `label`'s encoding; `null` when `fatal` and malformed, or the label is unknown. `id` above 0 names a
+   * decoder whose state is kept from chunk to chunk while `more` is true; of many the oldest is forgotten (then `null`).
+   */
+  decode(
+    bytes: Uint8Array,
+    label: string,
+    fatal: boolean,
+    ignoreBom: boolean,
+    id: number,
+    more: boolean,
+  ): string | null;
   /** Canonical name of an encoding label, or `null`. */
   encodingName(label: string): string | null;
-  /**
-   * WHATWG URL parsing: the parts href, protocol, username, password, host, hostname, port, pathname, search, hash,
-   * origin joined by "\n", or `null` when invalid. `base` is "" for none.
-   */
+  /** WHATWG URL parsing: the serialised URL, or `null` when invalid. `base` is "" for none. */
   parseUrl(input: string, base: string): string | null;
-  /** One setter of URL applied to an href; the parts as above (unchanged when the new value is refused). */
+  /** One setter of URL applied to an href; the new href (the same when the new value is refused). */
   setUrl(href: string, part: string, value: string): string | null;
   /**
    * Cryptography for `crypto.subtle`, synchronous: `op` is digest, import, export, generate, sign, verify, encrypt, decrypt or derive;
@@ -212,5 +275,6 @@ export interface GuestFacts {
   readonly responseBytes: number;
   readonly streamedResponseBytes: number;
   readonly concurrency: number;
-  readonly handler: 'fetch' | 'lambda';
+  /** Name of the export that is a Lambda handler; `null`: the default export has the handlers. */
+  readonly lambda: string | null;
 }

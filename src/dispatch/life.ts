@@ -314,7 +314,7 @@ export class Life {
   /** As announced; of a body without a length, what of it was read. */
   #requestBytes({ notes }: Ended): number {
     const { event } = this.invocation;
-    if (event.kind !== 'fetch' || event.body === null) return 0;
+    if (event.kind === 'scheduled' || event.body === null) return 0;
     if (!isStream(event.body)) return event.body.byteLength;
     return event.body.length ?? notes?.find((note) => note.limit === 'requestBytes')?.used ?? 0;
   }

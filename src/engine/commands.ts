@@ -61,16 +61,14 @@ function check(command: unknown): void {
       return;
     case 'broken':
       whole(fields, 'sid');
-      text(fields, 'message');
+      thrown(fields);
       return;
     case 'done':
       whole(fields, 'inv');
       return;
     case 'failed':
       whole(fields, 'inv');
-      text(fields, 'name');
-      text(fields, 'message');
-      text(fields, 'stack');
+      thrown(fields);
       return;
     case 'fetch':
       checkFetch(fields);
@@ -78,10 +76,12 @@ function check(command: unknown): void {
     case 'fetch-abort':
       whole(fields, 'id');
       return;
+    case 'cache':
+      checkCache(fields);
+      return;
     case 'stray':
       whole(fields, 'inv');
-      text(fields, 'message');
-      text(fields, 'stack');
+      thrown(fields);
       return;
     case 'limit':
       whole(fields, 'inv');
@@ -110,6 +110,26 @@ function checkFetch(fields: Fields): void {
   if (fields['service'] !== undefined) text(fields, 'service');
 }
 
+const CACHE_OPS: ReadonlySet<unknown> = new Set(['match', 'all', 'keys', 'put', 'delete', 'has', 'drop', 'names']);
+
+function checkCache(fields: Fields): void {
+  whole(fields, 'id');
+  whole(fields, 'inv');
+  if (!CACHE_OPS.has(fields['op'])) throw new ProtocolError('a cache operation is unknown');
+  text(fields, 'cache');
+  text(fields, 'url');
+  text(fields, 'method');
+  text(fields, 'headers');
+  whole(fields, 'options');
+  const response = fields['response'];
+  if (response === undefined) return;
+  if (typeof response !== 'object' || response === null) throw new ProtocolError('a response is not an object');
+  whole(response as Fields, 'status');
+  text(response as Fields, 'statusText');
+  text(response as Fields, 'headers');
+  body((response as Fields)['body']);
+}
+
 function body(value: unknown): asserts value is WireBody {
   if (value === null) return;
   if (typeof value !== 'object') throw new ProtocolError('a body is not an object');
@@ -126,6 +146,12 @@ function body(value: unknown): asserts value is WireBody {
 function whole(fields: Fields, key: string): void {
   const value = fields[key];
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError(`${key} is not a whole number`);
+}
+
+function thrown(fields: Fields): void {
+  text(fields, 'name');
+  text(fields, 'message');
+  text(fields, 'stack');
 }
 
 function text(fields: Fields, key: string): void {

@@ -17,8 +17,10 @@ export interface EngineOptions extends AgentOptions {
   readonly boardFd?: number | null;
   readonly processes?: Partial<ProcessOptions>;
   bundleUrl(name: string): string;
-  /** Maps a guest stack to the user's source. */
+  /** A guest stack in terms of the user's source, without frames that are nobody's business. */
   mapStack(stack: string, hash: string): string;
+  /** The same for what a guest wrote itself: what is no frame of its bundle stays. */
+  mapText(text: string, hash: string): string;
   /** A guest's call through a service binding. */
   service(call: ServiceCall): Promise<IncomingResponse>;
   log(line: string): void;

@@ -9,6 +9,7 @@ import type { Invocation } from '../contract/invocation.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agents } from './bridge/agents.ts';
 import { Bridge, type BridgePorts } from './bridge/bridge.ts';
+import { CacheStore } from './bridge/cache-store.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
@@ -36,6 +37,7 @@ export class Engine implements EnginePort {
   readonly #fleet: Fleet;
   readonly #agents: Agents;
   readonly #watch: Watch<Lane>;
+  readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
   #healthy: readonly Lane[] = [];
   /** The same by realm. */
@@ -319,6 +321,8 @@ export class Engine implements EnginePort {
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));
         return this.#options.service({ caller: job.invocation, target, request, spanId, signal });
       },
+      caches: this.#caches,
+      stray: (inv, problem) => this.#hearing.stray(isolate, inv, problem),
       settle: (job) => {
         const entry = this.#residents.jobs.get(job.invocation.id);
         if (entry !== undefined) {

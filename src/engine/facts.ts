@@ -1,6 +1,7 @@
 /** What the prelude is told about a function when it loads, as JSON; made once per version. */
 import type { FunctionVersion } from '../contract/function.ts';
 import type { GuestFacts } from '../contract/turn.ts';
+import { lambdaEnv } from './lambda-env.ts';
 
 export class Facts {
   readonly #texts: WeakMap<FunctionVersion, string> = new WeakMap();
@@ -10,7 +11,7 @@ export class Facts {
     if (known !== undefined) return known;
     const { env, services, limits, handler, wasm } = version.spec;
     const facts: GuestFacts = {
-      env,
+      env: handler.kind === 'lambda' ? lambdaEnv(version) : env,
       services: Object.keys(services),
       memoryMiB: limits.memoryMiB,
       wasm,
@@ -19,7 +20,7 @@ export class Facts {
       responseBytes: limits.responseBytes,
       streamedResponseBytes: limits.streamedResponseBytes,
       concurrency: limits.concurrency,
-      handler: handler.kind,
+      lambda: handler.kind === 'lambda' ? handler.exportName : null,
     };
     const text = JSON.stringify(facts);
     this.#texts.set(version, text);

@@ -1,6 +1,7 @@
 /** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
 import type { GuestProblem } from '../contract/engine-port.ts';
-import { strayLine } from './bridge/bridge.ts';
+import type { FunctionVersion } from '../contract/function.ts';
+import { strayLine } from './bridge/problems.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -18,10 +19,11 @@ export interface HearingPorts {
 
 export class Hearing {
   readonly #residents: Residents;
-  readonly #options: Pick<EngineOptions, 'mapStack' | 'log'>;
+  readonly #options: Pick<EngineOptions, 'mapStack' | 'mapText' | 'log'>;
+  readonly #told: WeakMap<FunctionVersion, string> = new WeakMap();
   readonly #ports: HearingPorts;
 
-  constructor(residents: Residents, options: Pick<EngineOptions, 'mapStack' | 'log'>, ports: HearingPorts) {
+  constructor(residents: Residents, options: Pick<EngineOptions, 'mapStack' | 'mapText' | 'log'>, ports: HearingPorts) {
     this.#residents = residents;
     this.#options = options;
     this.#ports = ports;
@@ -86,12 +88,7 @@ export class Hearing {
       entry.job.measure(report);
     }
     if (report.logs !== null) this.#logs(record, report.logs);
-    if (report.stray !== null) {
-      const line = strayLine(this.#mapped(report.stray, record), Date.now());
-      if (entry === undefined) residents.listener.stray(record.version, line);
-      else entry.job.listener.log(line);
-      residents.listener.retired(record.number);
-    }
+    if (report.stray !== null) this.stray(record.number, report.inv, report.stray);
     if (report.outgrown) residents.listener.retired(record.number);
     try {
       record.bridge.obey(readCommands(report.out), report.chunks);
@@ -103,6 +100,17 @@ export class Hearing {
     // A kill that came as its turn ended hit nothing: the order stands.
     const { ordered } = entry?.job ?? { ordered: null };
     if (entry !== undefined && ordered !== null) this.#ports.abort(entry.job.invocation.id, ordered);
+  }
+
+  /** An error nobody handled: its invocation goes on, the isolate serves nobody after it. */
+  stray(isolate: number, inv: number, problem: GuestProblem): void {
+    const record = this.#residents.isolates.get(isolate);
+    if (record === undefined) return;
+    const line = strayLine(this.#mapped(problem, record), Date.now());
+    const job = record.bridge.jobs.get(inv);
+    if (job === undefined) this.#residents.listener.stray(record.version, line);
+    else job.listener.log(line);
+    this.#residents.listener.retired(isolate);
   }
 
   #loaded(lane: Lane, isolate: number, logs: readonly LaneLog[] | null, then: (record: IsolateRecord) => void): void {
@@ -118,6 +126,8 @@ export class Hearing {
     this.#residents.forget(record);
     const { initMs } = record.version.spec.limits;
     const message = report.why === 'killed' ? `Loading took longer than ${initMs} ms (limits.initMs).` : report.message;
+    const problem = this.#mapped({ name: report.name, message, stack: report.stack }, record);
+    this.#tell(record.version, problem);
     this.#residents.listener.loaded(report.isolate, {
       ok: false,
       initNs: report.initNs,
@@ -125,8 +135,16 @@ export class Hearing {
       heapBytes: 0,
       outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
       ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
-      problem: this.#mapped({ name: report.name, message, stack: report.stack }, record),
+      problem,
     });
+  }
+
+  /** Once for each reason, however often it is tried. */
+  #tell(version: FunctionVersion, { name, message, stack }: GuestProblem): void {
+    const reason = stack === '' ? `${name}: ${message}` : stack;
+    if (this.#told.get(version) === reason) return;
+    this.#told.set(version, reason);
+    this.#options.log(`Function "${version.spec.name}" failed to load: ${reason}`);
   }
 
   #gone(lane: Lane, report: GoneReport): void {
@@ -153,7 +171,8 @@ export class Hearing {
   }
 
   #logs(record: IsolateRecord, logs: readonly LaneLog[]): void {
-    for (const { inv, ...line } of logs) {
+    for (const { inv, text, ...rest } of logs) {
+      const line = { ...rest, text: this.#options.mapText(text, record.version.hash) };
       const job = record.bridge.jobs.get(inv);
       if (job === undefined) this.#residents.listener.stray(record.version, line);
       else job.listener.log(line);

@@ -26,21 +26,6 @@ const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error'])
 const isText = (value: unknown, most: number): value is string => typeof value === 'string' && value.length <= most;
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.byteLength <= MAX_SIZE;
 
-const parts = (url: URL): string =>
-  [
-    url.href,
-    url.protocol,
-    url.username,
-    url.password,
-    url.host,
-    url.hostname,
-    url.port,
-    url.pathname,
-    url.search,
-    url.hash,
-    url.origin,
-  ].join('\n');
-
 const setPart = (url: URL, part: string, value: string): boolean => {
   switch (part) {
     case 'protocol':
@@ -87,23 +72,42 @@ const quiet = <A extends unknown[], R>(otherwise: R, f: (...args: A) => R): ((..
 };
 
 const TEXT = new TextEncoder();
-/** Decoders without stream state are reusable; one per combination in use. */
-const decoders = (): ((label: string, fatal: boolean, ignoreBom: boolean) => TextDecoder) => {
-  const known = new Map<string, TextDecoder>();
-  return (label, fatal, ignoreBom) => {
-    const key = `${label} ${fatal} ${ignoreBom}`;
-    let decoder = known.get(key);
+/** Streams of text one isolate may have under way in encodings whose state is kept here. */
+const MAX_STREAMS = 64;
+
+/** Decoders without stream state are reusable, one per combination in use; those in the middle of a stream are numbered. */
+class Decoders {
+  readonly #known = new Map<string, TextDecoder>();
+  readonly #streams = new Map<number, TextDecoder>();
+  #lastStream = 0;
+
+  decode(bytes: Uint8Array, label: string, fatal: boolean, ignoreBOM: boolean): string {
+    const key = `${label} ${fatal} ${ignoreBOM}`;
+    let decoder = this.#known.get(key);
     if (decoder === undefined) {
-      decoder = new TextDecoder(label, { fatal, ignoreBOM: ignoreBom });
-      if (known.size < 256) known.set(key, decoder);
+      decoder = new TextDecoder(label, { fatal, ignoreBOM });
+      if (this.#known.size < 256) this.#known.set(key, decoder);
     }
-    return decoder;
-  };
-};
+    return decoder.decode(bytes);
+  }
+
+  /** `null` for a stream that was forgotten for newer ones. */
+  next(id: number, bytes: Uint8Array, stream: boolean, make: () => TextDecoder): string | null {
+    const known = this.#streams.get(id);
+    if (known === undefined && id <= this.#lastStream) return null;
+    this.#lastStream = Math.max(this.#lastStream, id);
+    const decoder = known ?? make();
+    this.#streams.delete(id);
+    const text = decoder.decode(bytes, { stream });
+    if (stream) this.#streams.set(id, decoder);
+    if (this.#streams.size > MAX_STREAMS) this.#streams.delete(this.#streams.keys().next().value as number);
+    return text;
+  }
+}
 
 /** `late`: parts of the prelude, given out by number. */
 export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks => {
-  const decoderOf = decoders();
+  const decoders = new Decoders();
   return {
     log: quiet(false, (inv: number, level: LogLevel, text: string) => {
       if (!Number.isSafeInteger(inv) || !LEVELS.has(level) || !isText(text, MAX_LINE)) return false;
@@ -119,21 +123,23 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
     encodeUtf8: quiet<[string], Uint8Array>(null as unknown as Uint8Array, (text) =>
       isText(text, MAX_SIZE) ? TEXT.encode(text) : (null as unknown as Uint8Array),
     ),
-    decode: quiet<[Uint8Array, string, boolean, boolean], string | null>(null, (bytes, label, fatal, ignoreBom) => {
-      if (!isBytes(bytes) || !isText(label, 64)) return null;
-      return decoderOf(label, fatal === true, ignoreBom === true).decode(bytes);
+    decode: quiet<Parameters<GuestHooks['decode']>, string | null>(null, (bytes, label, fatal, ignoreBom, id, more) => {
+      if (!isBytes(bytes) || !isText(label, 64) || !Number.isSafeInteger(id)) return null;
+      const options = { fatal: fatal === true, ignoreBOM: ignoreBom === true };
+      if (id <= 0) return decoders.decode(bytes, label, options.fatal, options.ignoreBOM);
+      return decoders.next(id, bytes, more === true, () => new TextDecoder(label, options));
     }),
     encodingName: quiet<[string], string | null>(null, (label) =>
       isText(label, 64) ? new TextDecoder(label).encoding : null,
     ),
     parseUrl: quiet<[string, string], string | null>(null, (input, base) => {
       if (!isText(input, MAX_URL) || !isText(base, MAX_URL)) return null;
-      return parts(base === '' ? new URL(input) : new URL(input, base));
+      return (base === '' ? new URL(input) : new URL(input, base)).href;
     }),
     setUrl: quiet<[string, string, string], string | null>(null, (href, part, value) => {
       if (!isText(href, MAX_URL) || !isText(part, 16) || !isText(value, MAX_URL)) return null;
       const url = new URL(href);
-      return setPart(url, part, value) ? parts(url) : null;
+      return setPart(url, part, value) ? url.href : null;
     }),
     codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
       '!ERR_INVALID_ARG_VALUE: the arguments do not fit',

@@ -30,7 +30,7 @@ const FACTS = JSON.stringify({
   responseBytes: 1000,
   streamedResponseBytes: 1000,
   concurrency: 1,
-  handler: 'fetch',
+  lambda: null,
 });
 
 interface TestData {

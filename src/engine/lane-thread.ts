@@ -146,7 +146,7 @@ export class LaneThread {
       killed = this.#slots.end();
       if (killed !== null) throw new Error('ended as it was done');
       const problem = readiness(box);
-      if (problem !== null) throw Object.assign(new Error(problem), { name: 'InitError', stack: '' });
+      if (problem !== null) throw Object.assign(new Error(), { ...problem, stack: '' });
       guest.heapBytes = shell.heapBytes();
       this.#guests.set(order.isolate, guest);
       this.#link.send({

@@ -30,7 +30,7 @@ const FACTS: GuestFacts = {
   responseBytes: 1_000_000,
   streamedResponseBytes: 1_000_000,
   concurrency: 1,
-  handler: 'fetch',
+  lambda: null,
 };
 
 const request = (inv: number): TurnEvent => ({

@@ -17,14 +17,16 @@ export function first(live: Map<number, Live>): number {
   return live.keys().next().value ?? 0;
 }
 
-/** `null` when the bundle is ready to serve, otherwise a sentence why not. */
-export function readiness(box: TurnBox): string | null {
-  const commands = JSON.parse(`[${box.out}]`) as { c: string; problem?: string }[];
+/** `null` when the bundle is ready to serve, otherwise what kind of problem it has, and a sentence. */
+export function readiness(box: TurnBox): { name: string; message: string } | null {
+  const commands = JSON.parse(`[${box.out}]`) as { c: string; name?: string; problem?: string }[];
   const ready = commands.find((command) => command.c === 'ready');
   if (ready === undefined) {
-    return 'The module did not finish loading: its top-level await waits for something that only a handler may do.';
+    const message =
+      'The module did not finish loading: its top-level await waits for something that only a handler may do.';
+    return { name: 'InitError', message };
   }
-  return ready.problem ?? null;
+  return ready.problem === undefined ? null : { name: ready.name ?? 'InitError', message: ready.problem };
 }
 
 /** Name, message and stack of a thrown thing, as bounded strings. */

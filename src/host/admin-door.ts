@@ -30,7 +30,9 @@ export function adminPorts(parts: Parts): AdminPorts {
       const answer = await called.answer;
       const whole = await wholeBody(answer.body, LIMIT_RULES.responseBytes.default);
       const { outcome, status, headers: answered } = answer;
-      return { invocationId: called.invocationId, outcome, status, headers: answered, body: whole ?? new Uint8Array() };
+      const { invocationId } = called;
+      const problem = outcome === 'ok' ? null : (parts.telemetry.recent.invocation(invocationId)?.problem ?? null);
+      return { invocationId, outcome, status, headers: answered, body: whole ?? new Uint8Array(), problem };
     },
     ledger: parts.ledger,
     inbox: parts.inbox,
@@ -69,11 +71,14 @@ export function gauges(parts: Parts): HostStats {
 }
 
 function invoke(parts: Parts, name: string, body: Uint8Array, headers: HeaderList): Called | null {
-  const schedule = parts.live.get(name)?.spec.cron[0]?.schedule;
+  const spec = parts.live.get(name)?.spec;
+  const schedule = spec?.cron[0]?.schedule;
   const isTick = schedule !== undefined && Buffer.from(body).toString('utf8') === SCHEDULED;
   const event: GuestEvent = isTick
     ? { kind: 'scheduled', cron: schedule, scheduledEpochMs: parts.clock.epochMs() }
-    : { kind: 'fetch', method: 'POST', url: `${parts.baseUrl}/`, headers, body };
+    : spec?.handler.kind === 'lambda'
+      ? { kind: 'invoke', body }
+      : { kind: 'fetch', method: 'POST', url: `${parts.baseUrl}/`, headers, body };
   const trace = parts.telemetry.seed({ traceparent: null, trusted: false });
   return parts.callers.call(name, { event, trigger: 'api', source: 'admin', trace });
 }

@@ -32,8 +32,10 @@ const Example = z
       })
       .optional(),
     cron: z.literal(true).optional(),
+    event: z.unknown().optional(),
     expect: z.strictObject({
       status: z.number().int(),
+      outcome: Text.default('ok'),
       /** Exact text, or a regular expression between slashes. */
       headers: z.record(Text, Text).default({}),
       body: Text.optional(),
@@ -46,14 +48,14 @@ const Example = z
       logs: z.array(Text).default([]),
     }),
   })
-  .refine((example) => [example.request, example.webhook, example.cron].filter(Boolean).length === 1, {
-    message: 'an example has exactly one of request, webhook and cron',
+  .refine(({ request, webhook, cron, event }) => [request, webhook, cron, event].filter(Boolean).length === 1, {
+    message: 'an example has exactly one of request, webhook, cron and event',
   });
 
 const Expectations = z.strictObject({
   description: Text,
-  /** Why the examples show a refusal for now. */
-  pending: Text.optional(),
+  /** Of a case that is in no `isolane.json`: its entry there, less what the folder says. */
+  config: z.record(Text, z.unknown()).default({}),
   examples: z.array(Example).min(1),
 });
 
@@ -63,22 +65,22 @@ export type Expectation = Example['expect'];
 export interface Sample {
   readonly name: string;
   readonly directory: string;
-  readonly pending: string | null;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly examples: readonly Example[];
 }
 
 export const FIXTURES: string = join(import.meta.dirname, '../../fixtures');
 
-/** Every folder of `fixtures/functions`. */
-export function readSamples(): readonly Sample[] {
-  const root = join(FIXTURES, 'functions');
+/** Every folder of `fixtures/functions`, or of another collection. */
+export function readSamples(collection = 'functions'): readonly Sample[] {
+  const root = join(FIXTURES, collection);
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => {
       const directory = join(root, name);
       const text = readFileSync(join(directory, 'expect.json'), 'utf8');
-      const { pending, examples } = Expectations.parse(JSON.parse(text));
-      return { name, directory, pending: pending ?? null, examples };
+      const { config, examples } = Expectations.parse(JSON.parse(text));
+      return { name, directory, config, examples };
     });
 }
 

@@ -63,7 +63,6 @@ afterAll(async () => {
 for (const sample of readSamples()) {
   describe(sample.name, () => {
     it.for(sample.examples)('$name', (example) => samples.run(sample, example));
-    if (sample.pending !== null) it('says why it is refused', () => samples.expectPending(sample));
   });
 }
 

@@ -127,14 +127,15 @@ it('every folder is declared in fixtures/isolane.json, and nothing else is', () 
 });
 
 it('the first example of every sample succeeds and fits on one line, for a curl line to be made of it', () => {
-  for (const { name, examples, pending } of samples) {
+  for (const { name, examples } of samples) {
     const [{ request, webhook, expect: wanted } = examples[0]!] = examples;
-    if (pending === null) expect(Math.floor(wanted.status / 100), name).toBe(2);
+    expect(Math.floor(wanted.status / 100), name).toBe(2);
     expect(JSON.stringify([request?.body, webhook?.body]), name).not.toContain('\\n');
   }
 });
 
-for (const sample of samples.filter((each) => each.pending === null)) {
+// What stands between HTTP and a Lambda handler is the host's own; test/functions/lambda.test.ts has that.
+for (const sample of samples.filter(({ name }) => config.functions[name]?.handler === 'fetch')) {
   describe(`${sample.name} in plain Node`, () => {
     it.for(sample.examples)('$name', async (example) => {
       for (const level of ['log', 'warn', 'error'] as const) {

@@ -10,6 +10,7 @@ const SampleConfig = z.object({
     z.string(),
     z.object({
       entry: z.string(),
+      handler: z.string().default('fetch'),
       routes: z.array(z.string()).default([]),
       url: z.boolean().default(false),
       env: z.record(z.string(), z.string()).default({}),

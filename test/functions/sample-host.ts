@@ -20,7 +20,6 @@ export interface DeliveryView {
 interface InvocationView {
   readonly record: { readonly invocationId: string; readonly requestId: string; readonly outcome: string } | null;
   readonly logs: readonly { readonly text: string }[];
-  readonly problem: { readonly message: string } | null;
 }
 
 export class SampleHost {
@@ -67,15 +66,6 @@ export class SampleHost {
       const delivery = await this.json<DeliveryView>(`/v1/deliveries/${id}`);
       return delivery.state === 'succeeded' || delivery.state === 'dead' ? delivery : null;
     });
-  }
-
-  /** The refusal of a pending sample is the documented one, not some other failure with the same status. */
-  async expectPending(sample: Sample): Promise<void> {
-    const { items } = await this.json<{ items: { invocationId: string }[] }>(
-      `/v1/usage/records?function=${sample.name}&limit=1`,
-    );
-    const { problem } = await this.json<InvocationView>(`/v1/invocations/${items[0]!.invocationId}`);
-    expect(problem?.message).toMatch(/arrives? with the guest runtime/);
   }
 
   async #request(sample: Sample, example: Example, request: NonNullable<Example['request']>): Promise<void> {

@@ -286,7 +286,8 @@ describe('fetch', () => {
 
   it.each([
     ["fetch('file:///etc/passwd')", 'TypeError'],
-    ["fetch('data:,x')", 'TypeError'],
+    ["fetch('data:x')", 'TypeError'],
+    ["fetch('blob:null/x')", 'TypeError'],
     ["fetch('/relative')", 'TypeError'],
     ["fetch('http://u:p@h/')", 'TypeError'],
     ["fetch('http://h/', { method: 'CONNECT' })", 'TypeError'],

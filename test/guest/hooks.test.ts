@@ -61,7 +61,7 @@ describe('every hook survives every odd argument', () => {
 
 it('gives no error text of the host away', () => {
   expect(hooks.parseUrl('nope', '')).toBeNull();
-  expect(hooks.decode(new Uint8Array([255]), 'utf-8', true, false)).toBeNull();
+  expect(hooks.decode(new Uint8Array([255]), 'utf-8', true, false, 0, false)).toBeNull();
   expect(hooks.encodingName('nope')).toBeNull();
   expect(hooks.subtle('sign', '{"name":"ECDSA","type":"private","material":"AAAA","hash":"SHA-256"}')).toMatch(
     /^!OperationError: the operation failed/,

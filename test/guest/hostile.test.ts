@@ -269,106 +269,6 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56, 72)', () => {
     expect(found).toEqual([[], true]);
   });
 
-  it('has exactly these globals beyond the language', async () => {
-    const names = (await Guest.eval('return Object.getOwnPropertyNames(globalThis)')) as string[];
-    const ivm = (await import('isolated-vm')).default;
-    const bare = new ivm.Isolate({ memoryLimit: 16 });
-    const language = JSON.parse(
-      bare.createContextSync().evalSync('JSON.stringify(Object.getOwnPropertyNames(globalThis))') as string,
-    ) as string[];
-    bare.dispose();
-    expect(names.filter((name) => !language.includes(name)).sort()).toMatchInlineSnapshot(`
-      [
-        "AbortController",
-        "AbortSignal",
-        "Blob",
-        "ByteLengthQueuingStrategy",
-        "CompressionStream",
-        "CountQueuingStrategy",
-        "Crypto",
-        "CryptoKey",
-        "CustomEvent",
-        "DOMException",
-        "DecompressionStream",
-        "ErrorEvent",
-        "Event",
-        "EventTarget",
-        "File",
-        "FormData",
-        "Headers",
-        "MessageEvent",
-        "Navigator",
-        "Performance",
-        "ReadableByteStreamController",
-        "ReadableStream",
-        "ReadableStreamBYOBReader",
-        "ReadableStreamBYOBRequest",
-        "ReadableStreamDefaultController",
-        "ReadableStreamDefaultReader",
-        "Request",
-        "Response",
-        "SubtleCrypto",
-        "TextDecoder",
-        "TextDecoderStream",
-        "TextEncoder",
-        "TextEncoderStream",
-        "TransformStream",
-        "TransformStreamDefaultController",
-        "URL",
-        "URLSearchParams",
-        "WritableStream",
-        "WritableStreamDefaultController",
-        "WritableStreamDefaultWriter",
-        "addEventListener",
-        "atob",
-        "btoa",
-        "clearInterval",
-        "clearTimeout",
-        "crypto",
-        "dispatchEvent",
-        "fetch",
-        "navigator",
-        "performance",
-        "queueMicrotask",
-        "removeEventListener",
-        "reportError",
-        "self",
-        "setInterval",
-        "setTimeout",
-        "structuredClone",
-      ]
-    `);
-    expect(language.filter((name) => !names.includes(name)).sort()).toEqual(
-      ['Atomics', 'Float16Array', 'SharedArrayBuffer', 'WebAssembly'].filter((name) => language.includes(name)),
-    );
-  });
-
-  it('enumerates only what browsers enumerate', async () => {
-    expect(
-      await Guest.eval('const l = []; for (const k in globalThis) l.push(k); return l.sort()'),
-    ).toMatchInlineSnapshot(`
-      [
-        "addEventListener",
-        "atob",
-        "btoa",
-        "clearInterval",
-        "clearTimeout",
-        "crypto",
-        "dispatchEvent",
-        "fetch",
-        "navigator",
-        "performance",
-        "queueMicrotask",
-        "removeEventListener",
-        "reportError",
-        "self",
-        "setInterval",
-        "setTimeout",
-        "structuredClone",
-      ]
-    `);
-  });
-
   it('queues finalizers for a turn and survives their errors', async () => {
     const guest = await guestOf(`const registry = new FinalizationRegistry((held) => {
         console.log('gone'); if (held === 0) throw new Error('in finalizer'); });
@@ -383,7 +283,7 @@ describe('hardening (catalogue 26–29, 36, 43–46, 52, 55, 56, 72)', () => {
       await guest.isolate.getHeapStatistics();
     }
     expect(guest.lines.length).toBeGreaterThan(0);
-    expect(strays[0]).toMatchObject({ inv: 0, message: 'Error: in finalizer' });
+    expect(strays[0]).toMatchObject({ inv: 0, message: 'in finalizer' });
   });
 
   it('bounds what one turn brings out', async () => {

@@ -26,6 +26,8 @@ export interface GuestOptions {
   readonly wasm?: boolean;
   /** The code is JavaScript as the bundler leaves it. */
   readonly plain?: boolean;
+  /** Name of the export that is a Lambda handler. */
+  readonly lambda?: string;
 }
 
 export type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
@@ -113,7 +115,7 @@ export class Guest {
       responseBytes: options.responseBytes ?? 20_971_520,
       streamedResponseBytes: 209_715_200,
       concurrency: options.concurrency ?? 1,
-      handler: 'fetch',
+      lambda: options.lambda ?? null,
     };
     load.applySync(undefined, [JSON.stringify(facts)]);
     const js = options.plain === true ? code : await lowered(code, options.concurrency ?? 1);

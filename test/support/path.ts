@@ -103,6 +103,7 @@ export class Path {
       spareMemoryMiB: 128,
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,
+      mapText: (text) => text,
       service: async ({ request, ...call }) => {
         const { status, headers, body } = await callers.service({ ...call, event: { kind: 'fetch', ...request } });
         return { status, statusText: '', headers, url: request.url, redirected: false, body };

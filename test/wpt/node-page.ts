@@ -1,6 +1,7 @@
 /** The same case on plain Node, in a process of its own: `node node-page.ts FILE`; the results go to descriptor 3. */
 import { readFileSync, writeSync } from 'node:fs';
 import { runInThisContext } from 'node:vm';
+import type { Page, PageResult } from './page.ts';
 
 // A page goes on after an error nobody caught.
 process.on('unhandledRejection', () => undefined);
@@ -19,13 +20,13 @@ const finish = (text: string): never => {
   }
   process.exit(0);
 };
-const page = (): Promise<string> | undefined =>
-  (globalThis as unknown as Record<symbol, Promise<string>>)[Symbol.for('page')];
+const page = (): Page | undefined => (globalThis as unknown as Record<symbol, Page>)[Symbol.for('page')];
 const stringify = JSON.stringify;
 try {
   runInThisContext(readFileSync(file, 'utf8'), { filename: 'page.js' });
 } catch (error) {
-  if (page() === undefined) finish(stringify({ status: 1, message: `the script threw ${error}`, tests: [] }));
+  const message = `the script threw ${error}`;
+  if (page() === undefined) finish(stringify({ status: 1, message, tests: [] } satisfies PageResult));
+  page()?.failed(message);
 }
-const open = page();
-if (open !== undefined) finish(await open);
+finish(await page()!.result);

@@ -9,6 +9,8 @@ export interface PageFacts {
   readonly location: Readonly<Record<string, string>>;
   /** What relative addresses lead to, by path: text, or bytes as a list. */
   readonly files: Readonly<Record<string, string | readonly number[]>>;
+  /** `Request` takes addresses relative to the page, which a runtime without pages refuses. */
+  readonly relativeRequests: boolean;
   readonly deadlineMs: number;
   /** What a subtest fails with that needs shared memory or WebAssembly. */
   readonly refusal: string;
@@ -69,6 +71,8 @@ export function openPage(facts: PageFacts): void {
   const shim = {
     fetch(input: unknown, ...rest: unknown[]): Promise<unknown> {
       let url: URL | null = null;
+      const signal = (rest[0] as RequestInit | undefined)?.signal ?? (input as Partial<Request> | null)?.signal;
+      if (signal?.aborted === true) return Later.reject(signal.reason);
       try {
         const address = typeof input === 'string' || input instanceof Address ? `${input}` : (input as Request).url;
         url = new Address(address, facts.href);
@@ -85,6 +89,15 @@ export function openPage(facts: PageFacts): void {
     },
   };
   const descriptor = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
+  if (facts.relativeRequests) {
+    const construct = (target: object, args: unknown[], asked: unknown): object => {
+      const [address, ...rest] = args;
+      const absolute = typeof address === 'string' ? new Address(address, facts.href).href : address;
+      return Reflect.construct(target as never, [absolute, ...rest], (asked === proxy ? target : asked) as never);
+    };
+    const proxy: unknown = new Proxy(Request, { construct });
+    put('Request', proxy);
+  }
   Object.defineProperty(shim.fetch, 'length', { value: 1 });
   if (typeof native === 'function') {
     Object.defineProperty(globalThis, 'fetch', {
@@ -96,7 +109,15 @@ export function openPage(facts: PageFacts): void {
   }
 }
 
-/** Runs between testharness.js and the test: whoever runs the page awaits `globalThis[Symbol.for('page')]`, JSON of a `PageResult`. */
+/** What `watchPage` leaves at `globalThis[Symbol.for('page')]` for whoever runs the page. */
+export interface Page {
+  /** JSON of a `PageResult`. */
+  readonly result: Promise<string>;
+  /** The script threw: no further subtest will be made. */
+  failed(message: string): void;
+}
+
+/** Runs between testharness.js and the test. */
 export function watchPage(facts: PageFacts): void {
   interface HarnessTest {
     readonly name: string;
@@ -126,7 +147,8 @@ export function watchPage(facts: PageFacts): void {
   harness.add_completion_callback((tests, { status, message }) => {
     finish(status, message ?? '', tests.map(view));
   });
-  Object.defineProperty(globalThis, Symbol.for('page'), { value: promise });
+  const page: Page = { result: promise, failed: (message) => finish(1, message, ended) };
+  Object.defineProperty(globalThis, Symbol.for('page'), { value: page });
   setTimeout(() => {
     harness.timeout();
     setTimeout(() => finish(2, 'it did not end', ended), 1000);

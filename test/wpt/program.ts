@@ -92,6 +92,8 @@ export function buildProgram(root: string, test: Case): Program {
     href: page.href,
     location: Object.fromEntries(parts.map((part) => [part, page[part]])),
     files: filesOf(root, test, [...named, source]),
+    // Not where the constructor itself is looked at.
+    relativeRequests: !test.scripts.includes('resources/idlharness.js'),
     deadlineMs,
     refusal: REFUSAL,
   };

@@ -2,22 +2,27 @@
  * The host half of one isolate's conversation: reads its commands, holds its bodies and fetches, sends events back.
  * It knows nothing of turns, threads or limits on CPU; it ends when its isolate does.
  */
-import type { GuestProblem, LogLine, SubrequestFacts } from '../../contract/engine-port.ts';
+import type { GuestProblem, SubrequestFacts } from '../../contract/engine-port.ts';
 import { newSpanId } from '../../contract/ids.ts';
 import { type Invocation, isStream } from '../../contract/invocation.ts';
 import { Registry } from '../../contract/registry.ts';
 import type { TurnCommand, TurnEvent } from '../../contract/turn.ts';
-import { MIB } from '../../contract/units.ts';
 import { ProtocolError, readHeaders, TOO_LARGE, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { readAll } from './bodies.ts';
+import { CacheDesk } from './cache.ts';
+import type { CacheStore } from './cache-store.ts';
 import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
+import { isOutOfMemory, problemOf } from './problems.ts';
 import { Streams } from './streams.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
+
+/** An isolate is retired for the first; it may go on for as long as its invocations last. */
+const MOST_STRAYS = 20;
 
 /** Of a URL in a span: a guest can make one as long as its memory. */
 const SHOWN_URL_CHARS = 8192;
@@ -35,6 +40,9 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  readonly caches: CacheStore;
+  /** An error nobody handled, of `inv` or of none. */
+  stray(inv: number, problem: GuestProblem): void;
   settle(job: Job): void;
   nowNs(): number;
   nextStreamId(): number;
@@ -46,7 +54,10 @@ export class Bridge {
   readonly jobs: Registry<number, Job> = new Registry();
   readonly #ports: BridgePorts;
   readonly #streams: Streams;
+  readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+
+  #strays = 0;
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
@@ -57,6 +68,11 @@ export class Bridge {
         job.lasted(ports.nowNs());
         if (job.isDone) ports.settle(job);
       },
+    });
+    this.#desk = new CacheDesk(ports.caches, {
+      event: (inv, event, chunks) => ports.event(inv, event, chunks),
+      hostBody: (job, body, chunks) => this.#streams.toHost(job, body, chunks, Number.MAX_SAFE_INTEGER, false),
+      open: (job, stream) => this.#streams.toGuest(job, stream).body,
     });
   }
 
@@ -72,9 +88,11 @@ export class Bridge {
       return { json: `{"e":"scheduled","inv":${job.inv},${when},"ctx":${ctx}}`, chunks: null };
     }
     const { body, chunks } = this.#streams.toGuest(job, event.body);
+    const wire = body === null ? 'null' : JSON.stringify(body);
+    if (event.kind === 'invoke') return { json: `{"e":"invoke","inv":${job.inv},"body":${wire},"ctx":${ctx}}`, chunks };
     const { method, url, headers } = event;
     const head = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"headers":${JSON.stringify(wireHeaders(headers))}`;
-    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${body === null ? 'null' : JSON.stringify(body)},"ctx":${ctx}}`;
+    const json = `{"e":"fetch","inv":${job.inv},${head},"body":${wire},"ctx":${ctx}}`;
     return { json, chunks };
   }
 
@@ -130,6 +148,9 @@ export class Bridge {
       case 'fetch':
         this.#fetch(command, chunks);
         return;
+      case 'cache':
+        this.#cache(command, chunks);
+        return;
       case 'fetch-abort':
         this.#fetches.get(command.id)?.abort.abort();
         this.#fetches.delete(command.id);
@@ -144,6 +165,8 @@ export class Bridge {
         this.jobs.get(command.inv)?.note({ limit: command.limit, used: command.used, reached: command.reached });
         return;
       case 'stray':
+        if (this.#strays++ < MOST_STRAYS) this.#ports.stray(command.inv, problemOf(command));
+        return;
       case 'ready':
         return;
       default: {
@@ -185,7 +208,7 @@ export class Bridge {
   #failed(command: Command<'failed'>): void {
     const job = this.jobs.get(command.inv);
     if (job === undefined) return;
-    job.problem = { name: command.name, message: command.message, stack: command.stack };
+    job.problem = problemOf(command);
     if (isOutOfMemory(command, job)) job.verdict ??= 'memory_exceeded';
     this.#fail(job, job.verdict ?? (command.limit === true ? 'subrequests_exceeded' : 'function_error'));
     if (command.done === true) this.#settle(job);
@@ -218,14 +241,11 @@ export class Bridge {
       this.#ports.event(job.inv, { e: 'response-error', id, message: flaw }, null);
       return;
     }
-    const limit = job.invocation.version.spec.limits.subrequests;
-    if (job.subrequests >= limit) {
-      job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-      const message = `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
+    const message = spend(job);
+    if (message !== null) {
       this.#ports.event(job.inv, { e: 'response-error', id, message, limit: true }, null);
       return;
     }
-    job.subrequests += 1;
     const spanId = newSpanId();
     const abort = new AbortController();
     this.#fetches.set(id, { job, abort });
@@ -249,8 +269,18 @@ export class Bridge {
         const message = error instanceof Error ? error.message : 'fetch failed';
         job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
         if (!this.#fetches.delete(id) || job.settled) return;
-        this.#ports.event(job.inv, { e: 'response-error', id, message }, null);
+        const code = codeOf(error);
+        this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
       });
+  }
+
+  #cache(command: Command<'cache'>, chunks: readonly Uint8Array[]): void {
+    const { id } = command;
+    const job = this.jobs.get(command.inv);
+    if (job === undefined) return;
+    const message = spend(job);
+    if (message !== null) this.#ports.event(job.inv, { e: 'cache-error', id, message, limit: true }, null);
+    else this.#desk.obey(job, command, chunks);
   }
 
   async #answer(
@@ -284,19 +314,19 @@ export class Bridge {
   }
 }
 
-/** A stray error as a log line. */
-export function strayLine(problem: GuestProblem, epochMs: number): LogLine {
-  const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
-  return { level: 'error', text: `Unhandled: ${text}`, epochMs };
+/** Takes one of the invocation's subrequests; what to say when there is none left. */
+function spend(job: Job): string | null {
+  const limit = job.invocation.version.spec.limits.subrequests;
+  if (job.subrequests < limit) {
+    job.subrequests += 1;
+    return null;
+  }
+  job.note({ limit: 'subrequests', used: limit + 1, reached: true });
+  return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
 }
 
-/**
- * Array buffers over the limit fail with V8's RangeError instead of ending the isolate. The text is the guest's to
- * forge, so the heap has to bear it out.
- */
-function isOutOfMemory(command: Command<'failed'>, job: Job): boolean {
-  if (command.name !== 'RangeError' || command.message !== 'Array buffer allocation failed') return false;
-  return job.usage().memoryPeakBytes >= (job.invocation.version.spec.limits.memoryMiB * MIB) / 4;
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
 /** A `WireContext`. */

@@ -16,9 +16,13 @@ export interface EgressPolicy {
 
 /** A refusal the guest may read: it names host and reason, nothing of the host's network. */
 export class EgressError extends Error {
-  constructor(message: string) {
+  /** The system's code, where it was the network that failed. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
     super(message);
     this.name = 'EgressError';
+    this.code = code;
   }
 }
 

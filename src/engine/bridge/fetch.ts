@@ -240,13 +240,38 @@ async function* iterate(stream: ByteStream): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** What the codes of network failures mean; the rest stand for themselves. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the name does not exist',
+  ENODATA: 'the name has no address',
+  EAI_AGAIN: 'the name could not be looked up',
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'the connection was cut off',
+  EPIPE: 'the connection was cut off',
+  ETIMEDOUT: 'no answer in time',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no response in time',
+  UND_ERR_BODY_TIMEOUT: 'the body stalled',
+  UND_ERR_SOCKET: 'the connection was cut off',
+  UND_ERR_HEADERS_OVERFLOW: 'the response headers are too long',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is self-signed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
+
 /** The reason without addresses or stacks of the host. */
 function readable(error: unknown, url: URL): Error {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof EgressError) return at;
     const code = (at as NodeJS.ErrnoException).code;
     if (at.name === 'AbortError') return new EgressError('fetch was aborted');
-    if (typeof code === 'string') return new EgressError(`fetch to ${url.host} failed: ${code}`);
+    if (typeof code !== 'string') continue;
+    const meaning = Object.hasOwn(MEANINGS, code) ? ` (${MEANINGS[code]})` : '';
+    return new EgressError(`fetch to ${url.host} failed: ${code}${meaning}`, code);
   }
   return new EgressError(`fetch to ${url.host} failed`);
 }

@@ -7,6 +7,7 @@ import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
 import { ProtocolError } from '../commands.ts';
 import type { Job } from '../job.ts';
 import { BodyError, GuestStream, HostStream, Relay } from './bodies.ts';
+import { problemOf } from './problems.ts';
 
 type Command<C extends TurnCommand['c']> = Extract<TurnCommand, { c: C }>;
 
@@ -111,7 +112,9 @@ export class Streams {
     if (entry === undefined) return;
     this.#outbound.delete(command.sid);
     entry.stream.break(new BodyError('broken', 'the function broke the stream off'));
-    if (entry.answers) failed(entry.job, command.message);
+    if (!entry.answers) return;
+    entry.job.failure ??= 'function_error';
+    entry.job.problem ??= problemOf(command);
   }
 
   /** The job is over: nothing of it may arrive in a later invocation. */

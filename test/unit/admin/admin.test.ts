@@ -91,13 +91,14 @@ describe('/v1/functions', () => {
       ],
       body: '<script>alert(1)</script>',
       bodyEncoding: 'text',
+      problem: null,
     });
   });
 
   it('answers bytes as base64 and a refusal with its code', async () => {
     const bytes = new Uint8Array([0xff, 0x00]);
     const invoke = async () =>
-      ({ invocationId: null, outcome: 'overloaded', status: 503, headers: [], body: bytes }) as const;
+      ({ invocationId: null, outcome: 'overloaded', status: 503, headers: [], body: bytes, problem: null }) as const;
     const shed = await setUp({ invoke }).get('/v1/functions/hello/invoke', { method: 'POST' });
     expect(shed.json).toMatchObject({
       invocationId: null,

@@ -71,7 +71,14 @@ export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: 
       asked.invoked.push({ name, body: new TextDecoder().decode(body), headers });
       const answer = new TextEncoder().encode('<script>alert(1)</script>');
       const answered = ['content-type', 'text/html', 'set-cookie', 'a=b'];
-      return { invocationId: INVOCATION_ID, outcome: 'ok', status: 201, headers: answered, body: answer };
+      return {
+        invocationId: INVOCATION_ID,
+        outcome: 'ok',
+        status: 201,
+        headers: answered,
+        body: answer,
+        problem: null,
+      };
     },
     ledger: {
       query: async (query) => {

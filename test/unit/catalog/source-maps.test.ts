@@ -63,6 +63,47 @@ it('follows a map that changed under the same code', async () => {
   expect(maps.mapStack(stack, version.hash)).toContain('thrower.ts:6:9');
 });
 
+it('leaves the built-ins in a stack, and what follows the last frame', async () => {
+  const version = await publish();
+  const [, frame = ''] = /^( {4}at thrower .*)$/m.exec(stackOf(version.bundlePath)) ?? [];
+  const maps = new SourceMaps({ dataDir });
+  const stack = [
+    'Error: x',
+    frame,
+    '    at Array.map (<anonymous>)',
+    '    at async Promise.all (index 0)',
+    '    at __require (isolane:///a.mjs:99999:1)',
+    '    at host (file:///srv/host.ts:1:1) {',
+    '  [cause]: Error: y',
+    `  ${frame}`,
+    '}',
+  ];
+  const [head, , ...rest] = stack;
+  const place = '    at thrower (src/deep/thrower.ts:';
+  expect(maps.mapStack(stack.join('\n'), version.hash).split('\n')).toEqual([
+    head,
+    expect.stringContaining(place),
+    rest[0],
+    `${rest[1]} {`,
+    rest[4],
+    expect.stringContaining(place.trim()),
+    '}',
+  ]);
+});
+
+it('maps frames wherever a console line holds them, and takes nothing else away', async () => {
+  const version = await publish();
+  const [, frame = ''] = /^( {4}at thrower .*)$/m.exec(stackOf(version.bundlePath)) ?? [];
+  const maps = new SourceMaps({ dataDir });
+  const text = `seen\n    at the baker's\n${frame}\n    at f (isolane:prelude:1:2)\n    at /etc/passwd`;
+  expect(maps.mapText(text, version.hash).split('\n')).toEqual([
+    'seen',
+    "    at the baker's",
+    expect.stringMatching(/^ {4}at thrower \(src\/deep\/thrower\.ts:\d+:\d+\)$/),
+    '    at /etc/passwd',
+  ]);
+});
+
 it('keeps the frames where no map is, and never throws on what a guest may write', async () => {
   const maps = new SourceMaps({ dataDir });
   const frame = '    at x (isolane:///a.mjs:1:1)';

@@ -133,6 +133,14 @@ describe('invoke', () => {
     reply = { status: 200, body: { ...ANSWER, outcome: 'cpu_exceeded', status: 503 } };
     expect((await run({}, 'invoke', 'a')).code).toBe(1);
   });
+
+  it('says why a function failed, and nothing of that steers the terminal', async () => {
+    const problem = { name: 'Error', message: 'x', stack: 'Error: x\u001b[2J\n    at read (a.ts:1:2)' };
+    reply = { status: 200, body: { ...ANSWER, outcome: 'function_error', status: 500, problem } };
+    expect((await run({}, 'invoke', 'a')).stderr).toBe(
+      '500 function_error id-1\nError: x\\x1b[2J\n    at read (a.ts:1:2)',
+    );
+  });
 });
 
 describe('usage', () => {

@@ -37,7 +37,7 @@ const project = new Project({
   'a/expect.json': JSON.stringify(EXPECT),
   "a/pay'load.json": '{"bytes": "\u00e9\u0001"}\r\n',
   'b/f.ts': 'export default {}',
-  'b/expect.json': JSON.stringify({ pending: 'arrives later.', examples: [] }),
+  'b/expect.json': JSON.stringify({ examples: [] }),
   'c/f.ts': 'export default {}',
   'd/f.ts': 'export default {}',
   'd/expect.json': '{ "examples": 5 }',
@@ -91,7 +91,7 @@ it('prints one line for each', () => {
   expect(lines).toHaveLength(10);
   for (const text of lines) expect(text).toMatch(/^((printf .* \| )?curl -sS .*|# .*)$/);
   expect(lines.slice(1, 6)).toEqual([
-    '# b: arrives later.',
+    '# b: called by no route, webhook or schedule, only by other functions',
     `curl -sS -X POST 'http://127.0.0.1:2/v1/functions/c/invoke' -H "authorization: Bearer $(cat '/d/admin-token')" -H 'content-type: application/json' --data-raw '{"kind":"scheduled"}'`,
     `curl -sS 'http://127.0.0.1:1/fn/d/' -H "authorization: Bearer $(cat '/d/admin-token')"`,
     `curl -sS -X PATCH 'http://127.0.0.1:1/x/id/' -H 'host: api.test'`,

@@ -110,8 +110,12 @@ describe('case 92: names', () => {
 
   it('without an answer, or without addresses, fail with a code and no more', async () => {
     const { get } = await world((name) => (name === 'empty.test' ? [] : 'nxdomain'));
-    await expect(get('http://empty.test/')).rejects.toThrow(/^fetch to empty\.test failed: ENODATA$/);
-    await expect(get('http://none.test/')).rejects.toThrow(/^fetch to none\.test failed: ENOTFOUND$/);
+    await expect(get('http://empty.test/')).rejects.toThrow(
+      /^fetch to empty\.test failed: ENODATA \(the name has no address\)$/,
+    );
+    await expect(get('http://none.test/')).rejects.toThrow(
+      /^fetch to none\.test failed: ENOTFOUND \(the name does not exist\)$/,
+    );
   });
 
   it('that a server is silent about fail after a while, and hold none of the few threads of the system resolver', async () => {

@@ -1,0 +1,3 @@
+/** node:constants: numbers of Linux, by unenv. */
+export * from 'unenv/node/constants';
+export { default } from 'unenv/node/constants';

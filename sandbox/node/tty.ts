@@ -1,0 +1,2 @@
+/** What of node:tty has an answer without terminals. */
+export default { isatty: (): boolean => false };
