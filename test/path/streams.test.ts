@@ -145,6 +145,22 @@ describe.each([
     expect(sum(reply.bytes)).toBe(body.sum);
   });
 
+  it('one body that leaves twice in a turn arrives twice', async () => {
+    path.handler(
+      'return new Response((await request.bytes()).length + request.headers.get("n"))',
+      {},
+      { name: `size${realm}` },
+    );
+    const outer = path.handler(
+      `const body = new Uint8Array(200_000); const first = new Request('http://x/', { method: 'POST', body, headers: { n: 'a' } });
+      const second = first.clone(); second.headers.set('n', 'b');
+      return Response.json(await Promise.all([first, second].map(async (one) => (await env.SIZE.fetch(one)).text())))`,
+      {},
+      { services: { SIZE: `size${realm}` } },
+    );
+    expect((await path.request(outer)).text).toBe('["200000a","200000b"]');
+  });
+
   it('events of a stream come one by one, in order, as they are written', async () => {
     const of =
       path.handler(`const encoder = new TextEncoder(); let n = 0; return new Response(new ReadableStream({ start(c) {
