@@ -6,7 +6,9 @@
 import {
   defineProperty,
   getOwnPropertyDescriptor,
+  isObject,
   NativePromise,
+  promiseResolve,
   type promiseThen,
   reflectApply,
   uncurry,
@@ -68,10 +70,30 @@ const installThen = (): void => {
   defineProperty(NativePromise.prototype, 'then', { ...native, value: then });
 };
 
+/** What is no promise but has a `then` (a query that runs when it is awaited) is asked for it in the context that awaits. */
+const { resolve } = {
+  resolve(this: unknown, value: unknown): unknown {
+    const ask = this === NativePromise && isObject(value) ? (value as { then?: unknown }).then : undefined;
+    if (typeof ask !== 'function' || ask === then) return reflectApply(nativeResolve, this, [value]);
+    return new NativePromise((ok, no) => {
+      const run = inContext((): void => {
+        try {
+          reflectApply(ask as () => void, value, [ok, no]);
+        } catch (error) {
+          no(error);
+        }
+      });
+      nativeThen(promiseResolve(undefined), run);
+    });
+  },
+};
+const nativeResolve = Promise.resolve;
+
 /** At load where limits.concurrency is above 1; by the bundle itself where it has AsyncLocalStorage. */
 export const carryContext = (): void => {
   if (carrying) return;
   carrying = true;
   installThen();
+  defineProperty(NativePromise, 'resolve', { value: resolve, writable: true, configurable: true });
 };
 export const isCarrying = (): boolean => carrying;
