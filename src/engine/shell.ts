@@ -149,7 +149,7 @@ export class Shell {
       return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
     } finally {
       for (const { buffer, byteLength } of chunks)
-        if (buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+        if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
     }
   }
 
