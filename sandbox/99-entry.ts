@@ -24,6 +24,7 @@ import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
+import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './71-performance.ts';
 import './72-message-port.ts';
@@ -100,7 +101,10 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
 };
 
 const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): TurnBox => {
-  if (eventsJson === 'peek') return box;
+  if (eventsJson === 'peek') {
+    if (isLambda) lambda().failInit();
+    return box;
+  }
   beginTurn();
   setNow(nowEpochMs);
   setWake();
@@ -118,6 +122,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   }
   if (limits.concurrency > 1) enter(topLevel);
   enterFrame(undefined);
+  if (count === 0 && isLambda) lambda().deferInit();
   return box;
 };
 
@@ -143,6 +148,8 @@ const load = (factsJson: string): void => {
   const now = host().now();
   setNow(now);
   setOrigin(now);
+  isLambda = facts.lambda !== null;
+  if (isLambda) lambda().prepareLambda(facts);
   const env = {};
   const names = objectKeys(facts.env);
   for (let i = 0; i < names.length; i++) {
@@ -154,8 +161,6 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
-  isLambda = facts.lambda !== null;
-  if (isLambda) lambda().prepareLambda(facts, env);
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   takeEnv(facts.env);

@@ -126,9 +126,9 @@ export class Guest {
     const around = new Map([['isolane:user', user]]);
     for (const [name, source] of Object.entries(AROUND)) around.set(name, await this.isolate.compileModule(source));
     const start = around.get('isolane:entry') as ivm.Module;
-    await start.instantiate(context, (name) => {
+    await start.instantiate(context, (name, importer) => {
       const found = around.get(name);
-      if (found === undefined) throw new Error(`no module ${name}`);
+      if (found === undefined || (importer === user && name !== 'isolane:host')) throw new Error(`no module ${name}`);
       return found;
     });
     await start.evaluate({ timeout: 1000 });
