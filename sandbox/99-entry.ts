@@ -31,6 +31,7 @@ import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './71-performance.ts';
 import './72-message-port.ts';
+import './73-stream-transfer.ts';
 import './85-ambient.ts';
 import { bridge, takeEnv } from './88-bridge.ts';
 import {
