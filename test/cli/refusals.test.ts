@@ -100,7 +100,7 @@ describe('the code', () => {
     [
       'a package that is not installed',
       `import 'no-such-package';`,
-      'Could not resolve "no-such-package" (a.ts:1:8); is "no-such-package" installed?',
+      'Could not resolve "no-such-package" (a.ts:1:8); is "no-such-package" installed? npm install no-such-package.',
     ],
     [
       'no default export',
