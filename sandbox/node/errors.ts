@@ -36,8 +36,26 @@ const list = (words: readonly string[], last = 'or'): string => {
   return `${words.slice(0, -1).join(', ')}, ${last} ${words.at(-1)}`;
 };
 
-/** A string as source would write it. */
-const quoted = (text: string): string => host.inspect([text]).replace(/^\[\s*|\s*\]$/g, '');
+const NAMED: Readonly<Record<string, string>> = {
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\\': '\\\\',
+};
+const UNSEEN = /[\x00-\x1f\x27\x5c\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** A string as source would write it, by the rules of Node's inspect. */
+const quoted = (text: string): string => {
+  const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : /`|\$\{/.test(text) ? "'" : '`';
+  const escaped = text.replace(UNSEEN, (char) => {
+    if (char === "'") return mark === "'" ? "\\'" : char;
+    const code = char.charCodeAt(0).toString(16);
+    return NAMED[char] ?? (code.length > 2 ? `\\u${code.toUpperCase()}` : `\\x${code.toUpperCase().padStart(2, '0')}`);
+  });
+  return mark + escaped + mark;
+};
 
 /** `an instance of Foo`, `type number (5)`. */
 export const received = (value: unknown): string => {

@@ -44,7 +44,26 @@ function describe(error: PartialMessage): string {
 }
 
 function sentence(message: PartialMessage): string {
-  const text = (message.text ?? 'unknown problem').replace(/\.$/, '');
+  const text = (message.text ?? 'unknown problem').replace(/\.$/, '').replace(/ in the configured target.*$/s, '');
   const at = message.location;
-  return at === null || at === undefined ? `${text}.` : `${text} (${at.file}:${at.line}:${(at.column ?? 0) + 1}).`;
+  const place = at === null || at === undefined ? '' : ` (${at.file}:${at.line}:${(at.column ?? 0) + 1})`;
+  const remedy = remedyFor(text);
+  return `${text}${place}${remedy === null ? '' : `; ${remedy}`}.`;
+}
+
+/** What to do about the findings people meet most. */
+function remedyFor(text: string): string | null {
+  const [, path] = /^Could not resolve "([^"]+)"/.exec(text) ?? [];
+  if (path !== undefined) {
+    if (/^[./]/.test(path)) return 'there is no such file';
+    const [name] = /^(@[^/]+\/)?[^/]+/.exec(path) ?? [path];
+    return `is "${name}" installed? npm install ${name}`;
+  }
+  if (text.startsWith('No loader is configured for')) {
+    return 'what can be imported beside code: .json, .txt, .md, .html, .svg, .sql';
+  }
+  if (text.startsWith('Top-level await is not available')) {
+    return 'not beside node:async_hooks or limits.concurrency above 1; await inside of a function';
+  }
+  return null;
 }

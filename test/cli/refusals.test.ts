@@ -97,7 +97,11 @@ describe('the configuration', () => {
 describe('the code', () => {
   it.each([
     ['a syntax error', 'export default {', 'Expected identifier but found end of file (a.ts:1:17).'],
-    ['a package that is not installed', `import 'no-such-package';`, 'Could not resolve "no-such-package" (a.ts:1:8).'],
+    [
+      'a package that is not installed',
+      `import 'no-such-package';`,
+      'Could not resolve "no-such-package" (a.ts:1:8); is "no-such-package" installed? npm install no-such-package.',
+    ],
     [
       'no default export',
       'export const fetch = 1;',

@@ -49,7 +49,7 @@ const check = (questions: fc.Arbitrary<Question>, numRuns = 40): void => {
         list.map((question, index) => ({ question, result: results[index] }));
       expect(pairs(inGuest(list))).toEqual(pairs(wanted));
     }),
-    { numRuns },
+    { numRuns, seed: 20 },
   );
 };
 

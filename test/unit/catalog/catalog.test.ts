@@ -180,7 +180,7 @@ describe('what cannot be published', () => {
     const error = await refusal(catalog().publish(specs()));
     expect(error.code).toBe('BUNDLE_FAILED');
     expect(error.message).toMatch(
-      /^function "a" cannot be bundled: Could not resolve "no-such-package" \(a\.ts:1:19\)\.$/m,
+      /^function "a" cannot be bundled: Could not resolve "no-such-package" \(a\.ts:1:19\); is "no-such-package" installed\? npm install no-such-package\.$/m,
     );
     expect(error.message).toMatch(
       /^function "b" cannot be bundled: Unexpected ";" \(b\.ts:2:23\)\.\n {2}2 \| {3}fetch\(\) \{ return 1 \+; \}\n {4}\| {23}\^$/m,
