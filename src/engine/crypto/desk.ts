@@ -121,7 +121,7 @@ export class Desk {
       const bytes = sizeOf(chunks);
       const args = readArguments(json, chunks, this.keys, inv);
       const priceNs = price(op, args, bytes);
-      const quick = quickly(op, args, bytes);
+      const quick = quietly(() => quickly(op, args, bytes));
       if (quick !== undefined) return this.#atOnce(quick, inv, bytes);
       const method = webcrypto.subtle[op as keyof webcrypto.SubtleCrypto] as unknown as Method;
       const run = (): Promise<unknown> => quietly(() => Reflect.apply(method, webcrypto.subtle, args));
@@ -139,11 +139,12 @@ export class Desk {
   ): number | string | Uint8Array {
     const { op, json } = call;
     this.#node ??= new NodeCrypto();
-    if (!call.later) return this.#node.now(op, json, chunks);
+    const node = this.#node;
+    if (!call.later) return quietly(() => node.now(op, json, chunks));
     try {
-      const { priceNs, run } = this.#node.later(op, json, chunks);
+      const { priceNs, run } = node.later(op, json, chunks);
       const bytes = sizeOf(chunks);
-      return this.#enqueue({ inv, run: () => run().then(encoded, refused).then(plainBytes), bytes, priceNs });
+      return this.#enqueue({ inv, run: () => quietly(run).then(encoded, refused).then(plainBytes), bytes, priceNs });
     } catch (error) {
       return refused(error);
     }
@@ -314,7 +315,7 @@ function supports(args: readonly unknown[]): boolean {
   return quietly(() => SubtleCrypto?.supports?.(...args)) === true;
 }
 
-/** Node warns of each algorithm that is still experimental; guests would write to the host's log with it. */
+/** Node warns of what is experimental or deprecated; guests would write to the host's log with it. */
 function quietly<T>(call: () => T): T {
   const warn = process.emitWarning;
   process.emitWarning = () => undefined;
