@@ -16,6 +16,7 @@ import { parseParts } from './36-url.ts';
 import { arity, dictionary } from './43-webidl.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
 import { BodyState, cloneBody, extractBody, installBody, textBody } from './50-body.ts';
+import { socketEnds } from './54-sockets.ts';
 
 export class ResponseState {
   status = 200;
@@ -26,6 +27,8 @@ export class ResponseState {
   url = '';
   redirected = false;
   type = 'default';
+  /** A WebSocket object that is the answer, or that `fetch` got. */
+  webSocket: object | null = null;
 
   constructor(headers: HeaderState, body: BodyState) {
     this.headers = headers;
@@ -60,10 +63,19 @@ const checkReason = (value: unknown): string => {
 const build = (body: BodyState, init: unknown): ResponseState => {
   const state = new ResponseState(new HeaderState(''), body);
   if (init !== undefined && init !== null) {
-    const { headers, status, statusText } = dictionary(init, 'Response');
-    if (status !== undefined) state.status = checkStatus(status);
+    const { headers, status, statusText, webSocket } = dictionary(init, 'Response');
+    if (status !== undefined) state.status = status === 101 ? 101 : checkStatus(status);
     if (statusText !== undefined) state.statusText = checkReason(statusText);
     if (headers !== undefined) fillHeaders(state.headers, headers);
+    if (webSocket !== undefined && webSocket !== null) {
+      if (!isObject(webSocket) || !socketEnds.has(webSocket)) {
+        throw new NativeTypeError('Response: webSocket is not a WebSocket');
+      }
+      state.webSocket = webSocket;
+    }
+    if ((state.status === 101) !== (state.webSocket !== null)) {
+      throw new NativeRangeError('Response: status 101 and webSocket go together');
+    }
   }
   if (body.kind !== 0 && nullBody(state.status)) {
     throw new NativeTypeError(`Response: a response with status ${state.status} cannot have a body`);
@@ -101,11 +113,15 @@ export class Response {
   get redirected(): boolean {
     return this.#state.redirected;
   }
+  get webSocket(): object | null {
+    return this.#state.webSocket;
+  }
   get type(): string {
     return this.#state.type;
   }
   clone(): Response {
     const from = this.#state;
+    if (from.webSocket !== null) throw new NativeTypeError('A Response with a webSocket cannot be cloned');
     const state = new ResponseState(copyState(from.headers), cloneBody(from.body));
     state.status = from.status;
     state.statusText = from.statusText;

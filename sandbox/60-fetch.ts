@@ -15,6 +15,7 @@ import {
   SafeWeakMap,
   slice,
   startsWith,
+  toLowerCase,
   viewByteLength,
 } from './00-primordials.ts';
 import { enumerable, exposeFunction } from './04-globals.ts';
@@ -32,7 +33,7 @@ import {
 import { type AbortSignal, abortReason, isAborted, offAbort, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Stream } from './40-streams.ts';
-import { defaultHeader, HeaderState, wireHeaders } from './45-headers.ts';
+import { defaultHeader, getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
 import { contextOver, feedOfStream, Sink, Source } from './49-pipes.ts';
 import {
   BodyState,
@@ -50,6 +51,7 @@ import {
   textBody,
   unwrap,
 } from './50-body.ts';
+import { socketFetch } from './54-sockets.ts';
 import { buildRequest, isRequest, type Request, type RequestState, requestSignal, requestState } from './55-request.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
 import { readDataUrl } from './57-data-url.ts';
@@ -215,6 +217,12 @@ export const sendEarly = (): void => {
   while (early !== null && early.length > 0) (early.shift() as () => void)();
 };
 
+/** As Workers have it: `fetch` with `Upgrade: websocket` opens a socket. */
+const asksForSocket = ({ method, headers }: RequestState): boolean =>
+  method === 'GET' &&
+  hasHeader(headers, 'upgrade') &&
+  toLowerCase(getHeader(headers, 'upgrade') as string) === 'websocket';
+
 export const startFetch = (state: RequestState, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {
     const inv = current;
@@ -246,6 +254,13 @@ export const startFetch = (state: RequestState, service: string | null): Promise
       return;
     }
     if (inv.over) throw contextOver();
+    if (asksForSocket(state)) {
+      if (service !== null) {
+        throw new NativeTypeError('A service binding carries no WebSocket; call the function by its URL');
+      }
+      resolve(socketFetch(url, state.headers) as Promise<Response>);
+      return;
+    }
     const settle = new PendingFetch(++lastId, inv, state.manner.integrity, { resolve, reject });
     try {
       send(state, service, settle);

@@ -24,8 +24,9 @@ import { type AbortSignal, abort } from './22-abort.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
 import { type BodyState, BYTES, EMPTY, isUnusable, TEXT, unwrap } from './50-body.ts';
+import { type SocketEnd, socketEnds } from './54-sockets.ts';
 import { clientGone, RequestState, wrapRequest } from './55-request.ts';
-import { isResponse, type Response, responseState } from './56-response.ts';
+import { isResponse, type Response, type ResponseState, responseState } from './56-response.ts';
 import { isLimitError, receiveBody, sendBody } from './60-fetch.ts';
 
 type Handler = (...args: unknown[]) => unknown;
@@ -83,6 +84,20 @@ const oversize = (body: BodyState): number => {
   return size > limits.responseBytes ? size : 0;
 };
 
+/** The invocation goes on until the socket has ended: to the life of an invocation it is a body. */
+const upgrade = (inv: Invocation, state: ResponseState): void => {
+  const { id, go } = (socketEnds.get(state.webSocket as object) as SocketEnd).answer(inv, () => {
+    inv.bodyEnded = true;
+    maybeDone(inv);
+  });
+  emit(
+    `{"c":"head","inv":${inv.id},"status":101,"headers":${quote(wireHeaders(state.headers))},"body":null,"socket":${id}}`,
+  );
+  inv.answered = true;
+  inv.bodyEnded = false;
+  go();
+};
+
 /** The head of an answer, its body sent or begun to be; throws while nothing has left. */
 export const sendHead = (inv: Invocation, status: number, headers: string, body: BodyState): void => {
   const tooLong = oversize(body);
@@ -120,6 +135,10 @@ const answer = (inv: Invocation, value: unknown): void => {
       throw new NativeTypeError(`The handler returned ${what(value)}; return new Response(…)`);
     }
     const state = responseState(value as Response);
+    if (state.webSocket !== null) {
+      upgrade(inv, state);
+      return;
+    }
     if (state.status < 200) throw new NativeTypeError('The handler returned Response.error()');
     const body = state.body;
     if (body.kind !== EMPTY && isUnusable(body)) {

@@ -20,8 +20,10 @@ import { allowWasm, takeWasm } from './31-wasm.ts';
 import './37-url-pattern.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
+import { deliverSocket } from './54-sockets.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
+import './61-websocket.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
 import './66-event-source.ts';
@@ -85,6 +87,9 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       return;
     case 'stop':
       deliverStop(event.sid);
+      return;
+    case 'socket':
+      deliverSocket(event, chunks);
       return;
     case 'abort':
       abortInvocation(event.inv);

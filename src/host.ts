@@ -34,6 +34,7 @@ import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
 import { Pool } from './pool/pool.ts';
 import type { Quarantine } from './quarantine/quarantine.ts';
+import { Sockets } from './sockets/sockets.ts';
 import {
   openDataDirLock,
   openHostLock,
@@ -76,6 +77,7 @@ export async function startStandby(options: StandbyOptions): Promise<StandbyHost
 class Host implements StandbyHost, Parts {
   readonly hostId: string;
   readonly clock: SystemClock = new SystemClock();
+  readonly #sockets: Sockets = new Sockets(this.clock);
   readonly #options: HostOptions & Partial<StandbyOptions>;
   readonly #closers: (() => Promise<unknown>)[] = [];
   config: Config;
@@ -260,6 +262,7 @@ class Host implements StandbyHost, Parts {
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
+      dialer: this.#sockets,
       bundleUrl,
       mapStack: (stack, hash) => maps.mapStack(stack, hash),
       mapText: (text, hash) => maps.mapText(text, hash),
@@ -344,6 +347,7 @@ class Host implements StandbyHost, Parts {
           receive: (endpoint, facts) => receive(this, endpoint, facts),
           maxBodyBytes: (endpoint) => this.webhooks.limitBytes(endpoint),
         },
+        sockets: this.#sockets,
         clock: this.clock,
         seed: (traceparent, address) =>
           this.telemetry.seed({ traceparent, trusted: traceparent !== null && trusted(address) }),

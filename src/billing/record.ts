@@ -4,6 +4,7 @@
  */
 import type { Invocation } from '../contract/invocation.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
+import { SOCKET_MS } from '../contract/socket.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import { billedMs } from './round.ts';
@@ -47,7 +48,8 @@ export function endRecord(start: UsageStart, facts: EndFacts): UsageRecord {
   const initNs = whole(facts.initNs);
   const runNs = usage === null ? 0 : whole(usage.settledNs - usage.startedNs);
   // A kill comes a little after its limit; that little is the host's, so it is recorded but not billed.
-  const billableNs = OUTCOMES[outcome].billed === 'limit' ? Math.min(runNs, facts.limits.wallMs * NS_PER_MS) : runNs;
+  const limitMs = facts.status === 101 ? SOCKET_MS : facts.limits.wallMs;
+  const billableNs = OUTCOMES[outcome].billed === 'limit' ? Math.min(runNs, limitMs * NS_PER_MS) : runNs;
   const billed = billedMs(outcome, initNs, billableNs);
   const mibMs = start.memoryLimitMiB * billed;
   return {

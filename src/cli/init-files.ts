@@ -76,6 +76,23 @@ export interface Context {
   getRemainingTimeInMillis(): number;
 }
 
+declare global {
+  /** Two ends of a WebSocket: one is the answer to the request, \`accept()\` the other. */
+  class WebSocketPair {
+    readonly 0: WebSocket;
+    readonly 1: WebSocket;
+  }
+  interface WebSocket {
+    accept(): void;
+  }
+  interface ResponseInit {
+    webSocket?: WebSocket;
+  }
+  interface Response {
+    readonly webSocket: WebSocket | null;
+  }
+}
+
 export interface Webhook {
   readonly endpoint: string;
   readonly provider: string;

@@ -64,6 +64,8 @@ export interface EngineUsage {
   /** Sampled. */
   readonly memoryPeakBytes: number;
   readonly subrequests: number;
+  /** Of a request body read as a stream, or of the messages of a socket. */
+  readonly requestBytes: number;
   readonly responseBytes: number;
 }
 

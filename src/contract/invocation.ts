@@ -1,6 +1,7 @@
 /** One event on its way through the host, as plain data, and the port its answer goes back through. */
 import type { FunctionVersion } from './function.ts';
 import type { Outcome, Shed } from './outcome.ts';
+import type { AnswerSocket } from './socket.ts';
 import type { Trigger } from './usage.ts';
 
 /** Header names (lower case) and values, alternating: `['content-type', 'text/plain', …]`. Repeats stay repeats. */
@@ -62,9 +63,10 @@ export interface TraceSeed {
 }
 
 export interface ResponseHead {
-  /** 200–599. */
+  /** 200–599; 101 exactly where a socket is the answer. */
   readonly status: number;
   readonly headers: HeaderList;
+  readonly socket?: AnswerSocket;
 }
 
 /** Milliseconds of one invocation. */

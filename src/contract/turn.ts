@@ -12,7 +12,7 @@
  *
  * Header lists cross as one string, names and values alternating, joined by "\n" (neither may contain one).
  * Numbers named `inv`, `sid`, `id` are chosen by whoever creates the thing: `inv` by the host, host→guest stream ids
- * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), fetch `id`s by the guest.
+ * (`sid` in start/response) by the host (even), guest→host stream ids by the guest (odd), `id`s of fetches and sockets by the guest.
  */
 
 /**
@@ -87,11 +87,55 @@ export type TurnEvent =
   | { readonly e: 'stop'; readonly sid: number }
   /** The client of `inv` went away: abort `request.signal`. */
   | { readonly e: 'abort'; readonly inv: number }
+  | SocketEvent
   /** `inv` is over for the host: forget its timers, fetches, streams. */
   | { readonly e: 'forget'; readonly inv: number }
   /** Timers may be due. */
   | { readonly e: 'tick' };
 
+/** Of the WebSocket the guest knows as `id`. */
+export type SocketEvent =
+  | {
+      readonly e: 'socket';
+      readonly on: 'open';
+      readonly id: number;
+      readonly protocol: string;
+      readonly headers: string;
+    }
+  /** The guest answers with `taken`. */
+  | { readonly e: 'socket'; readonly on: 'text'; readonly id: number; readonly text: string }
+  | { readonly e: 'socket'; readonly on: 'bytes'; readonly id: number; readonly chunk: number }
+  /** So many bytes of what it sent wait for a slow reader. */
+  | { readonly e: 'socket'; readonly on: 'held'; readonly id: number; readonly bytes: number }
+  /** Nothing of it follows. `error`: why it broke off or never began. */
+  | {
+      readonly e: 'socket';
+      readonly on: 'end';
+      readonly id: number;
+      readonly code: number;
+      readonly reason: string;
+      readonly clean: boolean;
+      readonly error: string | null;
+    };
+
+/** WebSockets: `id` is the guest's choice. One that answers a request begins with its `head`. */
+export type SocketCommand =
+  | {
+      readonly c: 'socket';
+      readonly do: 'open';
+      readonly id: number;
+      readonly inv: number;
+      readonly url: string;
+      /** Joined by ",". */
+      readonly protocols: string;
+      readonly headers: string;
+    }
+  | { readonly c: 'socket'; readonly do: 'text'; readonly id: number; readonly text: string }
+  | { readonly c: 'socket'; readonly do: 'bytes'; readonly id: number; readonly chunk: number }
+  /** `code` 0: none is given. */
+  | { readonly c: 'socket'; readonly do: 'close'; readonly id: number; readonly code: number; readonly reason: string }
+  /** It has dealt with a message. */
+  | { readonly c: 'socket'; readonly do: 'taken'; readonly id: number };
 /** A cached response, the request that one answers (`keys`), or the name of a cache (`names`, as `url`). */
 export interface CacheItem {
   readonly url: string;
@@ -115,8 +159,11 @@ export type TurnCommand =
       readonly status: number;
       readonly headers: string;
       readonly body: WireBody;
+      /** The WebSocket that is the answer; its status is 101. */
+      readonly socket?: number;
       readonly done?: true;
     }
+  | SocketCommand
   /** A chunk of a guest→host stream: bytes (`chunk`) or text to be encoded as UTF-8. */
   | { readonly c: 'data'; readonly sid: number; readonly chunk?: number; readonly text?: string }
   | { readonly c: 'eof'; readonly sid: number }

@@ -16,6 +16,7 @@ import { type Body, type Invocation, isStream, type ResponseHead, type Timing } 
 import { type LimitName, type Limits, type LimitUse, limitSentence } from '../contract/limits.ts';
 import type { Observer } from '../contract/observer.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
+import { type AnswerSocket, SOCKET_CLOSE_MS, SOCKET_MS } from '../contract/socket.ts';
 import type { Ledger } from '../contract/store.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
@@ -134,7 +135,8 @@ export class Life {
     if (this.#head !== null || this.#answered) return;
     this.#head = head;
     this.#body = body;
-    if (!isStream(body)) this.#produced();
+    if (head.socket !== undefined) this.#upgraded(head.socket);
+    else if (!isStream(body)) this.#produced();
     this.#answer(() => this.invocation.reply.respond(head, body));
   }
 
@@ -146,6 +148,19 @@ export class Life {
     if (waitUntilMs >= wallMs) return;
     this.#deadline?.cancel();
     this.#afterwardsFor(waitUntilMs);
+  }
+
+  /** The wall limit was the handler's; a socket has its own, and what is done after it is as after any response. */
+  #upgraded(socket: AnswerSocket): void {
+    const { waitUntilMs } = this.#limits;
+    this.#deadline?.cancel();
+    this.#afterwardsFor(SOCKET_MS + SOCKET_CLOSE_MS + waitUntilMs);
+    void socket.over.then(() => {
+      if (this.over || this.#ending) return;
+      this.#producedNs = this.#ports.clock.nowNs();
+      this.#deadline?.cancel();
+      this.#afterwardsFor(waitUntilMs);
+    });
   }
 
   #afterwardsFor(ms: number): void {
@@ -249,6 +264,7 @@ export class Life {
     this.#answered = true;
     this.#ports.ledger.whenDurable(send, () => {
       if (isStream(this.#body)) this.#body.cancel();
+      this.#head?.socket?.ended({ code: 1006, reason: '', clean: false, error: 'The ledger failed' });
       this.invocation.reply.fail('aborted');
     });
   }
@@ -263,7 +279,7 @@ export class Life {
       status: this.#status(outcome),
       initNs: this.#init?.initNs ?? 0,
       usage,
-      requestBytes: this.#requestBytes(),
+      requestBytes: this.#requestBytes(usage?.requestBytes ?? 0),
       limits: this.#limits,
     });
     this.#ports.ledger.end(record, this.#mark);
@@ -311,10 +327,10 @@ export class Life {
     return this.#head?.status ?? OUTCOMES[outcome].status ?? 0;
   }
 
-  #requestBytes(): number {
+  #requestBytes(readBytes: number): number {
     const { event } = this.invocation;
-    if (event.kind === 'scheduled' || event.body === null) return 0;
-    return isStream(event.body) ? (event.body.length ?? 0) : event.body.byteLength;
+    if (event.kind === 'scheduled' || event.body === null) return readBytes;
+    return isStream(event.body) ? (event.body.length ?? readBytes) : event.body.byteLength;
   }
 
   #shed(reason: Shed, limit?: LimitName): void {

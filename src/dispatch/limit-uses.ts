@@ -45,9 +45,12 @@ export function limitUses(facts: UseFacts): Uses {
     const use = { limit, used: reached ? Math.max(used, allowed) : used, allowed, reached };
     uses = [...uses.filter((one) => one.limit !== limit), use];
   };
-  add('cpuMs', record.cpuNs / NS_PER_MS);
+  // A socket's CPU is one budget a message, its life has a limit of its own, and what it sends none but for each message.
+  const socket = record.trigger === 'websocket' && record.status === 101;
+  const addWhole = socket ? (limit: LimitName): void => add(limit, 0) : add;
+  addWhole('cpuMs', record.cpuNs / NS_PER_MS);
   const answerMs = ((facts.producedNs ?? facts.endedNs) - facts.startedNs) / NS_PER_MS;
-  add('wallMs', answerMs);
+  addWhole('wallMs', answerMs);
   // What is done after the response first uses up what is left of the wall limit.
   const afterMs = (facts.endedNs - facts.startedNs) / NS_PER_MS - Math.max(answerMs, limits.wallMs);
   if (facts.producedNs !== null) add('waitUntilMs', afterMs);
@@ -55,8 +58,8 @@ export function limitUses(facts: UseFacts): Uses {
   add('initMs', record.initNs / NS_PER_MS);
   add('queueMs', record.queueNs / NS_PER_MS);
   add('subrequests', record.subrequests);
-  add('requestBytes', record.requestBytes);
-  add(facts.streamed ? 'streamedResponseBytes' : 'responseBytes', record.responseBytes);
+  addWhole('requestBytes', record.requestBytes);
+  addWhole(facts.streamed ? 'streamedResponseBytes' : 'responseBytes', record.responseBytes);
   for (const { limit, used, reached } of facts.notes) add(limit, used, reached || limit === ended);
   return { uses, ended: uses.find((use) => use.limit === ended) ?? null };
 }

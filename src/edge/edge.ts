@@ -31,6 +31,7 @@ import { BodyBudget, type WholeRules } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
 import { Routes } from './routes.ts';
 import { Hosts, parseTarget, type Target } from './target.ts';
+import { asksForWebSocket, Upgrade } from './upgrade.ts';
 
 const FUNCTION_PREFIX = '/fn/';
 const HOOK_PREFIX = '/hooks/';
@@ -110,11 +111,12 @@ export class Edge {
   async close(graceMs: number, idleMs: number = 0): Promise<void> {
     if (!this.#server.listening) return;
     this.#door.closing = true;
+    this.#ports.sockets.leave();
     const closed = Promise.withResolvers<void>();
     // Not the HTTP server's own close: it destroys connections whose last answer is still being sent.
     NetServer.prototype.close.call(this.#server, () => closed.resolve());
     const dismiss = (): void => {
-      for (const socket of this.#sockets) if (!socket[ANSWERING]) socket.destroySoon();
+      for (const socket of this.#sockets) if (!socket[ANSWERING] && !socket[UPGRADED]) socket.destroySoon();
     };
     const { clock } = this.#ports;
     const idle = idleMs > 0 ? clock.after(Math.min(idleMs, graceMs), dismiss) : null;
@@ -156,6 +158,7 @@ export class Edge {
         insecureHTTPParser: false,
         requireHostHeader: true,
         optimizeEmptyRequests: true,
+        shouldUpgradeCallback: asksForWebSocket,
         headersTimeout: timeouts.headersMs,
         // Off: it would also end slow uploads that a function reads at its own pace. Bodies have their own limits:
         // whole ones `bodyMs`, streamed ones `idleMs` while the function waits and its wall limit altogether.
@@ -172,6 +175,7 @@ export class Edge {
     server.on('connection', (socket: EdgeSocket) => this.#connected(socket));
     server.on('timeout', onIdle);
     server.on('checkContinue', (incoming, outgoing) => server.emit('request', incoming, outgoing));
+    server.on('upgrade', (incoming, socket, first) => this.#arriveUpgrade(incoming, socket as EdgeSocket, first));
     server.on('connect', (_incoming, socket) => {
       socket.on('error', () => {});
       socket.end(rawRefusal('not_supported'));
@@ -223,7 +227,7 @@ export class Edge {
     outgoing.edge = this;
     outgoing.on('close', onClose);
     const head = readRequestHead(incoming);
-    const visit = this.#visitOf(incoming, head);
+    const visit = this.#visitOf(incoming, head, false);
     if (typeof visit === 'string') {
       refuse(outgoing, head, visit, this.#door);
       return;
@@ -234,8 +238,40 @@ export class Edge {
     next(incoming, outgoing);
   }
 
-  #visitOf(incoming: IncomingMessage, head: RequestHead): Visit | Refusal {
-    if (incoming.method === 'TRACE' || head.wantsWebSocket) return 'not_supported';
+  /** A request for a WebSocket, on a connection that Node has let go of. What is not upgraded is answered and closed. */
+  #arriveUpgrade(incoming: IncomingMessage, socket: EdgeSocket, first: Buffer): void {
+    const upgrade = new Upgrade(incoming, socket, first, this.#ports.sockets);
+    if (socket[ANSWERING]) {
+      // It did not wait for its answer; the two would be written into each other.
+      socket.destroy();
+      return;
+    }
+    const outgoing = new EdgeResponse(incoming);
+    outgoing.shouldKeepAlive = false;
+    outgoing.assignSocket(socket);
+    outgoing.once('finish', () => socket.destroySoon());
+    socket[ANSWERING] = outgoing;
+    outgoing.edge = this;
+    outgoing.upgrade = upgrade;
+    outgoing.on('close', onClose);
+    const head = readRequestHead(incoming);
+    const visit = upgrade.flaw ?? this.#visitOf(incoming, head, true);
+    if (typeof visit === 'string') {
+      refuse(outgoing, head, visit, this.#door);
+      return;
+    }
+    outgoing.visit = visit;
+    try {
+      this.#serve(outgoing);
+    } catch (error) {
+      this.#failed(outgoing, error);
+    }
+  }
+
+  #visitOf(incoming: IncomingMessage, head: RequestHead, upgrades: boolean): Visit | Refusal {
+    if (incoming.method === 'TRACE') return 'not_supported';
+    // One that is in order comes by another way.
+    if (head.wantsWebSocket !== upgrades) return 'bad_upgrade';
     const target: Target | null = parseTarget(incoming.url ?? '');
     const host = target?.authority ?? head.host;
     const hostName = host === null || head.flawed ? null : this.#hosts.nameOf(host);
@@ -304,6 +340,14 @@ export class Edge {
     if (this.#door.closing) socket.destroySoon();
   }
 
+  /** From here on the connection is a socket's. */
+  upgraded(outgoing: EdgeResponse): void {
+    const socket = outgoing.socket as EdgeSocket;
+    socket[ANSWERING] = null;
+    socket[UPGRADED] = true;
+    outgoing.detachSocket(socket);
+  }
+
   #failed(outgoing: EdgeResponse, error: unknown): void {
     this.#ports.fault?.(error);
     if (outgoing.headersSent) outgoing.destroy();
@@ -325,12 +369,15 @@ function onIdle(socket: EdgeSocket): void {
 /** One request at a time is answered on a connection: this one. */
 const ANSWERING = Symbol('answering');
 const PEER = Symbol('peer');
+/** It speaks WebSocket and is closed by those who do. */
+const UPGRADED = Symbol('upgraded');
 /** Requests behind the one that is answered. */
 const PIPELINED = Symbol('pipelined');
 
 interface EdgeSocket extends Socket {
   [ANSWERING]?: EdgeResponse | null;
   [PEER]?: string;
+  [UPGRADED]?: boolean;
   [PIPELINED]?: number;
 }
 

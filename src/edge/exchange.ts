@@ -6,6 +6,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Body, HeaderList, Reply, ResponseHead, Timing } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
+import type { AnswerSocket } from '../contract/socket.ts';
 import { BodyPump } from './body-pump.ts';
 import { discardRest } from './leftover.ts';
 import { DRAIN_BYTES_PER_SECOND } from './ports.ts';
@@ -13,12 +14,15 @@ import { errorBody, type RefusalContext, refuse } from './refusal.ts';
 import type { RequestStream } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import { contentLength, isBodiless, isSendable, isStatus, ownHeaders } from './response-head.ts';
+import type { Upgrade } from './upgrade.ts';
 
 /** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
 export class EdgeResponse extends ServerResponse<IncomingMessage> {
-  edge: { responseClosed(outgoing: EdgeResponse): void } | null = null;
+  edge: { responseClosed(outgoing: EdgeResponse): void; upgraded(outgoing: EdgeResponse): void } | null = null;
   visit: Visit | null = null;
   exchange: Exchange | null = null;
+  /** The client asks for a WebSocket. */
+  upgrade: Upgrade | null = null;
 }
 
 /** A request that passed the gate. */
@@ -75,8 +79,14 @@ export class Exchange implements Reply {
   }
 
   respond(head: ResponseHead, body: Body): void {
+    const { socket } = head;
     if (this.#status !== 0 || this.#outgoing.destroyed) {
       cancel(body);
+      socket?.ended({ code: 1006, reason: '', clean: false, error: 'The client has gone' });
+      return;
+    }
+    if (socket !== undefined) {
+      this.#upgrade(head, socket);
       return;
     }
     const headers = isStatus(head.status) ? ownHeaders(head.headers) : null;
@@ -96,7 +106,24 @@ export class Exchange implements Reply {
     }
   }
 
+  #upgrade(head: ResponseHead, socket: AnswerSocket): void {
+    const outgoing = this.#outgoing;
+    const { upgrade } = outgoing;
+    const headers = ownHeaders(head.headers);
+    if (upgrade === null || headers === null || !isSendable(headers)) {
+      socket.ended({ code: 1006, reason: '', clean: false, error: 'The request was not upgraded' });
+      this.fail('function_error');
+      return;
+    }
+    headers.push('x-invocation-id', this.#id);
+    this.#status = 101;
+    outgoing.edge?.upgraded(outgoing);
+    upgrade.complete(headers, socket);
+  }
+
   fail(outcome: Outcome): void {
+    // A socket is closed by whoever holds its other end.
+    if (this.#status === 101) return;
     if (this.#status !== 0) {
       // A head has gone out: the rest will not come.
       if (!this.#outgoing.writableEnded) this.#cut();

@@ -81,6 +81,12 @@ export class FunctionDoor {
     const exchange = new Exchange(id, outgoing, head, this.#door, debug && head.debugToken !== null);
     if (body instanceof RequestStream) exchange.requestStream = body;
     outgoing.exchange = exchange;
+    const { upgrade } = outgoing;
+    if (upgrade !== null) {
+      upgrade.maxBytes = version.spec.limits.requestBytes;
+      // What functions look at to tell such a request from others.
+      head.headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+    }
     const method = outgoing.req.method ?? 'GET';
     const origin = match.destination.hostRouted ? null : this.#rules.publicOrigin;
     const address = `${origin ?? `${visit.scheme}://${visit.host}`}${guestPath}`;
@@ -88,7 +94,7 @@ export class FunctionDoor {
       id,
       requestId: id,
       attempt: 1,
-      trigger: 'http',
+      trigger: upgrade === null ? 'http' : 'websocket',
       source,
       version,
       event: {

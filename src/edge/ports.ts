@@ -6,6 +6,7 @@ import type { Clock } from '../contract/clock.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { HeaderList, Invocation, TraceSeed } from '../contract/invocation.ts';
 import type { Shed } from '../contract/outcome.ts';
+import type { SocketDoor } from './upgrade.ts';
 
 export interface WebhookFacts {
   readonly method: string;
@@ -36,6 +37,7 @@ export interface EdgePorts {
     /** `null`: no such endpoint. */
     maxBodyBytes(endpoint: string): number | null;
   };
+  readonly sockets: SocketDoor;
   readonly clock: Clock;
   seed(traceparent: string | null, clientAddress: string): TraceSeed;
   /** UUIDv7. */

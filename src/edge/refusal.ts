@@ -10,7 +10,15 @@ import { endLingering } from './leftover.ts';
 import { LEFTOVER_BYTES } from './ports.ts';
 import type { RequestHead } from './request-head.ts';
 
-export type Refusal = Shed | 'request_timeout' | 'not_supported' | 'unavailable' | 'loop_detected' | 'internal_error';
+export type Refusal =
+  | Shed
+  | 'request_timeout'
+  | 'not_supported'
+  | 'bad_upgrade'
+  | 'upgrade_version'
+  | 'unavailable'
+  | 'loop_detected'
+  | 'internal_error';
 
 interface RefusalRule {
   readonly status: number;
@@ -21,7 +29,9 @@ interface RefusalRule {
 const REFUSALS: Readonly<Record<Refusal, RefusalRule>> = {
   ...SHEDS,
   request_timeout: { status: 408, message: 'The request body did not arrive in time.' },
-  not_supported: { status: 501, message: 'CONNECT, TRACE and WebSocket upgrades are not supported.' },
+  not_supported: { status: 501, message: 'CONNECT and TRACE are not supported.' },
+  bad_upgrade: { status: 400, message: 'The WebSocket handshake is malformed (RFC 6455 §4.1).' },
+  upgrade_version: { status: 426, message: 'The WebSocket handshake must be of version 13.' },
   unavailable: { status: 503, message: 'The event could not be stored; send it again.', retryAfterSeconds: 1 },
   loop_detected: {
     status: 508,
@@ -51,6 +61,7 @@ export function refuse(
   const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))];
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   if (code === 'unauthorized') headers.push('www-authenticate', 'Bearer');
+  if (code === 'upgrade_version') headers.push('sec-websocket-version', '13');
   const close = context.closing || code === 'bad_request' || code === 'request_timeout' || muchIsLeft(incoming, head);
   if (close) headers.push('connection', 'close');
   outgoing.writeHead(rule.status, headers);

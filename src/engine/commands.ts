@@ -48,11 +48,15 @@ function check(command: unknown): void {
       whole(fields, 'status');
       text(fields, 'headers');
       body(fields['body']);
+      if (fields['socket'] !== undefined) whole(fields, 'socket');
       return;
     case 'data':
       whole(fields, 'sid');
       if (fields['chunk'] !== undefined) whole(fields, 'chunk');
       else text(fields, 'text');
+      return;
+    case 'socket':
+      checkSocket(fields);
       return;
     case 'eof':
     case 'read':
@@ -93,6 +97,32 @@ function check(command: unknown): void {
       return;
     default:
       throw new ProtocolError('a command is unknown');
+  }
+}
+
+function checkSocket(fields: Fields): void {
+  whole(fields, 'id');
+  switch (fields['do']) {
+    case 'open':
+      whole(fields, 'inv');
+      text(fields, 'url');
+      text(fields, 'protocols');
+      text(fields, 'headers');
+      return;
+    case 'text':
+      text(fields, 'text');
+      return;
+    case 'bytes':
+      whole(fields, 'chunk');
+      return;
+    case 'close':
+      whole(fields, 'code');
+      text(fields, 'reason');
+      return;
+    case 'taken':
+      return;
+    default:
+      throw new ProtocolError('a socket command is unknown');
   }
 }
 

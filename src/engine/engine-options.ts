@@ -1,6 +1,7 @@
 /** What the engine is built with; the composition root fills it in. */
 import type { Invocation } from '../contract/invocation.ts';
 import type { AgentOptions } from './bridge/agents.ts';
+import type { Dialer } from './bridge/dial.ts';
 import type { IncomingResponse, OutgoingRequest } from './bridge/fetch.ts';
 import type { Image } from './image.ts';
 
@@ -21,6 +22,8 @@ export interface EngineOptions extends AgentOptions {
   mapStack(stack: string, hash: string): string;
   /** The same for what a guest wrote itself: what is no frame of its bundle stays. */
   mapText(text: string, hash: string): string;
+  /** Speaks WebSocket with whom a guest asks for. */
+  readonly dialer: Dialer;
   /** A guest's call through a service binding. */
   service(call: ServiceCall): Promise<IncomingResponse>;
   log(line: string): void;

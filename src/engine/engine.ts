@@ -6,10 +6,12 @@
 import type { EnginePort, IsolateListener, JobListener, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
+import { SOCKET_CLOSE_MS, SOCKET_MS } from '../contract/socket.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agents } from './bridge/agents.ts';
 import { Bridge, type BridgePorts } from './bridge/bridge.ts';
 import { CacheStore } from './bridge/cache-store.ts';
+import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
@@ -148,7 +150,8 @@ export class Engine implements EnginePort {
     this.#residents.enter({ job, record });
     this.#watch.wake();
     const { json, chunks } = record.bridge.opening(job, Date.now() + limits.wallMs);
-    const wallMs = limits.wallMs + limits.waitUntilMs;
+    const socketMs = invocation.trigger === 'websocket' ? SOCKET_MS + SOCKET_CLOSE_MS : 0;
+    const wallMs = limits.wallMs + socketMs + limits.waitUntilMs;
     record.lane.post({ k: 'start', isolate, inv: job.inv, slot, json, chunks, cpuMs: limits.cpuMs, wallMs });
   }
 
@@ -314,7 +317,14 @@ export class Engine implements EnginePort {
 
   #bridgePorts(isolate: number, lane: Lane): BridgePorts {
     return {
-      event: (inv, event, chunks) => lane.post({ k: 'event', isolate, inv, json: JSON.stringify(event), chunks }),
+      event: (inv, event, chunks, renews) => {
+        const order = { k: 'event', isolate, inv, json: JSON.stringify(event), chunks } as const;
+        lane.post(renews === true ? { ...order, renews } : order);
+      },
+      connect: (job, request, listener, signal) => {
+        const via = { agents: this.#agents, dialer: this.#options.dialer, signal };
+        return dial(request, termsOf(job.invocation), via, listener);
+      },
       fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];

@@ -17,7 +17,9 @@ const SAMPLE_AFTER_NS = NS_PER_MS;
 /** One invocation as its lane sees it. */
 export interface Live {
   readonly inv: number;
-  readonly cpuLimitNs: number;
+  /** What one event of it may use, and the total at which it has used that. */
+  readonly cpuEachNs: number;
+  cpuLimitNs: number;
   readonly hardDeadlineMs: number;
   startedNs: number;
   cpuNs: number;

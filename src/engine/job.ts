@@ -10,7 +10,7 @@ export class Job {
   /** Its number on the wire. */
   readonly inv: number;
   readonly slot: number;
-  readonly cpuLimitNs: number;
+  cpuLimitNs: number;
   started = false;
   settled = false;
   /** The guest has nothing more to do for it. */
@@ -26,7 +26,7 @@ export class Job {
   problem: GuestProblem | null = null;
   subrequests = 0;
   responseBytes = 0;
-  /** Of the request body, as far as the guest has read it as a stream. */
+  /** Of the request body, as far as the guest has read it as a stream, or of the messages of its socket. */
   requestBytes = 0;
   #startedNs = 0;
   #endedNs = 0;
@@ -88,13 +88,19 @@ export class Job {
     if (this.#startedNs === 0) this.#startedNs = startedNs;
   }
 
+  /** Each message of its socket has a budget of its own. */
+  renewCpu(): void {
+    this.cpuLimitNs = this.#cpuNs + this.invocation.version.spec.limits.cpuMs * NS_PER_MS;
+  }
+
   note(note: LimitNote): void {
     this.#notes = [...(this.#notes ?? []), note];
   }
 
   /** For the settlement: what only the engine knows of the use of limits. */
   get notes(): { readonly notes?: readonly LimitNote[] } {
-    if (this.requestBytes > 0) this.note({ limit: 'requestBytes', used: this.requestBytes, reached: false });
+    if (this.requestBytes > 0 && this.invocation.trigger !== 'websocket')
+      this.note({ limit: 'requestBytes', used: this.requestBytes, reached: false });
     if (this.#notes === null && this.#laneNotes === null) return {};
     return { notes: [...(this.#notes ?? []), ...(this.#laneNotes ?? [])] };
   }
@@ -112,6 +118,7 @@ export class Job {
       hostCpuNs: this.#hostNs,
       memoryPeakBytes: this.#peakBytes,
       subrequests: this.subrequests,
+      requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
     };
   }

@@ -193,6 +193,7 @@ export class LaneThread {
     }
     const live: Live = {
       inv: order.inv,
+      cpuEachNs: order.cpuMs * NS_PER_MS,
       cpuLimitNs: order.cpuMs * NS_PER_MS,
       hardDeadlineMs: Date.now() + order.wallMs + GRACE_MS,
       startedNs: nowNs(),
@@ -210,7 +211,9 @@ export class LaneThread {
   #event(order: EventOrder): void {
     const guest = this.#guests.get(order.isolate);
     // Late for an invocation that is over: nobody waits for it, and nobody's budget could bound the turn.
-    if (guest === undefined || !guest.live.has(order.inv)) return;
+    const live = guest?.live.get(order.inv);
+    if (guest === undefined || live === undefined) return;
+    if (order.renews === true) live.cpuLimitNs = live.cpuNs + live.cpuEachNs;
     this.#turn(guest, order.inv, order.json, order.chunks);
   }
 

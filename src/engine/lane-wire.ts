@@ -64,6 +64,8 @@ export interface EventOrder {
   readonly inv: number;
   readonly json: string;
   readonly chunks: readonly Uint8Array[] | null;
+  /** The invocation's CPU budget begins anew with it. */
+  readonly renews?: true;
 }
 
 export type LaneOrder =

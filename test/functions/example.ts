@@ -32,6 +32,13 @@ const Example = z
       })
       .optional(),
     cron: z.literal(true).optional(),
+    websocket: z
+      .strictObject({
+        path: Text.startsWith('/'),
+        protocols: z.array(Text).default([]),
+        send: z.array(Text).default([]),
+      })
+      .optional(),
     event: z.unknown().optional(),
     expect: z.strictObject({
       status: z.number().int(),
@@ -44,13 +51,20 @@ const Example = z
       bodyMatches: z.array(Text).default([]),
       /** Hexadecimal. */
       bytesStartWith: Text.optional(),
+      /** Texts a WebSocket brings, in order; what the function closes it with. */
+      messages: z.array(Text).default([]),
+      closed: z.strictObject({ code: z.number().int(), reason: Text.optional() }).optional(),
       /** Each must match some line the function logged. */
       logs: z.array(Text).default([]),
     }),
   })
-  .refine(({ request, webhook, cron, event }) => [request, webhook, cron, event].filter(Boolean).length === 1, {
-    message: 'an example has exactly one of request, webhook, cron and event',
-  });
+  .refine(
+    ({ request, webhook, cron, event, websocket }) =>
+      [request, webhook, cron, event, websocket].filter(Boolean).length === 1,
+    {
+      message: 'an example has exactly one of request, webhook, cron, event and websocket',
+    },
+  );
 
 const Expectations = z.strictObject({
   description: Text,

@@ -1,8 +1,11 @@
 /** The samples on a real host: sends examples through its doors and reads back, over the admin plane, what came of them. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { WebSocket } from 'ws';
 import type { RunningHost } from '../support/host.ts';
-import { bodyOf, type Example, expectLogs, expectResponse, type Sample } from './example.ts';
+import { bodyOf, type Example, expectLogs, expectResponse, expectText, type Sample } from './example.ts';
 import { readSampleConfig, type SampleConfig } from './sample-config.ts';
 import { signedHeaders } from './signature.ts';
 
@@ -39,6 +42,7 @@ export class SampleHost {
   async run(sample: Sample, example: Example): Promise<void> {
     if (example.request) return this.#request(sample, example, example.request);
     if (example.webhook) return this.#webhook(sample, example, example.webhook);
+    if (example.websocket) return this.#socket(sample, example, example.websocket);
     return this.#scheduled(sample, example);
   }
 
@@ -79,6 +83,27 @@ export class SampleHost {
     if (id) this.count(sample.name);
     await expectResponse(response, example.expect);
     if (example.expect.logs.length > 0) await this.expectLogsOf(id ?? '', example);
+  }
+
+  /** Sends everything at once, and closes when the function does not. */
+  async #socket(sample: Sample, example: Example, socket: NonNullable<Example['websocket']>): Promise<void> {
+    const { status, headers, messages, closed, logs } = example.expect;
+    const ws = new WebSocket(this.#host.url.replace('http', 'ws') + socket.path, socket.protocols);
+    const heard: string[] = [];
+    ws.on('message', (data: Buffer) => heard.push(data.toString()));
+    const end = once(ws, 'close');
+    const [answer] = (await once(ws, 'upgrade')) as [IncomingMessage];
+    this.count(sample.name);
+    expect(answer.statusCode).toBe(status);
+    for (const [name, value] of Object.entries(headers)) {
+      expectText(String(answer.headers[name] ?? ''), value, `header ${name}`);
+    }
+    for (const text of socket.send) ws.send(text);
+    if (closed === undefined) ws.close(1000);
+    const [code, reason] = (await end) as [number, Buffer];
+    if (messages.length > 0) expect(heard).toEqual(messages);
+    if (closed !== undefined) expect({ code, reason: reason.toString() }).toMatchObject(closed);
+    if (logs.length > 0) await this.expectLogsOf(String(answer.headers['x-invocation-id']), example);
   }
 
   async #webhook(sample: Sample, example: Example, webhook: NonNullable<Example['webhook']>): Promise<void> {

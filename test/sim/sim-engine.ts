@@ -364,7 +364,7 @@ export class SimEngine implements EnginePort {
       problem: null,
       usage: {
         ...{ startedNs: job.startedNs || settledNs, settledNs, cpuNs: 1000, cpuEstimated: false, hostCpuNs: 0 },
-        ...{ memoryPeakBytes: 0, subrequests: 0, responseBytes: 0 },
+        ...{ memoryPeakBytes: 0, subrequests: 0, requestBytes: 0, responseBytes: 0 },
       },
     };
     job.listener.settled(settlement);

@@ -142,6 +142,7 @@ export class FakeEngine implements EnginePort {
         hostCpuNs: 0,
         memoryPeakBytes: 0,
         subrequests: 0,
+        requestBytes: 0,
         responseBytes: 0,
       },
     });

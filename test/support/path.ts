@@ -23,6 +23,7 @@ import { type Image, makeSnapshot } from '../../src/engine/image.ts';
 import { preludeSource } from '../../src/engine/prelude.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
+import { Sockets } from '../../src/sockets/sockets.ts';
 import { SystemClock } from '../../src/system-clock.ts';
 import { version } from './versions.ts';
 
@@ -101,6 +102,7 @@ export class Path {
       maxLanes: options.maxLanes ?? 8,
       spares: options.spares ?? 1,
       spareMemoryMiB: 128,
+      dialer: new Sockets(new SystemClock()),
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,
       mapText: (text) => text,

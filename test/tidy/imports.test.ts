@@ -12,6 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hono: ['edge', 'admin'],
   '@hono/node-server': ['edge', 'admin'],
+  ws: ['sockets'],
   'isolated-vm': ['engine'],
   undici: ['engine'],
   '@opentelemetry': ['telemetry'],

@@ -4,7 +4,7 @@
  * no two tenants ever share a socket, so what a server says out of turn reaches nobody else.
  */
 import { type LookupAddress, lookup, promises } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector } from 'undici';
 import { Machine } from './addresses.ts';
@@ -73,6 +73,18 @@ export class Agents {
     });
     this.#agents.set(key, agent);
     return agent;
+  }
+
+  /** A connection of its own, judged like all others; encrypted for https:. */
+  connect(url: URL, policy: EgressPolicy): Promise<Socket> {
+    const { hostname, host, protocol, port } = url;
+    const servername = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? { servername: hostname } : {};
+    return new Promise((resolve, reject) => {
+      this.#connect({ hostname, host, protocol, port, ...servername }, policy, (...[error, socket]) => {
+        if (error === null) resolve(socket);
+        else reject(error);
+      });
+    });
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,7 @@ import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
 import { isOutOfMemory, problemOf } from './problems.ts';
 import { Streams } from './streams.ts';
+import { type SocketPorts, socketFlaw, WebSockets } from './websocket.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
 const INLINE_BYTES = 64 * 1024;
@@ -29,7 +30,7 @@ const SHOWN_URL_CHARS = 8192;
 
 export interface BridgePorts {
   /** Delivers one event in a turn of its own. */
-  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null): void;
+  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null, renews?: true): void;
   /** A request to the network, under the function's policy. */
   fetch(job: Job, request: OutgoingRequest, signal: AbortSignal): Promise<IncomingResponse>;
   /** A request to another function. `service` is the binding's name. */
@@ -40,6 +41,7 @@ export interface BridgePorts {
     spanId: string,
     signal: AbortSignal,
   ): Promise<IncomingResponse>;
+  connect: SocketPorts['connect'];
   readonly caches: CacheStore;
   /** An error nobody handled, of `inv` or of none. */
   stray(inv: number, problem: GuestProblem): void;
@@ -56,6 +58,7 @@ export class Bridge {
   readonly #streams: Streams;
   readonly #desk: CacheDesk;
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
+  readonly #sockets: WebSockets;
 
   #strays = 0;
 
@@ -69,6 +72,7 @@ export class Bridge {
         if (job.isDone) ports.settle(job);
       },
     });
+    this.#sockets = new WebSockets({ ...ports, subrequest: spend });
     this.#desk = new CacheDesk(ports.caches, {
       event: (inv, event, chunks) => ports.event(inv, event, chunks),
       hostBody: (job, body, chunks) => this.#streams.toHost(job, body, chunks, Number.MAX_SAFE_INTEGER, false),
@@ -108,6 +112,7 @@ export class Bridge {
   /** The job is over: nothing of it may arrive in a later invocation. */
   release(job: Job): void {
     this.jobs.delete(job.inv);
+    this.#sockets.release(job);
     this.#streams.release(job);
     if (this.#fetches.size === 0) return;
     for (const [id, entry] of this.#fetches) {
@@ -155,6 +160,9 @@ export class Bridge {
         this.#fetches.get(command.id)?.abort.abort();
         this.#fetches.delete(command.id);
         return;
+      case 'socket':
+        this.#sockets.obey(command, command.do === 'open' ? this.jobs.get(command.inv) : undefined, chunks);
+        return;
       case 'read':
         this.#streams.read(command.sid);
         return;
@@ -189,9 +197,12 @@ export class Bridge {
     const size = body instanceof Uint8Array ? body.byteLength : 0;
     const long = listFlaw(command.headers);
     const headers = long === null ? readHeaders(command.headers) : [];
-    const flaw = long ?? headFlaw(command.status, headers);
+    const { status, socket } = command;
+    const isPlain = socket === undefined && status !== 101;
+    const flaw = long ?? headFlaw(status, headers) ?? (isPlain ? null : socketFlaw(job, socket, status));
     if (flaw !== null) {
       if (isStream(body)) body.cancel();
+      if (socket !== undefined) this.#sockets.refuse(job, socket);
       job.problem = { name: 'TypeError', message: flaw, stack: '' };
       this.#fail(job, 'function_error');
       if (command.done === true) this.#settle(job);
@@ -200,7 +211,7 @@ export class Bridge {
     job.responseBytes += size;
     if (size > limits.responseBytes) this.#fail(job, 'response_too_large');
     else if (job.verdict === null) {
-      job.listener.head({ status: command.status, headers }, body);
+      job.listener.head(...this.#sockets.answer(job, socket, { status, headers }, body));
     }
     if (command.done === true) this.#settle(job);
   }

@@ -13,9 +13,10 @@ export function listFlaw(text: string): string | null {
   return text.length > MAX_WIRE_CHARS ? `Headers may have ${MAX_CHARS} characters in all.` : null;
 }
 
-/** `null`, or a sentence what is wrong with it. */
+/** `null`, or a sentence what is wrong with it. 101 is for those who know of a socket. */
 export function headFlaw(status: number, headers: HeaderList): string | null {
-  if (status < 200 || status > 599) return `A response status must be from 200 to 599, not ${status}.`;
+  if ((status < 200 && status !== 101) || status > 599)
+    return `A response status must be from 200 to 599, not ${status}.`;
   if (headers.length / 2 > MAX_PAIRS) return `A response may have ${MAX_PAIRS} headers.`;
   let size = 0;
   for (let i = 0; i < headers.length; i += 2) {

@@ -79,6 +79,7 @@ export class FrameWriter {
     this.#byte(EVENT);
     this.#number(order.isolate);
     this.#number(order.inv);
+    this.#byte(order.renews === true ? 1 : 0);
     this.#text(order.json);
     this.#chunks(order.chunks);
   }
@@ -204,6 +205,7 @@ function readMessage(cursor: Cursor): Message {
         k: 'event',
         isolate: cursor.number(),
         inv: cursor.number(),
+        ...(cursor.byte() === 1 ? { renews: true as const } : {}),
         json: cursor.text(),
         chunks: cursor.chunks(),
       };

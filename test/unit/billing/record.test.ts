@@ -36,6 +36,7 @@ const usage: EngineUsage = {
   hostCpuNs: 10,
   memoryPeakBytes: 4_000_000,
   subrequests: 3,
+  requestBytes: 0,
   responseBytes: 17,
 };
 

@@ -149,7 +149,6 @@ describe('case 88: what is not supported', () => {
   it.each([
     ['CONNECT', `CONNECT example.com:443 HTTP/1.1\r\n${HOST}\r\n`],
     ['TRACE', `TRACE / HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`],
-    ['a WebSocket', `GET / HTTP/1.1\r\n${HOST}connection: upgrade, close\r\nupgrade: websocket\r\n\r\n`],
   ])('%s: 501', async (_, request) => {
     const { port, invocations } = await start();
     expect(await raw(port, request)).toMatch(/^HTTP\/1\.1 501 .*not_supported/s);

@@ -8,6 +8,7 @@ import { LIMIT_RULES, type Limits } from '../../../src/contract/limits.ts';
 import type { Shed } from '../../../src/contract/outcome.ts';
 import { Edge } from '../../../src/edge/edge.ts';
 import { EDGE_TIMEOUTS, type EdgeOptions, type EdgePorts, type WebhookFacts } from '../../../src/edge/ports.ts';
+import { Sockets } from '../../../src/sockets/sockets.ts';
 
 export const realClock: Clock = {
   nowNs: () => Math.round(performance.now() * 1e6),
@@ -105,6 +106,7 @@ export async function startEdge(
       },
       maxBodyBytes: (endpoint) => (endpoint === 'github' ? (settings.hookBytes ?? 1000) : null),
     },
+    sockets: new Sockets(realClock),
     clock: realClock,
     seed: () => ({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentSpanId: null, sampled: true, link: null }),
     newId: () => `id-${++ids}`,
