@@ -8,7 +8,7 @@ INSTALLED := node_modules/.package-lock.json
 CORPUS := fixtures/packages/node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
-.PHONY: help run dev check test test-all hostile soak bench wpt pack clean
+.PHONY: help run dev check test test-all hostile packages soak bench wpt pack clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -48,6 +48,8 @@ test-all: check $(CORPUS) ## check, test, and the slow tests, a minute of soak a
 hostile: export ISOLANE_TEST_ALL = 1
 hostile: $(INSTALLED) ## every hostile case, on shared engines and in engine processes
 	@$(VITEST) test/hostile
+
+packages: $(CORPUS) ## install the npm packages that test/packages tries (make test does)
 
 soak: $(INSTALLED) ## a steady mixture for MINUTES (60): exit 0 when memory, descriptors and threads stay flat
 	@node test/soak/soak.ts --minutes $(or $(MINUTES),60)

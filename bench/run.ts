@@ -1,5 +1,5 @@
 /**
- * `node bench/run.ts [--only hello,cold,cap,ledger,streaming] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
+ * `node bench/run.ts [--only hello,cold,cap,ledger,streaming,guest-runtime] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
  * runs the benchmarks and prints one Markdown table; figures and the machine go to bench/results/<time>.json.
  * `--small` runs everything briefly, to see that it still works; its figures mean nothing.
  */
@@ -10,12 +10,13 @@ import { parseArgs } from 'node:util';
 import { benchCap } from './cap.ts';
 import { benchCold } from './cold.ts';
 import { printTable, type Row } from './figure.ts';
+import { benchGuestRuntime } from './guest-runtime.ts';
 import { benchHello } from './hello.ts';
 import { benchLedger } from './ledger.ts';
 import { benchStreaming } from './streaming.ts';
 import type { SubjectName } from './subject.ts';
 
-const BENCHES = ['hello', 'cold', 'cap', 'ledger', 'streaming'] as const;
+const BENCHES = ['hello', 'cold', 'cap', 'ledger', 'streaming', 'guest-runtime'] as const;
 const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane', 'process'];
 
 function choose<T extends string>(text: string | undefined, known: readonly T[], flag: string): readonly T[] {
@@ -53,6 +54,7 @@ const run: Record<(typeof BENCHES)[number], () => Promise<readonly Row[]>> = {
   cold: () => benchCold({ functions: small ? 3 : 60, repetitions, progress }),
   cap: () => benchCap({ kills: small ? 2 : 10, repetitions, progress }),
   streaming: () => benchStreaming({ mib: small ? 16 : 1024, events: small ? 200 : 10_000, repetitions, progress }),
+  'guest-runtime': () => benchGuestRuntime({ calls: small ? 500 : 20_000, repetitions, progress }),
   ledger: () => benchLedger({ rows: small ? 2000 : 60_000, repetitions, progress }),
 };
 

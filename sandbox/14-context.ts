@@ -3,7 +3,15 @@
  * lowered to promises and this `then` carries invocation and frame from registration to callback. Elsewhere the native
  * `then` stays in place and costs nothing. Imported before the streams library, which captures `then` when it is evaluated.
  */
-import { defineProperty, type promiseThen, reflectApply, uncurry } from './00-primordials.ts';
+import {
+  defineProperty,
+  isObject,
+  NativePromise,
+  promiseResolve,
+  type promiseThen,
+  reflectApply,
+  uncurry,
+} from './00-primordials.ts';
 import { current, enter, type Invocation } from './10-box.ts';
 
 let carrying = false;
@@ -54,11 +62,31 @@ export const restoreThen = (): void => {
   defineProperty(Promise.prototype, 'then', native);
 };
 
+/** What is no promise but has a `then` (a query that runs when it is awaited) is asked for it in the context that awaits. */
+const { resolve } = {
+  resolve(this: unknown, value: unknown): unknown {
+    const ask = this === NativePromise && isObject(value) ? (value as { then?: unknown }).then : undefined;
+    if (typeof ask !== 'function' || ask === then) return reflectApply(nativeResolve, this, [value]);
+    return new NativePromise((ok, no) => {
+      const run = inContext((): void => {
+        try {
+          reflectApply(ask as () => void, value, [ok, no]);
+        } catch (error) {
+          no(error);
+        }
+      });
+      nativeThen(promiseResolve(undefined), run);
+    });
+  },
+};
+const nativeResolve = Promise.resolve;
+
 /** At load where limits.concurrency is above 1; by the bundle itself where it has AsyncLocalStorage. */
 export const carryContext = (): void => {
   if (carrying) return;
   carrying = true;
   installThen();
+  defineProperty(NativePromise, 'resolve', { value: resolve, writable: true, configurable: true });
 };
 export const isCarrying = (): boolean => carrying;
 

@@ -2,7 +2,7 @@
  * AbortController and AbortSignal with `timeout`, `any` and `throwIfAborted`. Internal followers (fetch, streams) are
  * told before the guest's listeners, so a guest that patches dispatch cannot keep a fetch alive.
  */
-import { arrayFrom, List, NativeTypeError, reflectApply, toNum } from './00-primordials.ts';
+import { arrayFrom, NativeTypeError, reflectApply, SafeSet, toNum } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { Event, EventTarget, eventAttribute, fireTrusted, setSignalHooks } from './20-events.ts';
@@ -11,19 +11,24 @@ import { after } from './21-timers.ts';
 const TOKEN = {};
 
 let abortSignal: (signal: AbortSignal, reason: unknown) => void;
-let follow: (signal: AbortSignal, run: (reason: unknown) => void) => void;
+type Follower = (reason: unknown) => void;
+let follow: (signal: AbortSignal, run: Follower) => void;
+let unfollow: (signal: AbortSignal, run: Follower) => void;
 let check: (value: object) => boolean;
 
 export class AbortSignal extends EventTarget {
   #aborted = false;
   #reason: unknown = undefined;
-  #followers: List<(reason: unknown) => void> | null = null;
+  #followers: SafeSet<Follower> | null = null;
 
   static {
     check = (value) => #aborted in value;
     follow = (signal, run) => {
-      signal.#followers ??= new List();
-      signal.#followers.push(run);
+      signal.#followers ??= new SafeSet();
+      signal.#followers.add(run);
+    };
+    unfollow = (signal, run) => {
+      signal.#followers?.delete(run);
     };
     abortSignal = (signal, reason) => {
       if (signal.#aborted) return;
@@ -31,9 +36,9 @@ export class AbortSignal extends EventTarget {
       signal.#reason = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
       const followers = signal.#followers;
       signal.#followers = null;
-      if (followers !== null) {
-        for (let i = 0; i < followers.length; i++) (followers[i] as (r: unknown) => void)(signal.#reason);
-      }
+      followers?.forEach((run) => {
+        run(signal.#reason);
+      });
       fireTrusted(signal, new Event('abort'));
     };
   }
@@ -94,7 +99,9 @@ export const isAborted = (signal: AbortSignal): boolean => reflectApply(abortedG
 export const abortReason = (signal: AbortSignal): unknown => reflectApply(reasonGet, signal, []);
 
 /** Runs before the guest's own listeners; at most once. */
-export const onAbort = (signal: AbortSignal, run: (reason: unknown) => void): void => follow(signal, run);
+export const onAbort = (signal: AbortSignal, run: Follower): void => follow(signal, run);
+/** A signal may outlive by far what followed it. */
+export const offAbort = (signal: AbortSignal, run: Follower): void => unfollow(signal, run);
 
 setSignalHooks({
   isSignal,

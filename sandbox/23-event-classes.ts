@@ -25,7 +25,7 @@ interface RejectionInit extends EventInit {
   promise?: unknown;
   reason?: unknown;
 }
-type Made<Init> = new (type: unknown, init?: Init) => Event;
+export type Made<Init> = new (type: unknown, init?: Init) => Event;
 
 const text = (value: unknown): string => (value === undefined ? '' : `${value as string}`);
 
@@ -33,21 +33,6 @@ const text = (value: unknown): string => (value === undefined ? '' : `${value as
 let isPort: (value: unknown) => boolean = () => false;
 export const setPortCheck = (check: (value: unknown) => boolean): void => {
   isPort = check;
-};
-
-/** A `sequence<MessagePort>`. */
-const portList = (value: unknown): readonly unknown[] => {
-  const ports: unknown[] = [];
-  if (value === undefined) return freeze(ports);
-  if (!isObject(value)) throw new NativeTypeError('MessageEvent: ports must be a sequence');
-  const found = new List<unknown>();
-  for (const port of value as Iterable<unknown>) {
-    if (!isPort(port)) throw new NativeTypeError('MessageEvent: ports must hold MessagePorts');
-    found.push(port);
-  }
-  ports.length = found.length;
-  for (let i = 0; i < found.length; i++) ports[i] = found[i];
-  return freeze(ports);
 };
 
 rare(
@@ -75,6 +60,35 @@ rare(
     return { CustomEvent };
   },
   '<custom-event',
+);
+
+rare(
+  'rejection-event>',
+  ['PromiseRejectionEvent'],
+  () => {
+    class PromiseRejectionEvent extends Event {
+      readonly #promise: unknown;
+      readonly #reason: unknown;
+      constructor(type: unknown, init?: RejectionInit) {
+        super(type, init);
+        if (!isObject(init) || !isObject(init.promise)) {
+          throw new NativeTypeError('PromiseRejectionEvent: options with a promise are required');
+        }
+        this.#promise = init.promise;
+        this.#reason = init.reason;
+      }
+      get promise(): unknown {
+        return this.#promise;
+      }
+      get reason(): unknown {
+        return this.#reason;
+      }
+    }
+    enumerable(PromiseRejectionEvent.prototype, ['promise', 'reason']);
+    lengthOf(PromiseRejectionEvent, 2);
+    return { PromiseRejectionEvent };
+  },
+  '<rejection-event',
 );
 
 export const errorEvents: () => { ErrorEvent: Made<ErrorInit> } = rare(
@@ -123,6 +137,21 @@ export const messageEvents: () => { MessageEvent: Made<MessageInit> } = rare(
   'message-event>',
   ['MessageEvent'],
   () => {
+    /** A `sequence<MessagePort>`. */
+    const portList = (value: unknown): readonly unknown[] => {
+      const ports: unknown[] = [];
+      if (value === undefined) return freeze(ports);
+      if (!isObject(value)) throw new NativeTypeError('MessageEvent: ports must be a sequence');
+      const found = new List<unknown>();
+      for (const port of value as Iterable<unknown>) {
+        if (!isPort(port)) throw new NativeTypeError('MessageEvent: ports must hold MessagePorts');
+        found.push(port);
+      }
+      ports.length = found.length;
+      for (let i = 0; i < found.length; i++) ports[i] = found[i];
+      return freeze(ports);
+    };
+
     class MessageEvent extends Event {
       readonly #data: unknown;
       readonly #origin: string;
@@ -163,33 +192,4 @@ export const messageEvents: () => { MessageEvent: Made<MessageInit> } = rare(
     return { MessageEvent };
   },
   '<message-event',
-);
-
-rare(
-  'rejection-event>',
-  ['PromiseRejectionEvent'],
-  () => {
-    class PromiseRejectionEvent extends Event {
-      readonly #promise: unknown;
-      readonly #reason: unknown;
-      constructor(type: unknown, init?: RejectionInit) {
-        super(type, init);
-        if (!isObject(init) || !isObject(init.promise)) {
-          throw new NativeTypeError('PromiseRejectionEvent: options with a promise are required');
-        }
-        this.#promise = init.promise;
-        this.#reason = init.reason;
-      }
-      get promise(): unknown {
-        return this.#promise;
-      }
-      get reason(): unknown {
-        return this.#reason;
-      }
-    }
-    enumerable(PromiseRejectionEvent.prototype, ['promise', 'reason']);
-    lengthOf(PromiseRejectionEvent, 2);
-    return { PromiseRejectionEvent };
-  },
-  '<rejection-event',
 );

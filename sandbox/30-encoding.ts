@@ -47,11 +47,20 @@ export const utf8Encode = (text: string): Uint8Array => {
   return bytes;
 };
 
-export const utf8Decode = (bytes: Uint8Array): string => {
+/** Up to so many bytes of ASCII are decoded here: a call of the host costs as much as 500 of them. */
+const SHORT_BYTES = 256;
+
+/** `keepMark`: a byte order mark stays, as U+FEFF. */
+export const utf8Decode = (bytes: Uint8Array, keepMark = false): string => {
   const size = viewByteLength(bytes);
   if (size === 0) return '';
+  if (size <= SHORT_BYTES) {
+    let seen = 0;
+    for (let i = 0; i < size; i++) seen |= bytes[i] as number;
+    if (seen < 128) return reflectApply(fromCharCode, undefined, bytes as unknown as number[]) as string;
+  }
   mustCross(size);
-  return host().decode(tight(bytes), 'utf-8', false, false, 0, false) ?? '';
+  return host().decode(tight(bytes), 'utf-8', false, keepMark, 0, false) ?? '';
 };
 
 const isBuffer = (value: object): value is ArrayBuffer => {

@@ -48,10 +48,7 @@ const decodePart = (text: string): string => {
       i += 2;
     } else out[at++] = byte;
   }
-  // A leading U+FEFF belongs to the value here; the decoder would take it for a byte order mark.
-  const marked = at >= 3 && out[0] === 0xef && out[1] === 0xbb && out[2] === 0xbf;
-  const text2 = utf8Decode(new U8(out.buffer, 0, at));
-  return marked ? `\ufeff${text2}` : text2;
+  return utf8Decode(new U8(out.buffer, 0, at), true);
 };
 
 export const parseUrlencoded = (text: string): Pairs => {

@@ -19,6 +19,8 @@ export class Source implements Resource {
   readonly sid: number;
   readonly inv: Invocation;
   #waiting: Got | null = null;
+  /** Called once, when nothing of it will come any more. */
+  over: (() => void) | null = null;
   #ended = false;
   #failed = false;
   #error: unknown = undefined;
@@ -101,6 +103,9 @@ export class Source implements Resource {
     this.#ended = true;
     sources.delete(this.sid);
     this.inv.drop(this);
+    const over = this.over;
+    this.over = null;
+    if (over !== null) over();
   }
 }
 

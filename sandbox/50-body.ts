@@ -354,7 +354,7 @@ export const installBody = (proto: object, stateOf: (self: unknown) => HasBody):
       const type = extractMime(header);
       if (type?.essence === 'multipart/form-data') return readMultipart(bytes, type);
       if (type?.essence !== 'application/x-www-form-urlencoded') throw noForm(header);
-      const pairs = parseUrlencoded(utf8Decode(bytes));
+      const pairs = parseUrlencoded(utf8Decode(bytes, true));
       const form = newFormData();
       const entries = formEntries(form);
       for (let i = 0; i < pairs.length; i += 2)

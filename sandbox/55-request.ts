@@ -331,6 +331,8 @@ export const wrapRequest = (state: RequestState): Request => new Request(RAW, st
 /** What can abort a fetch of it: not the client's going away, which a handler may want to outlive. */
 export const requestSignal = (state: RequestState): AbortSignal | null => {
   if (state.inv !== null) return null;
-  return state.signal === null && state.follows === null ? null : signalOf(state);
+  const { signal, follows } = state;
+  if (signal !== null || follows === null) return signal;
+  return isSignal(follows) ? follows : signalOf(follows);
 };
 export const buildRequest = build;

@@ -20,7 +20,8 @@ const late = rare(
 
     const isIntact = (bytes: Uint8Array, integrity: string): boolean => {
       let kind = -1;
-      let wanted = new List<Uint8Array>();
+      /** Those of weaker kinds have other lengths: they match nothing. */
+      const wanted = new List<Uint8Array>();
       let at = 0;
       while (at < integrity.length) {
         let end = indexOf(integrity, ' ', at);
@@ -34,7 +35,6 @@ const late = rare(
           if (KINDS[i] !== algorithm || i < kind) continue;
           const value = base64Decode(utf8Encode(standardBase64(digest)));
           if (value === null) continue;
-          if (i > kind) wanted = new List<Uint8Array>();
           kind = i;
           wanted.push(value);
         }

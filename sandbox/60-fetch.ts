@@ -4,6 +4,7 @@ import {
   defineProperty,
   indexOf,
   isObject,
+  List,
   mathMin,
   NativeError,
   NativePromise,
@@ -29,7 +30,7 @@ import {
   tight,
   topLevel,
 } from './10-box.ts';
-import { abortReason, isAborted, onAbort } from './22-abort.ts';
+import { type AbortSignal, abortReason, isAborted, offAbort, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Stream } from './40-streams.ts';
 import { defaultHeader, getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
@@ -62,8 +63,8 @@ class PendingFetch implements Resource {
   readonly inv: Invocation;
   readonly resolve: (response: Response) => void;
   readonly reject: (error: unknown) => void;
-  /** The Source of its response, once there is one that is not there whole. */
-  source: Source | null = null;
+  #source: Source | null = null;
+  #unheed: (() => void) | null = null;
   readonly integrity: string;
 
   constructor(
@@ -80,16 +81,29 @@ class PendingFetch implements Resource {
     pending.set(id, this);
     inv.hold(this);
   }
-  abort(reason: unknown): void {
+  /** Until it and its response are over, `signal` ends them. */
+  heed(signal: AbortSignal): void {
+    const run = (reason: unknown): void => this.#abort(reason);
+    onAbort(signal, run);
+    this.#unheed = () => offAbort(signal, run);
+  }
+  /** The response is there; `source`: its body is still on its way. */
+  answered(source: Source | null): void {
+    this.#source = source;
+    if (source === null) this.#unheed?.();
+    else source.over = this.#unheed;
+  }
+  #abort(reason: unknown): void {
     if (pending.has(this.id)) {
       pending.delete(this.id);
       this.inv.drop(this);
       emitFinal(`{"c":"fetch-abort","id":${this.id}}`);
       this.reject(reason);
-    } else this.source?.abort(reason);
+    } else this.#source?.abort(reason);
   }
   release(tell: boolean): void {
     pending.delete(this.id);
+    this.#unheed?.();
     if (tell) emitFinal(`{"c":"fetch-abort","id":${this.id}}`);
   }
 }
@@ -198,12 +212,24 @@ const asksForSocket = ({ method, headers }: RequestState): boolean =>
   hasHeader(headers, 'upgrade') &&
   toLowerCase(getHeader(headers, 'upgrade') as string) === 'websocket';
 
+/** What a module that is still loading has asked for, where that may wait for the first invocation. */
+let early: List<() => void> | null = null;
+export const allowEarly = (): void => {
+  early = new List();
+};
+export const hasEarly = (): boolean => early !== null && early.length > 0;
+/** Sends it as the present invocation's. */
+export const sendEarly = (): void => {
+  while (early !== null && early.length > 0) (early.shift() as () => void)();
+};
+
 export const startFetch = (state: RequestState, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {
     const inv = current;
     const signal = requestSignal(state);
     if (signal !== null && isAborted(signal)) {
       discard(state.body, abortReason(signal));
+      state.body.used = state.body.kind !== EMPTY;
       reject(abortReason(signal));
       return;
     }
@@ -221,7 +247,11 @@ export const startFetch = (state: RequestState, service: string | null): Promise
       throw new NativeTypeError(`fetch failed: ${scheme} cannot be fetched; only http:, https: and data: URLs can`);
     }
     if (inv === topLevel) {
-      throw new NativeError('fetch is only possible inside a handler, not while the module is loading');
+      if (early === null) {
+        throw new NativeError('fetch is only possible inside a handler, not while the module is loading');
+      }
+      early.push(() => resolve(startFetch(state, service)));
+      return;
     }
     if (inv.over) throw contextOver();
     if (asksForSocket(state)) {
@@ -239,7 +269,7 @@ export const startFetch = (state: RequestState, service: string | null): Promise
       inv.drop(settle);
       throw error;
     }
-    if (signal !== null) onAbort(signal, (reason) => settle.abort(reason));
+    if (signal !== null) settle.heed(signal);
   });
 
 exposeFunction('fetch', async (input: unknown, init: unknown = undefined) => {
@@ -287,7 +317,7 @@ export const deliverResponse = (event: ResponseEvent, chunks: readonly Uint8Arra
   const headers = new HeaderState(event.headers);
   headers.immutable = true;
   const body = receiveBody(event.body, found.inv, chunks);
-  found.source = body.source;
+  found.answered(body.source);
   const state = new ResponseState(headers, body);
   state.status = event.status;
   state.statusText = event.statusText;
@@ -333,6 +363,7 @@ export interface FailureEvent {
 export const deliverFailure = (event: FailureEvent): void => {
   const found = take(event.id);
   if (found === undefined) return;
+  found.answered(null);
   if (own(event, 'limit') === true) found.reject(limitError(event.message));
   else found.reject(failure(event.message, own(event, 'code') as string | undefined));
 };

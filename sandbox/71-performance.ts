@@ -57,93 +57,96 @@ const illegal = (token: unknown): void => {
   if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
 };
 
-const timeline = new List<Entry>();
-
-const push = (list: unknown[], value: unknown): void => {
-  defineProperty(list, list.length, { value, writable: true, enumerable: true, configurable: true });
-};
-
-/** Those of `from` that fit, by start; `undefined` fits all. */
-const select = (from: List<Entry>, name?: string, type?: string): Entry[] => {
-  const found: Entry[] = [];
-  for (let i = 0; i < from.length; i++) {
-    const entry = from[i] as Entry;
-    if (name !== undefined && nameOf(entry) !== name) continue;
-    if (type !== undefined && kindOf(entry) !== type) continue;
-    push(found, entry);
-  }
-  return found;
-};
-
-let nameOf: (entry: Entry) => string;
-let kindOf: (entry: Entry) => string;
-let startOf: (entry: Entry) => number;
-
-/** Kept in the order of their starts, as every list of entries has them. */
-const keep = (entry: Entry): void => {
-  if (timeline.length >= MOST) timeline.shift();
-  let at = timeline.length;
-  timeline.push(entry);
-  for (; at > 0 && startOf(timeline[at - 1] as Entry) > startOf(entry); at--) timeline[at] = timeline[at - 1] as Entry;
-  timeline[at] = entry;
-  let told = false;
-  observers.forEach((observer) => {
-    if (!observer.types.has(kindOf(entry))) return;
-    observer.buffer.push(entry);
-    told = true;
-  });
-  if (told) tellSoon();
-};
-
-const drop = (kind: Kind, name: unknown): void => {
-  const only = name === undefined ? undefined : `${name as string}`;
-  let kept = 0;
-  for (let i = 0; i < timeline.length; i++) {
-    const entry = timeline[i] as Entry;
-    if (kindOf(entry) !== kind || (only !== undefined && nameOf(entry) !== only)) timeline[kept++] = entry;
-  }
-  timeline.length = kept;
-};
-
-interface Watch {
-  readonly types: SafeSet<string>;
-  buffer: List<Entry>;
-  readonly tell: () => void;
-}
-const observers = new SafeSet<Watch>();
-let telling = false;
-const tellSoon = (): void => {
-  if (telling) return;
-  telling = true;
-  task(current, () => {
-    telling = false;
-    observers.forEach((observer) => {
-      if (observer.buffer.length > 0) observer.tell();
-    });
-  });
-};
-
-const duringOf = (value: unknown, what: string): number => {
-  const ms = toNum(value);
-  if (!(ms >= 0)) throw new NativeTypeError(`performance.${what}: a time must not be negative`);
-  return ms;
-};
-
-/** A time, or the start of the latest mark of that name. */
-const timeOf = (mark: unknown): number => {
-  if (typeof mark === 'number') return duringOf(mark, 'measure');
-  const name = `${mark as string}`;
-  for (let i = timeline.length - 1; i >= 0; i--) {
-    const entry = timeline[i] as Entry;
-    if (kindOf(entry) === 'mark' && nameOf(entry) === name) return startOf(entry);
-  }
-  throw new DOMException(`The mark '${name}' has not been set`, 'SyntaxError');
-};
-
-const entryClasses = rare(
-  'performance-entry>',
-  ['PerformanceEntry', 'PerformanceMark', 'PerformanceMeasure'],
+const built = rare(
+  'performance>',
+  ['PerformanceEntry', 'PerformanceMark', 'PerformanceMeasure', 'PerformanceObserver', 'PerformanceObserverEntryList'],
   () => {
+    const timeline = new List<Entry>();
+
+    const push = (list: unknown[], value: unknown): void => {
+      defineProperty(list, list.length, { value, writable: true, enumerable: true, configurable: true });
+    };
+
+    /** Those of `from` that fit, by start; `undefined` fits all. */
+    const select = (from: List<Entry>, name?: string, type?: string): Entry[] => {
+      const found: Entry[] = [];
+      for (let i = 0; i < from.length; i++) {
+        const entry = from[i] as Entry;
+        if (name !== undefined && nameOf(entry) !== name) continue;
+        if (type !== undefined && kindOf(entry) !== type) continue;
+        push(found, entry);
+      }
+      return found;
+    };
+
+    let nameOf: (entry: Entry) => string;
+    let kindOf: (entry: Entry) => string;
+    let startOf: (entry: Entry) => number;
+
+    /** Kept in the order of their starts, as every list of entries has them. */
+    const keep = (entry: Entry): void => {
+      if (timeline.length >= MOST) timeline.shift();
+      let at = timeline.length;
+      timeline.push(entry);
+      for (; at > 0 && startOf(timeline[at - 1] as Entry) > startOf(entry); at--)
+        timeline[at] = timeline[at - 1] as Entry;
+      timeline[at] = entry;
+      let told = false;
+      observers.forEach((observer) => {
+        if (!observer.types.has(kindOf(entry))) return;
+        observer.buffer.push(entry);
+        told = true;
+      });
+      if (told) tellSoon();
+    };
+
+    const drop = (kind: Kind, name: unknown): void => {
+      const only = name === undefined ? undefined : `${name as string}`;
+      let kept = 0;
+      for (let i = 0; i < timeline.length; i++) {
+        const entry = timeline[i] as Entry;
+        if (kindOf(entry) !== kind || (only !== undefined && nameOf(entry) !== only)) timeline[kept++] = entry;
+      }
+      timeline.length = kept;
+    };
+
+    interface Watch {
+      readonly types: SafeSet<string>;
+      buffer: List<Entry>;
+      readonly tell: () => void;
+    }
+    const observers = new SafeSet<Watch>();
+    let telling = false;
+    const tellSoon = (): void => {
+      if (telling) return;
+      telling = true;
+      task(current, () => {
+        telling = false;
+        observers.forEach((observer) => {
+          if (observer.buffer.length > 0) observer.tell();
+        });
+      });
+    };
+
+    const duringOf = (value: unknown, what: string): number => {
+      const ms = toNum(value);
+      if (!(ms >= 0)) throw new NativeTypeError(`performance.${what}: a time must not be negative`);
+      return ms;
+    };
+
+    /** A time, or the start of the latest mark of that name. */
+    const timeOf = (mark: unknown): number => {
+      if (typeof mark === 'number') return duringOf(mark, 'measure');
+      const name = `${mark as string}`;
+      for (let i = timeline.length - 1; i >= 0; i--) {
+        const entry = timeline[i] as Entry;
+        if (kindOf(entry) === 'mark' && nameOf(entry) === name) return startOf(entry);
+      }
+      throw new DOMException(`The mark '${name}' has not been set`, 'SyntaxError');
+    };
+
+    let detailOf: (entry: Entry) => unknown;
+
     class PerformanceEntry implements Entry {
       readonly #name: string;
       readonly #kind: Kind;
@@ -211,16 +214,7 @@ const entryClasses = rare(
     lengthOf(PerformanceEntry, 0);
     lengthOf(PerformanceMark, 1);
     lengthOf(PerformanceMeasure, 0);
-    return { PerformanceEntry, PerformanceMark, PerformanceMeasure };
-  },
-  '<performance-entry',
-);
-let detailOf: (entry: Entry) => unknown;
 
-rare(
-  'performance-observer>',
-  ['PerformanceObserver', 'PerformanceObserverEntryList'],
-  () => {
     class PerformanceObserverEntryList {
       readonly #entries: List<Entry>;
       constructor(token: unknown, entries: List<Entry>) {
@@ -292,29 +286,57 @@ rare(
       getEntriesByName: 1,
     });
     lengthOf(PerformanceObserverEntryList, 0);
-    return { PerformanceObserver, PerformanceObserverEntryList };
-  },
-  '<performance-observer',
-);
 
-const measureSpan = (options: MeasureOptions | undefined, from: unknown, to: unknown): readonly [number, number] => {
-  if (options === undefined) {
-    const end = to === undefined ? now() : timeOf(to);
-    return [from === undefined ? 0 : timeOf(from), end];
-  }
-  const { start, end, duration } = options;
-  if (start === undefined && end === undefined) {
-    throw new NativeTypeError('performance.measure: the options need start or end');
-  }
-  if (start !== undefined && end !== undefined && duration !== undefined) {
-    throw new NativeTypeError('performance.measure: start, end and duration exclude each other');
-  }
-  const lasts = duration === undefined ? 0 : duringOf(duration, 'measure');
-  const stop =
-    end !== undefined ? timeOf(end) : start !== undefined && duration !== undefined ? timeOf(start) + lasts : now();
-  const begin = start !== undefined ? timeOf(start) : duration !== undefined ? stop - lasts : 0;
-  return [begin, stop];
-};
+    const measureSpan = (
+      options: MeasureOptions | undefined,
+      from: unknown,
+      to: unknown,
+    ): { start: number; end: number } => {
+      if (options === undefined) {
+        const end = to === undefined ? now() : timeOf(to);
+        return { start: from === undefined ? 0 : timeOf(from), end };
+      }
+      const { start, end, duration } = options;
+      if (start === undefined && end === undefined) {
+        throw new NativeTypeError('performance.measure: the options need start or end');
+      }
+      if (start !== undefined && end !== undefined && duration !== undefined) {
+        throw new NativeTypeError('performance.measure: start, end and duration exclude each other');
+      }
+      const lasts = duration === undefined ? 0 : duringOf(duration, 'measure');
+      const stop =
+        end !== undefined ? timeOf(end) : start !== undefined && duration !== undefined ? timeOf(start) + lasts : now();
+      const begin = start !== undefined ? timeOf(start) : duration !== undefined ? stop - lasts : 0;
+      return { start: begin, end: stop };
+    };
+
+    const put = (entry: Entry): Entry => {
+      keep(entry);
+      return entry;
+    };
+    const mark = (name: unknown, options?: MarkOptions): Entry => put(new PerformanceMark(name, options));
+    const measure = (name: unknown, from: unknown, to: unknown): Entry => {
+      const text = `${name as string}`;
+      const options = isObject(from) && objectKeys(from).length > 0 ? (from as MeasureOptions) : undefined;
+      if (options !== undefined && to !== undefined) {
+        throw new NativeTypeError('performance.measure: options and an end mark exclude each other');
+      }
+      const { start, end } = measureSpan(options, isObject(from) ? undefined : from, to);
+      const detail = cloneValue(options?.detail ?? null);
+      return put(new PerformanceMeasure(TOKEN, text, 'measure', start, end - start, detail));
+    };
+    const entries = (name?: string, type?: string): Entry[] => select(timeline, name, type);
+    return {
+      PerformanceEntry,
+      PerformanceMark,
+      PerformanceMeasure,
+      PerformanceObserver,
+      PerformanceObserverEntryList,
+      operations: { mark, measure, drop, entries },
+    };
+  },
+  '<performance',
+);
 
 class Performance extends EventTarget {
   readonly #brand: true = true;
@@ -335,48 +357,28 @@ class Performance extends EventTarget {
     return { timeOrigin: timeOrigin() };
   }
   mark(name: unknown, options?: MarkOptions): Entry {
-    const entry = new (entryClasses().PerformanceMark)(name, options);
-    keep(entry);
-    return entry;
+    return built().operations.mark(name, options);
   }
   measure(name: unknown, from?: unknown, to?: unknown): Entry {
-    const { PerformanceMeasure } = entryClasses();
-    const text = `${name as string}`;
-    const options = isObject(from) && objectKeys(from).length > 0 ? (from as MeasureOptions) : undefined;
-    if (options !== undefined && to !== undefined) {
-      throw new NativeTypeError('performance.measure: options and an end mark exclude each other');
-    }
-    const [start, end] = measureSpan(options, isObject(from) ? undefined : from, to);
-    const entry = new PerformanceMeasure(
-      TOKEN,
-      text,
-      'measure',
-      start,
-      end - start,
-      cloneValue(options?.detail ?? null),
-    );
-    keep(entry);
-    return entry;
+    return built().operations.measure(name, from, to);
   }
   clearMarks(name?: unknown): void {
-    drop('mark', name);
+    built().operations.drop('mark', name);
   }
   clearMeasures(name?: unknown): void {
-    drop('measure', name);
+    built().operations.drop('measure', name);
   }
-  clearResourceTimings(): void {}
-  setResourceTimingBufferSize(_size: unknown): void {}
   getEntries(): Entry[] {
-    return select(timeline);
+    return built().operations.entries();
   }
   getEntriesByType(type: unknown): Entry[] {
-    return select(timeline, undefined, `${type as string}`);
+    return built().operations.entries(undefined, `${type as string}`);
   }
   getEntriesByName(name: unknown, type?: unknown): Entry[] {
-    return select(timeline, `${name as string}`, type === undefined ? undefined : `${type as string}`);
+    return built().operations.entries(`${name as string}`, type === undefined ? undefined : `${type as string}`);
   }
 }
-const ONE = { mark: 1, measure: 1, getEntriesByType: 1, getEntriesByName: 1, setResourceTimingBufferSize: 1 };
+const ONE = { mark: 1, measure: 1, getEntriesByType: 1, getEntriesByName: 1 };
 arity(Performance.prototype, 'Performance', ONE);
 enumerable(Performance.prototype, [
   'now',
@@ -384,7 +386,6 @@ enumerable(Performance.prototype, [
   'toJSON',
   'clearMarks',
   'clearMeasures',
-  'clearResourceTimings',
   'getEntries',
   ...Object.keys(ONE),
 ]);

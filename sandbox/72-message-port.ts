@@ -10,7 +10,7 @@ import { rare } from './13-rare.ts';
 import { EventTarget, eventAttribute, fireTrusted } from './20-events.ts';
 import { task } from './21-timers.ts';
 import { messageEvents, setPortCheck } from './23-event-classes.ts';
-import { type Cloned, cloneAndMove, transferable, transferList } from './70-structured-clone.ts';
+import { type Cloned, cloneAndMove, type Transferable, transferable, transferList } from './70-structured-clone.ts';
 
 /** Messages that wait in one port at most. */
 const MOST_WAITING = 10_000;
@@ -25,60 +25,68 @@ interface End {
   readonly waiting: List<{ readonly message: Cloned; readonly inv: Invocation }>;
 }
 
-const newEnd = (): End => ({ other: null, port: null, started: false, waiting: new List() });
-
-let endOf: (port: object) => End | null;
-let setEnd: (port: object, end: End | null) => void;
-/** False until the first port is made. */
+/** Set with the first port. */
 let isPort: (value: unknown) => boolean = () => false;
+let prepare: Transferable['prepare'];
+let move: Transferable['move'];
+transferable({
+  is: (value) => isPort(value),
+  prepare: (value) => prepare(value),
+  move: (value, to) => move(value, to),
+});
 
-const dispatch = (end: End, message: Cloned): void => {
-  if (end.port === null) return;
-  const { MessageEvent } = messageEvents();
-  const ports: unknown[] = [];
-  for (let i = 0; i < message.moved.length; i++) {
-    if (isPort(message.moved[i])) ports[ports.length] = message.moved[i];
-  }
-  fireTrusted(end.port, new MessageEvent('message', { data: message.value, ports }));
-};
-
-/** One message a task; `at` is whose invocation it runs as. */
-const deliver = (end: End, at: number): void => {
-  const next = end.waiting[at];
-  if (!end.started || end.port === null || next === undefined) return;
-  task(next.inv, () => {
-    if (!end.started || end.port === null || end.waiting.length === 0) return;
-    const { message } = end.waiting[0] as { message: Cloned };
-    for (let i = 1; i < end.waiting.length; i++) end.waiting[i - 1] = end.waiting[i] as never;
-    end.waiting.length--;
-    dispatch(end, message);
-  });
-};
-
-const post = (from: End, value: unknown, transfer: List<object>, self: object): void => {
-  for (let i = 0; i < transfer.length; i++) {
-    if (transfer[i] === self) throw new DOMException('A port cannot be sent through itself', 'DataCloneError');
-  }
-  const to = from.other;
-  const message = cloneAndMove(value, transfer);
-  if (to === null) return;
-  if (to.waiting.length >= MOST_WAITING) {
-    throw new DOMException(`More than ${MOST_WAITING} messages wait in a port`, 'QuotaExceededError');
-  }
-  to.waiting.push({ message, inv: current });
-  deliver(to, to.waiting.length - 1);
-};
-
-const start = (end: End | null): void => {
-  if (end === null || end.started) return;
-  end.started = true;
-  for (let i = 0; i < end.waiting.length; i++) deliver(end, i);
-};
-
-const portClasses = rare(
+rare(
   'message-port>',
   ['MessageChannel', 'MessagePort'],
   () => {
+    const newEnd = (): End => ({ other: null, port: null, started: false, waiting: new List() });
+
+    let endOf: (port: object) => End | null;
+    let setEnd: (port: object, end: End | null) => void;
+
+    const dispatch = (end: End, message: Cloned): void => {
+      if (end.port === null) return;
+      const { MessageEvent } = messageEvents();
+      const ports: unknown[] = [];
+      for (let i = 0; i < message.moved.length; i++) {
+        if (isPort(message.moved[i])) ports[ports.length] = message.moved[i];
+      }
+      fireTrusted(end.port, new MessageEvent('message', { data: message.value, ports }));
+    };
+
+    /** One message a task; `at` is whose invocation it runs as. */
+    const deliver = (end: End, at: number): void => {
+      const next = end.waiting[at];
+      if (!end.started || end.port === null || next === undefined) return;
+      task(next.inv, () => {
+        if (!end.started || end.port === null || end.waiting.length === 0) return;
+        const { message } = end.waiting[0] as { message: Cloned };
+        for (let i = 1; i < end.waiting.length; i++) end.waiting[i - 1] = end.waiting[i] as never;
+        end.waiting.length--;
+        dispatch(end, message);
+      });
+    };
+
+    const post = (from: End, value: unknown, transfer: List<object>, self: object): void => {
+      for (let i = 0; i < transfer.length; i++) {
+        if (transfer[i] === self) throw new DOMException('A port cannot be sent through itself', 'DataCloneError');
+      }
+      const to = from.other;
+      const message = cloneAndMove(value, transfer);
+      if (to === null) return;
+      if (to.waiting.length >= MOST_WAITING) {
+        throw new DOMException(`More than ${MOST_WAITING} messages wait in a port`, 'QuotaExceededError');
+      }
+      to.waiting.push({ message, inv: current });
+      deliver(to, to.waiting.length - 1);
+    };
+
+    const start = (end: End | null): void => {
+      if (end === null || end.started) return;
+      end.started = true;
+      for (let i = 0; i < end.waiting.length; i++) deliver(end, i);
+    };
+
     class MessagePort extends EventTarget {
       #end: End | null = null;
       static {
@@ -135,21 +143,17 @@ const portClasses = rare(
       }
     }
     enumerable(MessageChannel.prototype, ['port1', 'port2']);
+    prepare = (value) => {
+      if (endOf(value) === null) throw new DOMException('The port is closed or was transferred', 'DataCloneError');
+      return new MessagePort(TOKEN);
+    };
+    move = (value, to) => {
+      const end = endOf(value) as End;
+      setEnd(value, null);
+      end.started = false;
+      setEnd(to, end);
+    };
     return { MessageChannel, MessagePort };
   },
   '<message-port',
 );
-
-transferable({
-  is: (value) => isPort(value),
-  prepare(value) {
-    if (endOf(value) === null) throw new DOMException('The port is closed or was transferred', 'DataCloneError');
-    return new (portClasses().MessagePort)(TOKEN);
-  },
-  move(value, to) {
-    const end = endOf(value) as End;
-    setEnd(value, null);
-    end.started = false;
-    setEnd(to, end);
-  },
-});

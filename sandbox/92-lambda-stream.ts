@@ -22,6 +22,7 @@ import {
   viewByteLength,
   viewByteOffset,
 } from './00-primordials.ts';
+import { hideClass } from './06-guards.ts';
 import { copyBytes, enter, type Invocation, stray } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
@@ -89,7 +90,6 @@ export const lambdaStreams = rare(
       let sink: Sink | null = null;
       let drops = !options.reads;
       let begun = false;
-      let wanted = false;
       let ended = false;
       let finished = false;
       let destroyed = false;
@@ -152,8 +152,9 @@ export const lambdaStreams = rare(
         });
       };
       const relieve = (): void => {
+        if (queued > 0) return;
         while (written.length > 0) later(written.shift() as Listener);
-        if (needDrain && queued === 0 && !ended) {
+        if (needDrain && !ended) {
           needDrain = false;
           later(() => emit('drain'));
         }
@@ -170,7 +171,7 @@ export const lambdaStreams = rare(
           return;
         }
         if (sink === null) return;
-        if (wanted && queued > 0) {
+        while (queued > 0 && sink.wants) {
           const parts = new List<Uint8Array>();
           let size = 0;
           while (queue.length > 0 && (size === 0 || size + viewByteLength(queue[0] as Uint8Array) <= PIECE)) {
@@ -179,18 +180,17 @@ export const lambdaStreams = rare(
             size += viewByteLength(piece);
           }
           queued -= size;
-          wanted = false;
           sink.data(joinBytes(parts, size));
-          relieve();
         }
+        relieve();
         if (ended && queued === 0 && !finished) {
           close();
           sink.eof();
         }
       };
       const feed = {
-        pull: (): void => {
-          wanted = true;
+        pull: (from: Sink): void => {
+          from.rest();
           flow();
         },
         cancel: (): void => {
@@ -376,6 +376,7 @@ export const lambdaStreams = rare(
           return 0;
         },
       };
+      hideClass(members);
       const guest: object = members;
 
       return {

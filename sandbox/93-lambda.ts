@@ -11,6 +11,7 @@ import {
   indexOf,
   isObject,
   jsonParse,
+  List,
   mathMax,
   NativeDate,
   NativeError,
@@ -20,14 +21,14 @@ import {
   stringify,
   toStr,
 } from './00-primordials.ts';
-import { hideSources } from './06-guards.ts';
+import { hideClass } from './06-guards.ts';
 import { describe, type ErrorText, isErrorLike, report } from './08-errors.ts';
-import { host, type Invocation, log, stray } from './10-box.ts';
+import { box, emit, enter, host, type Invocation, log, stray } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode } from './30-encoding.ts';
 import { type BodyState, BYTES, EMPTY, takeBytes, textBody } from './50-body.ts';
-import { receiveBody } from './60-fetch.ts';
+import { allowEarly, hasEarly, receiveBody, sendEarly } from './60-fetch.ts';
 import {
   type Adopted,
   begin,
@@ -64,22 +65,24 @@ export const lambda = rare(
     const RAW = 1;
     const CRON = 2;
 
-    const { httpEvent, responseOf } = lambdaHttp();
-    const { lambdaStream } = lambdaStreams();
-
     let env: Readonly<Record<string, string>> = {};
     let handler: Handler | null = null;
     let logStream = '';
+    /** The module has been evaluated to its end. */
+    let registered = false;
+    /** Invocations whose handler is not known yet, because the module's top level waits for something. */
+    const waiting = new List<{ readonly inv: Invocation; readonly start: () => void }>();
 
     /** Before user code runs: the global `awslambda`, and what of the environment is this isolate's own. */
-    const prepareLambda = (facts: GuestFacts, guestEnv: object): void => {
+    const prepareLambda = (facts: GuestFacts): void => {
       env = facts.env;
+      if (facts.concurrency === 1) allowEarly();
       const day = dateToISOString(new NativeDate(turnNow()));
       const id = exec(/^(.{8})-(.{4})-(.{4})-(.{4})-(.{12})$/, host().uuid()) as unknown as string[];
       let hex = '';
       for (let i = 1; i < id.length; i++) hex += id[i] as string;
       logStream = `${slice(day, 0, 4)}/${slice(day, 5, 7)}/${slice(day, 8, 10)}/[${own(env, 'AWS_LAMBDA_FUNCTION_VERSION') as string}]${hex}`;
-      defineProperty(guestEnv, 'AWS_LAMBDA_LOG_STREAM_NAME', {
+      defineProperty(env, 'AWS_LAMBDA_LOG_STREAM_NAME', {
         value: logStream,
         writable: true,
         enumerable: true,
@@ -104,12 +107,13 @@ export const lambda = rare(
           },
         },
       };
-      hideSources(value);
+      hideClass(value);
+      hideClass(value.HttpResponseStream);
       defineProperty(globalThis, 'awslambda', { value, writable: true, enumerable: false, configurable: true });
     };
 
-    /** Finds the handler; says why there is none in the words of AWS. */
-    const adoptLambda = (module: Members, exportName: string): Adopted => {
+    /** Says why there is none in the words of AWS. */
+    const findHandler = (module: Members, exportName: string): Adopted => {
       const named = own(module, exportName);
       const main = own(module, 'default');
       // What a CommonJS module exports is the default export of its bundle.
@@ -125,6 +129,44 @@ export const lambda = rare(
       }
       handler = found as Handler;
       return { handlers: '"lambda"', problem: null };
+    };
+
+    const adoptLambda = (module: Members, exportName: string): Adopted => {
+      registered = true;
+      const adopted = findHandler(module, exportName);
+      const { problem, name = '' } = adopted;
+      while (waiting.length > 0) {
+        const { inv, start } = waiting.shift() as { readonly inv: Invocation; readonly start: () => void };
+        enter(inv);
+        if (problem === null) guarded(inv, start);
+        else failed(inv, named(name, problem));
+      }
+      return adopted;
+    };
+
+    /**
+     * A top level that waits for the network or a timer goes on inside the first invocation, whose requests those are and
+     * whose time it takes, as AWS does with an init that has not ended in time.
+     */
+    const deferInit = (): void => {
+      if (!registered && (hasEarly() || box.wake > 0)) emit('{"c":"ready","handlers":["lambda"]}');
+    };
+
+    /** The host saw a rejection nobody handled. While a module loads, it is the module that failed. */
+    const failInit = (): void => {
+      if (registered) return;
+      while (waiting.length > 0) {
+        const { inv } = waiting.shift() as { readonly inv: Invocation };
+        failed(inv, named('InitError', 'The module failed while it was loading; the log of this invocation says why.'));
+      }
+    };
+
+    const whenLoaded = (inv: Invocation, start: () => void): void => {
+      if (registered) guarded(inv, start);
+      else {
+        waiting.push({ inv, start });
+        sendEarly();
+      }
     };
 
     const arn = (): string =>
@@ -194,7 +236,7 @@ export const lambda = rare(
         const json = jsonOf(result);
         if (mode === RAW) sendHead(inv, 200, 'content-type\napplication/json', textBody(json, ''));
         else {
-          const { status, headers, body } = responseOf(json);
+          const { status, headers, body } = lambdaHttp().responseOf(json);
           sendHead(inv, status, headers, body);
         }
       } catch (error) {
@@ -233,7 +275,7 @@ export const lambda = rare(
         return;
       }
       const highWaterMark = members[HIGH_WATER];
-      const stream = lambdaStream(inv, { raw: mode === RAW, reads: mode !== CRON, highWaterMark });
+      const stream = lambdaStreams().lambdaStream(inv, { raw: mode === RAW, reads: mode !== CRON, highWaterMark });
       if (mode === CRON) inv.answered = true;
       runStream(inv, stream, () => reflectApply(call, undefined, [event, stream.guest, context]));
     };
@@ -247,8 +289,8 @@ export const lambda = rare(
     };
 
     const withBody = (inv: Invocation, body: BodyState, work: (bytes: Uint8Array | null) => void): void => {
-      if (body.kind === EMPTY) guarded(inv, () => work(null));
-      else if (body.kind === BYTES) guarded(inv, () => work(body.bytes));
+      if (body.kind === EMPTY) whenLoaded(inv, () => work(null));
+      else if (body.kind === BYTES) whenLoaded(inv, () => work(body.bytes));
       else whenRead(inv, body, work);
     };
     const whenRead = async (
@@ -257,7 +299,8 @@ export const lambda = rare(
       work: (bytes: Uint8Array | null) => void,
     ): Promise<void> => {
       try {
-        work(await takeBytes(body));
+        const bytes = await takeBytes(body);
+        whenLoaded(inv, () => work(bytes));
       } catch (error) {
         failed(inv, error);
       }
@@ -270,7 +313,7 @@ export const lambda = rare(
       withBody(inv, receiveBody(event.body, inv, chunks), (body) => {
         const functionName = own(env, 'AWS_LAMBDA_FUNCTION_NAME') as string;
         const requestId = requestIdOf(ctx);
-        run(inv, ctx, httpEvent({ method, url, headers, ctx, body, requestId, functionName }), HTTP);
+        run(inv, ctx, lambdaHttp().httpEvent({ method, url, headers, ctx, body, requestId, functionName }), HTTP);
       });
     };
 
@@ -285,7 +328,7 @@ export const lambda = rare(
     /** A schedule's tick, as EventBridge tells it. */
     const lambdaScheduled = (event: CronEvent): void => {
       const inv = begin(event.inv, event.ctx);
-      guarded(inv, () => {
+      whenLoaded(inv, () => {
         const region = own(env, 'AWS_REGION') as string;
         const iso = dateToISOString(new NativeDate(event.scheduledTime));
         const tick = {
@@ -303,7 +346,7 @@ export const lambda = rare(
       });
     };
 
-    return { prepareLambda, adoptLambda, lambdaRequest, lambdaInvoke, lambdaScheduled };
+    return { prepareLambda, adoptLambda, deferInit, failInit, lambdaRequest, lambdaInvoke, lambdaScheduled };
   },
   '<lambda',
 );

@@ -17,6 +17,7 @@ import { installTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
 import './24-global-events.ts';
 import { allowWasm, takeWasm } from './31-wasm.ts';
+import './37-url-pattern.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
 import { deliverSocket } from './54-sockets.ts';
@@ -25,6 +26,7 @@ import { deliverCache, deliverCacheError } from './61-cache.ts';
 import './61-websocket.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
 import './65-crypto.ts';
+import './66-event-source.ts';
 import './70-structured-clone.ts';
 import './71-performance.ts';
 import './72-message-port.ts';
@@ -104,7 +106,10 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
 };
 
 const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): TurnBox => {
-  if (eventsJson === 'peek') return box;
+  if (eventsJson === 'peek') {
+    if (isLambda) lambda().failInit();
+    return box;
+  }
   beginTurn();
   setNow(nowEpochMs);
   setWake();
@@ -122,6 +127,7 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   }
   if (limits.concurrency > 1) enter(topLevel);
   enterFrame(undefined);
+  if (count === 0 && isLambda) lambda().deferInit();
   return box;
 };
 
@@ -147,6 +153,8 @@ const load = (factsJson: string): void => {
   const now = host().now();
   setNow(now);
   setOrigin(now);
+  isLambda = facts.lambda !== null;
+  if (isLambda) lambda().prepareLambda(facts);
   const env = {};
   const names = objectKeys(facts.env);
   for (let i = 0; i < names.length; i++) {
@@ -158,8 +166,6 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
-  isLambda = facts.lambda !== null;
-  if (isLambda) lambda().prepareLambda(facts, env);
   if (facts.wasm) allowWasm(facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
   takeEnv(facts.env);
@@ -177,11 +183,26 @@ const boot = (
   encodingName: GuestHooks['encodingName'],
   parseUrl: GuestHooks['parseUrl'],
   setUrl: GuestHooks['setUrl'],
+  urlPattern: GuestHooks['urlPattern'],
   subtle: GuestHooks['subtle'],
   codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
-  setHooks({ late, log, now, random, uuid, encodeUtf8, decode, encodingName, parseUrl, setUrl, subtle, codec });
+  setHooks({
+    late,
+    log,
+    now,
+    random,
+    uuid,
+    encodeUtf8,
+    decode,
+    encodingName,
+    parseUrl,
+    setUrl,
+    urlPattern,
+    subtle,
+    codec,
+  });
   takeWasm();
   removeGlobals();
   installTemporal();

@@ -12,7 +12,10 @@ const fail = (path: string, remedy: string): never => {
 
 /** One function or class that is missing. */
 export const missing = (path: string, remedy = ''): ((...args: never[]) => never) => {
-  const stand = (): never => fail(path, remedy);
+  // No arrow: packages extend what is missing.
+  function stand(): never {
+    return fail(path, remedy);
+  }
   return Object.defineProperty(stand, 'name', { value: path.slice(path.lastIndexOf('.') + 1) });
 };
 

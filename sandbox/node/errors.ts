@@ -36,6 +36,9 @@ const list = (words: readonly string[], last = 'or'): string => {
   return `${words.slice(0, -1).join(', ')}, ${last} ${words.at(-1)}`;
 };
 
+/** A string as source would write it. */
+const quoted = (text: string): string => host.inspect([text]).replace(/^\[\s*|\s*\]$/g, '');
+
 /** `an instance of Foo`, `type number (5)`. */
 export const received = (value: unknown): string => {
   if (value === null || value === undefined) return `${value}`;
@@ -44,11 +47,10 @@ export const received = (value: unknown): string => {
     const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
     return typeof name === 'string' && name !== '' ? `an instance of ${name}` : host.inspect(value);
   }
-  let text = typeof value === 'string' ? `'${value}'` : typeof value === 'bigint' ? `${value}n` : String(value);
   if (typeof value === 'string') {
-    const short = value.length > 28 ? `${value.slice(0, 25)}...` : value;
-    text = short.includes("'") ? JSON.stringify(short) : `'${short}'`;
+    return `type string (${quoted(value.length > 28 ? `${value.slice(0, 25)}...` : value)})`;
   }
+  const text = typeof value === 'bigint' ? `${value}n` : String(value);
   return `type ${typeof value} (${text})`;
 };
 
@@ -72,7 +74,7 @@ export const invalidArgType = (name: string, expected: string | readonly string[
 };
 
 export const invalidArgValue = (name: string, value: unknown, reason = 'is invalid'): Error => {
-  let text = typeof value === 'string' ? `'${value}'` : host.inspect(value);
+  let text = typeof value === 'string' ? quoted(value) : host.inspect(value);
   if (text.length > 128) text = `${text.slice(0, 128)}...`;
   const kind = name.includes('.') ? 'property' : 'argument';
   return coded(TypeError, 'ERR_INVALID_ARG_VALUE', `The ${kind} '${name}' ${reason}. Received ${text}`);
@@ -90,7 +92,7 @@ export const outOfRange = (name: string, range: string, value: unknown): Error =
   else if (typeof value === 'bigint') {
     const big = value > 2n ** 32n || value < -(2n ** 32n);
     text = `${big ? separated(String(value)) : value}n`;
-  } else text = typeof value === 'string' ? `'${value}'` : host.inspect(value);
+  } else text = typeof value === 'string' ? quoted(value) : host.inspect(value);
   return coded(
     RangeError,
     'ERR_OUT_OF_RANGE',

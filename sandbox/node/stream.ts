@@ -1,5 +1,8 @@
-/** node:stream: the readable-stream package, which is Node's own code, with the ways to and from web streams added. */
-import streams from 'readable-stream/lib/ours/browser.js';
+/**
+ * node:stream: the readable-stream package, which is Node's own code, with the ways to and from web streams added. The
+ * package's main file exports `Readable`; Node, and this one, the old `Stream` that packages inherit from.
+ */
+import streams from 'readable-stream/lib/stream.js';
 import { coded } from './errors.ts';
 import { webInterop } from './stream/web-interop.ts';
 

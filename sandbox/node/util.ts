@@ -120,6 +120,8 @@ export const styleText = (
 ): string => {
   checkString(text, 'text');
   if (typeof options !== 'object') throw invalidArgType('options', 'Object', options);
+  // No stream here is a terminal.
+  const styled = options.validateStream === false;
   const colors = inspect.colors as unknown as Readonly<Record<string, readonly [number, number] | undefined>>;
   const codes = (typeof formats === 'string' ? [formats] : formats).flatMap((name) => {
     if (name === 'none') return [];
@@ -134,10 +136,10 @@ export const styleText = (
       );
     return [found];
   });
-  return `${codes.map(([open]) => `\u001b[${open}m`).join('')}${text}${codes
-    .toReversed()
-    .map(([, close]) => `\u001b[${close}m`)
-    .join('')}`;
+  if (!styled) return text;
+  const sequence = (code: number): string => `\u001b[${code}m`;
+  const closing = codes.toReversed().map(([, close]) => sequence(close));
+  return `${codes.map(([open]) => sequence(open)).join('')}${text}${closing.join('')}`;
 };
 
 export const parseEnv = (content: string): Record<string, string> => {
@@ -202,6 +204,9 @@ export const transferableAbortSignal = (signal: AbortSignal): AbortSignal => sig
 export const setTraceSigInt = (): void => {};
 export const convertProcessSignalToExitCode = missing('node:util.convertProcessSignalToExitCode');
 export const diff = missing('node:util.diff');
+export const debounce = missing('node:util.debounce');
+export const throttle = missing('node:util.throttle');
+export const markPromiseAsHandled = (promise: Promise<unknown>): void => void promise.catch(() => {});
 export const MIMEType = missing('node:util.MIMEType', 'use a content-type package');
 export const MIMEParams = missing('node:util.MIMEParams', 'use a content-type package');
 
@@ -210,6 +215,9 @@ const util = {
   ...{
     callbackify,
     convertProcessSignalToExitCode,
+    debounce,
+    markPromiseAsHandled,
+    throttle,
     debug,
     debuglog,
     deprecate,

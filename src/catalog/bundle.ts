@@ -8,9 +8,9 @@ import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
 import { bundleError, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
-import { domBuilds } from './dom-builds.ts';
-import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin } from './node-plugin.ts';
+import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin, TIMERS_FILE } from './node-plugin.ts';
 import { missingModules, optionalModules } from './optional-modules.ts';
+import { replacedFiles } from './replaced-files.ts';
 
 /** The file name of a function's bundle inside isolates: what stacks say before they are mapped. */
 export function bundleUrl(name: string): string {
@@ -37,11 +37,23 @@ const HOOKABLE_ASYNC: Readonly<Record<string, boolean>> = {
   'for-await': false,
 };
 
+/** What a first look at the finished bundle asks of a second try. */
+interface Needs {
+  readonly lowered: boolean;
+  /** Timers as objects: packages for Node call `unref` on what `setTimeout` gives them. */
+  readonly timerObjects: boolean;
+}
+const ON_TIMERS = /\.(unref|hasRef)\b/;
+
 /** `root`: the project's directory; paths in messages and source maps are relative to it. Throws BUNDLE_FAILED. */
 export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> {
-  const lowered = spec.limits.concurrency > 1;
-  let result = await attempt(spec, root, lowered);
-  if (!lowered && hasAsyncContext(result.metafile, root)) result = await attempt(spec, root, true);
+  const first = firstNeeds(spec);
+  let result = await attempt(spec, root, first);
+  const needs: Needs = {
+    lowered: first.lowered || hasAsyncContext(result.metafile, root),
+    timerObjects: result.outputFiles.some((file) => file.path.endsWith('.mjs') && ON_TIMERS.test(file.text)),
+  };
+  if (needs.lowered !== first.lowered || needs.timerObjects) result = await attempt(spec, root, needs);
   const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'))?.contents ?? new Uint8Array();
   const map = result.outputFiles.find((file) => file.path.endsWith('.map'))?.contents ?? new Uint8Array();
   refuseSize(spec, code.byteLength);
@@ -62,8 +74,12 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
 
 type Built = BuildResult<{ write: false; metafile: true }>;
 
-async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Promise<Built> {
-  const chosen = { ...options(spec, root, lowered), write: false, metafile: true } as const;
+function firstNeeds(spec: FunctionSpec): Needs {
+  return { lowered: spec.limits.concurrency > 1, timerObjects: false };
+}
+
+async function attempt(spec: FunctionSpec, root: string, needs: Needs): Promise<Built> {
+  const chosen = { ...options(spec, root, needs), write: false, metafile: true } as const;
   try {
     return await build(chosen).catch((error: unknown) => {
       const missing = missingModules(error);
@@ -77,23 +93,23 @@ async function attempt(spec: FunctionSpec, root: string, lowered: boolean): Prom
 
 /** Everything beside the files themselves that decides what comes out; `modules`: of `nodeModulesStamp`. */
 export function recipe(spec: FunctionSpec, root: string, modules: string): string {
-  const { plugins: _, ...plain } = options(spec, root, spec.limits.concurrency > 1);
+  const { plugins: _, ...plain } = options(spec, root, firstNeeds(spec));
   const parts = [version, plain, modules, spec.handler, spec.limits.bundleBytes];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptions {
+function options(spec: FunctionSpec, root: string, needs: Needs): BuildOptions {
+  const file = `/${spec.name}.mjs`;
   return {
     entryPoints: [spec.entry],
     absWorkingDir: root,
     outfile: resolve(root, `${spec.name}.mjs`),
     bundle: true,
     format: 'esm',
-    // For the packages' `browser` maps; what else the name stands for is said below.
+    // Main fields browser, module, main, and the packages' `browser` maps.
     platform: 'browser',
     // `import` and `require` join by themselves, each for its own kind of import.
     conditions: ['workerd', 'worker', 'browser'],
-    mainFields: ['module', 'browser', 'main'],
     target: ['es2024', 'node24'],
     keepNames: true,
     charset: 'utf8',
@@ -104,13 +120,18 @@ function options(spec: FunctionSpec, root: string, lowered: boolean): BuildOptio
       'process.env.NODE_ENV': '"production"',
       global: 'globalThis',
       ...GLOBAL_DEFINES,
-      'import.meta.url': JSON.stringify(bundleUrl(spec.name)),
+      // Where the code would lie if there were files: programs take names apart, and find nothing by them.
+      'import.meta.url': JSON.stringify(`file://${file}`),
+      'import.meta.filename': JSON.stringify(file),
+      'import.meta.dirname': '"/"',
+      __filename: JSON.stringify(file),
+      __dirname: '"/"',
     },
     loader: { '.md': 'text', '.txt': 'text', '.html': 'text', '.svg': 'text', '.sql': 'text' },
-    inject: [GLOBALS_FILE],
-    ...(lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
+    inject: needs.timerObjects ? [GLOBALS_FILE, TIMERS_FILE] : [GLOBALS_FILE],
+    ...(needs.lowered ? { supported: { ...HOOKABLE_ASYNC } } : {}),
     logLevel: 'silent',
-    plugins: [nodePlugin(), domBuilds()],
+    plugins: [nodePlugin(), replacedFiles()],
   };
 }
 

@@ -32,6 +32,13 @@ export const GLOBAL_DEFINES: Readonly<Record<string, string>> = Object.fromEntri
   ]),
 );
 export const GLOBALS_FILE: string = nodeFile('globals');
+export const TIMERS_FILE: string = nodeFile('global-timers');
+
+/** It reads the members of a global that isolates do not have, and prototypes by functions that may be lowered. */
+const INSPECT = /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/;
+function tame(source: string): string {
+  return source.replace('"Atomics",', '').replaceAll(/async function(\*?)\(\)\{\}/g, 'function$1(){}');
+}
 
 export function nodePlugin(): Plugin {
   return {
@@ -46,15 +53,18 @@ export function nodePlugin(): Plugin {
       build.onResolve({ filter: /^(node:.*|[a-z_0-9]+(\/[a-z_0-9]+)?\/?)$/ }, (from) =>
         resolveBuiltin(build, maps, from),
       );
+      // The path package words its refusals by itself; Node's are compared.
+      build.onResolve({ filter: /^\.\/validators\.js$/ }, ({ importer }) =>
+        /[\\/]path-unified[\\/]/.test(importer) ? { path: nodeFile('path/validators'), sideEffects: false } : undefined,
+      );
       // The streams package carries a polyfill of what is a global here.
       build.onResolve({ filter: /^abort-controller$/ }, ({ importer }) =>
         /[\\/]readable-stream[\\/]/.test(importer)
           ? { path: EMPTY, namespace: NODE_NAMESPACE, sideEffects: false }
           : undefined,
       );
-      // It reads the members of a global that isolates do not have.
-      build.onLoad({ filter: /[\\/]node-inspect-extracted[\\/]dist[\\/]inspect\.js$/ }, async ({ path }) => ({
-        contents: (await readFile(path, 'utf8')).replace('"Atomics",', ''),
+      build.onLoad({ filter: INSPECT }, async ({ path }) => ({
+        contents: tame(await readFile(path, 'utf8')),
         loader: 'js',
       }));
       build.onLoad({ filter: /.*/, namespace: NODE_NAMESPACE }, ({ path }) => ({

@@ -14,6 +14,8 @@ const FRAME = /^\s*at /;
 const PLACELESS = /\((?:<anonymous>|index \d+|native)\)(?: \{)?$/;
 /** What the bundler adds to make modules of one file. */
 const HELPER = /\bat (?:async )?__\w+ \(/;
+/** Modules of the runtime that were bundled with the user's. */
+const OURS = /^isolane(?:-node)?:/;
 const RUNTIME = /isolane:(?:prelude|hide|entry)\b/;
 const POSITION = /isolane:\/\/\/[a-z0-9-]+\.mjs:(\d+):(\d+)/;
 
@@ -99,6 +101,7 @@ function original(map: TraceMap | null, { input, 0: text, 1: row, 2: column }: R
   if (map === null || line < 1) return text;
   const found = originalPositionFor(map, { line, column: Math.max(0, Number(column) - 1) });
   if (found.source === null) return HELPER.test(input) ? null : text;
+  if (OURS.test(found.source)) return null;
   return `${placeOf(found.source)}:${found.line}:${found.column + 1}`;
 }
 

@@ -290,6 +290,11 @@ export interface GuestHooks {
   /** One setter of URL applied to an href; the new href (the same when the new value is refused). */
   setUrl(href: string, part: string, value: string): string | null;
   /**
+   * URLPattern: `{"op":"make","input":…,"base":…,"ignoreCase":…}` gives the normalised components with the texts of their
+   * regular expressions, `{"op":"input",…}` the eight components of an input; JSON both ways, `null` when invalid.
+   */
+  urlPattern(json: string): string | null;
+  /**
    * Cryptography for `crypto.subtle`, synchronous: `op` is digest, import, export, generate, sign, verify, encrypt, decrypt or derive;
    * `argsJson` its parameters, `bytes` key material and data. Bytes or text come back, `true`/`false` from verify; a
    * refusal is a string `"!<DOMException name>: <message>"`.

@@ -7,6 +7,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
 import { CALL_BYTES, type Codecs } from './compression.ts';
 import { subtle } from './subtle.ts';
+import { urlPattern } from './url-pattern.ts';
 
 /** Most bytes or characters one call takes. */
 const MAX_SIZE = 64 * 1024 * 1024;
@@ -141,6 +142,7 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
       const url = new URL(href);
       return setPart(url, part, value) ? url.href : null;
     }),
+    urlPattern: quiet<[string], string | null>(null, (json) => (isText(json, MAX_URL) ? urlPattern(json) : null)),
     codec: quiet<[string, number, string | number, Uint8Array], Uint8Array | string | number | null>(
       '!ERR_INVALID_ARG_VALUE: the arguments do not fit',
       (op, id, rest, bytes) => {
@@ -174,6 +176,7 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'encodingName',
   'parseUrl',
   'setUrl',
+  'urlPattern',
   'subtle',
   'codec',
 ];

@@ -2,7 +2,7 @@
  * The Lambda contract on one real host process: adding a folder to fixtures/lambda adds a test. The folders are copied
  * into a project of their own, so that what stacks say of paths is theirs.
  */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { type Example, expectResponse, FIXTURES, readSamples, type Sample } from
 import { SampleHost } from './sample-host.ts';
 
 interface Invoked {
+  readonly invocationId: string;
   readonly outcome: string;
   readonly status: number;
   readonly headers: [string, string][];
@@ -24,6 +25,7 @@ let door: SampleHost;
 
 beforeAll(async () => {
   cpSync(join(FIXTURES, 'lambda'), join(project, 'lambda'), { recursive: true });
+  symlinkSync(join(FIXTURES, '../node_modules'), join(project, 'node_modules'));
   const functions = samples.map(({ name, config }) => {
     return [name, { entry: `lambda/${name}/function.ts`, handler: 'lambda', url: true, ...config }];
   });
@@ -43,9 +45,10 @@ async function invoke(name: string, event: unknown): Promise<Invoked> {
 
 async function run(sample: Sample, example: Example): Promise<void> {
   if (example.event === undefined) return door.run(sample, example);
-  const { outcome, status, headers, body } = await invoke(sample.name, example.event);
+  const { invocationId, outcome, status, headers, body } = await invoke(sample.name, example.event);
   expect(outcome, body).toBe(example.expect.outcome);
-  return expectResponse(new Response(body, { status, headers }), example.expect);
+  await expectResponse(new Response(body, { status, headers }), example.expect);
+  await door.expectLogsOf(invocationId, example);
 }
 
 for (const sample of samples) {

@@ -82,7 +82,7 @@ export class SampleHost {
     const id = response.headers.get('x-invocation-id');
     if (id) this.count(sample.name);
     await expectResponse(response, example.expect);
-    if (example.expect.logs.length > 0) await this.#expectLogsOf(id ?? '', example);
+    if (example.expect.logs.length > 0) await this.expectLogsOf(id ?? '', example);
   }
 
   /** Sends everything at once, and closes when the function does not. */
@@ -114,7 +114,7 @@ export class SampleHost {
     const { id } = (await copy.json()) as { id: string };
     const delivery = await this.settled(id);
     expect(delivery).toMatchObject({ state: 'succeeded', attempts: 1 });
-    await this.#expectLogsOf(await this.#invocationOf(sample.name, id), example);
+    await this.expectLogsOf(await this.#invocationOf(sample.name, id), example);
   }
 
   async #scheduled(sample: Sample, example: Example): Promise<void> {
@@ -130,7 +130,7 @@ export class SampleHost {
     expect(answer).toMatchObject({ outcome: 'ok', body: '' });
     expect(answer.status, 'no HTTP answer was made, so none may look like a failure').toBeLessThan(400);
     const id = answer.invocationId;
-    await this.#expectLogsOf(id, example);
+    await this.expectLogsOf(id, example);
   }
 
   /** The invocation of a delivery's attempt: records link to the delivery by `requestId`. */
@@ -143,7 +143,8 @@ export class SampleHost {
     });
   }
 
-  async #expectLogsOf(invocationId: string, example: Example): Promise<void> {
+  /** Waits until the invocation has its record. */
+  async expectLogsOf(invocationId: string, example: Example): Promise<void> {
     const { logs } = await this.#until(`invocation ${invocationId} to have its record`, async () => {
       const response = await this.#host.admin(`/v1/invocations/${invocationId}`);
       return response.ok ? ((await response.json()) as InvocationView) : null;

@@ -1,43 +1,11 @@
 /** The Lambda contract inside one isolate: what a handler is given, and what becomes of what it returns or writes. */
 import { expect, it } from 'vitest';
 import type { TurnEvent } from '../../src/contract/turn.ts';
-import { type Guest, type GuestOptions, openGuest, type Turn } from '../support/isolate.ts';
-
-const ENV = {
-  AWS_REGION: 'eu-west-1',
-  _HANDLER: 'function.handler',
-  AWS_LAMBDA_FUNCTION_NAME: 'thumbs',
-  AWS_LAMBDA_FUNCTION_VERSION: '7',
-  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
-  AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/thumbs',
-};
-const open = (code: string, options: GuestOptions = {}): Promise<Guest> =>
-  openGuest(code, { lambda: 'handler', env: ENV, ...options });
-
-const INV = 100;
-const CTX = { invocationId: 'inv-100', params: {}, clientAddress: '', deadlineMs: 1_800_000_003_000 };
-const invoke = (guest: Guest, event: unknown, inv: number = INV): Turn =>
-  guest.turn(
-    [{ e: 'invoke', inv, body: { chunk: 0 }, ctx: CTX } as TurnEvent],
-    [new TextEncoder().encode(JSON.stringify(event))],
-  );
-const textOf = (turn: Turn): string => (turn.get('head').body as { text: string }).text;
-
-/** What a streaming handler has written, asked for chunk by chunk. */
-const readAll = (guest: Guest, first: Turn): { head: Turn; text: string; last: Turn } => {
-  const head = first.get('head');
-  const { sid } = head.body as { sid: number };
-  let text = '';
-  let turn = first;
-  for (let i = 0; i < 100 && turn.find('eof') === undefined; i++) {
-    turn = guest.turn([{ e: 'pull', sid, until: text.length + 1 }]);
-    for (const { chunk } of turn.all('data')) text += turn.text(chunk ?? 0);
-  }
-  return { head: first, text, last: turn };
-};
+import { openGuest, type Turn } from '../support/isolate.ts';
+import { CTX, INV, invoke, openLambda, textOf } from '../support/lambda.ts';
 
 it('gives a request as a function-URL event in payload 2.0', async () => {
-  const guest = await open('export const handler = async (event) => ({ event });');
+  const guest = await openLambda('export const handler = async (event) => ({ event });');
   const turn = guest.fetch('https://api.example.com:8443/a%20b/c?x=1&x=2&name=J%C3%B6rg+B&flag', {
     method: 'POST',
     headers:
@@ -80,7 +48,7 @@ it('gives a request as a function-URL event in payload 2.0', async () => {
 });
 
 it('leaves out what a request has not, and puts bytes into base64', async () => {
-  const guest = await open('export const handler = async (event) => ({ event });');
+  const guest = await openLambda('export const handler = async (event) => ({ event });');
   const bare = JSON.parse(textOf(guest.fetch('http://h/'))).event;
   expect(Object.keys(bare)).toEqual([
     'version',
@@ -121,14 +89,14 @@ it.each([
   ['{ toJSON: () => ({ x: 1 }) }', '{"x":1}'],
   ['({ body: "no status code", headers: { a: "b" } })', '{"body":"no status code","headers":{"a":"b"}}'],
 ])('answers %s with 200 and its JSON', async (result, text) => {
-  const guest = await open(`export const handler = async () => (${result});`);
+  const guest = await openLambda(`export const handler = async () => (${result});`);
   const turn = guest.fetch();
   expect(turn.get('head')).toMatchObject({ status: 200, headers: 'content-type\napplication/json', done: true });
   expect(textOf(turn)).toBe(text);
 });
 
 it('takes an object with a statusCode as the response', async () => {
-  const guest = await open('export const handler = (event) => JSON.parse(event.body);');
+  const guest = await openLambda('export const handler = (event) => JSON.parse(event.body);');
   const answer = (result: object) => {
     const body = new TextEncoder().encode(JSON.stringify(result));
     return guest.fetch('http://h/', {
@@ -165,7 +133,7 @@ it('takes an object with a statusCode as the response', async () => {
 });
 
 it('gives a context as AWS has it since Node 24', async () => {
-  const guest = await open(`export const handler = async (event, context) => {
+  const guest = await openLambda(`export const handler = async (event, context) => {
     const { getRemainingTimeInMillis, ...rest } = context;
     return { ...rest, keys: Object.keys(context), left: context.getRemainingTimeInMillis(), done: typeof context.done };
   };`);
@@ -185,7 +153,7 @@ it('gives a context as AWS has it since Node 24', async () => {
 });
 
 it('hands over an event of the caller as it is, and answers with the JSON of the result', async () => {
-  const guest = await open('export const handler = async (event) => ({ statusCode: 201, got: event });');
+  const guest = await openLambda('export const handler = async (event) => ({ statusCode: 201, got: event });');
   const turn = invoke(guest, { Records: [1] });
   expect(turn.get('head')).toMatchObject({ status: 200, headers: 'content-type\napplication/json' });
   expect(JSON.parse(textOf(turn))).toEqual({ statusCode: 201, got: { Records: [1] } });
@@ -199,12 +167,12 @@ it.each([
   ['const o = {}; o.o = o; return o', 'Runtime.JSONStringifyError', 'Unable to stringify response body'],
   ['return 1n', 'Runtime.JSONStringifyError', 'Unable to stringify response body'],
 ])('names the failure of "%s"', async (body, name, message) => {
-  const guest = await open(`export const handler = async () => { ${body}; };`);
+  const guest = await openLambda(`export const handler = async () => { ${body}; };`);
   expect(invoke(guest, {}).get('failed')).toMatchObject({ name, message, done: true });
 });
 
 it('gives a tick of a schedule as EventBridge does', async () => {
-  const guest = await open('export const handler = async (event) => { console.log(JSON.stringify(event)); };');
+  const guest = await openLambda('export const handler = async (event) => { console.log(JSON.stringify(event)); };');
   const turn = guest.turn([
     { e: 'scheduled', inv: INV, cron: '* * * * *', scheduledTime: 1_767_323_040_000, ctx: CTX },
   ]);
@@ -231,14 +199,16 @@ it.each([
     /has removed support for callback-based function handlers starting with Node\.js 24/,
   ],
 ])('refuses %s', async (code, name, problem) => {
-  const guest = await open(code);
+  const guest = await openLambda(code);
   expect(guest.ready).toMatchObject({ handlers: [], name, problem: expect.stringMatching(problem) });
 });
 
 it('finds the handler of a CommonJS module, and one with three parameters that streams', async () => {
-  expect((await open('export default { handler: async () => 1 };')).ready).toMatchObject({ handlers: ['lambda'] });
+  expect((await openLambda('export default { handler: async () => 1 };')).ready).toMatchObject({
+    handlers: ['lambda'],
+  });
   expect(
-    (await open('export const handler = awslambda.streamifyResponse(async (e, s, c) => { s.end(); });')).ready,
+    (await openLambda('export const handler = awslambda.streamifyResponse(async (e, s, c) => { s.end(); });')).ready,
   ).toMatchObject({
     handlers: ['lambda'],
   });
@@ -247,148 +217,45 @@ it('finds the handler of a CommonJS module, and one with three parameters that s
   ).toEqual({ text: 'undefined' });
 });
 
-const stream = (body: string): Promise<Guest> =>
-  open(`export const handler = awslambda.streamifyResponse(async (event, stream, context) => { ${body} });`);
-
-it('streams what is written, with status, headers and cookies', async () => {
-  const guest = await stream(`
-    const out = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { 'Content-Type': 'text/event-stream' }, cookies: ['a=1'] });
-    out.write('one ');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    out.write(new Uint8Array([116, 119, 111]));
-    out.write({ three: 3 });
-    out.end('!');`);
-  const first = guest.fetch();
-  expect(first.get('head')).toMatchObject({ status: 201, headers: 'content-type\ntext/event-stream\nset-cookie\na=1' });
-  const { sid } = first.get('head').body as { sid: number };
-  const one = guest.turn([{ e: 'pull', sid, until: 1 }]);
-  expect(one.text(one.get('data').chunk!)).toBe('one ');
-  const waiting = guest.turn([{ e: 'pull', sid, until: 5 }]);
-  expect(waiting.find('data')).toBeUndefined();
-  const rest = guest.ticks(waiting, (turn) => turn.find('data') !== undefined);
-  const data = rest
-    .all('data')
-    .map(({ chunk }) => rest.text(chunk!))
-    .join('');
-  expect(data).toBe('two');
-  const last = guest.turn([{ e: 'pull', sid, until: 8 }]);
-  expect(last.text(last.get('data').chunk!)).toBe('{"three":3}!');
-  expect(last.find('eof')).toBeDefined();
-  expect(last.get('done').inv).toBe(1);
+it('lets a top level wait for the network inside the first invocation', async () => {
+  const guest = await openLambda(`
+    const answer = await fetch('http://config.test/');
+    const table = await answer.text();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const again = await (await fetch('http://config.test/' + table)).text();
+    export const handler = async (event) => table + again + event.n;`);
+  expect(guest.ready).toMatchObject({ handlers: ['lambda'] });
+  expect(guest.early?.find('fetch')).toBeUndefined();
+  const respond = (turn: Turn, text: string): Turn => {
+    const { id, inv } = turn.get('fetch');
+    expect(inv).toBe(INV);
+    const body = { text };
+    return guest.turn([
+      { e: 'response', id, status: 200, statusText: '', headers: '', url: '', redirected: false, body } as TurnEvent,
+    ]);
+  };
+  const slept = respond(invoke(guest, { n: 1 }), 'pets');
+  const second = guest.ticks(slept, (turn) => turn.find('fetch') !== undefined);
+  expect(second.get('fetch').url).toBe('http://config.test/pets');
+  expect(textOf(respond(second, '!'))).toBe('"pets!1"');
+  expect(textOf(invoke(guest, { n: 2 }, INV + 1))).toBe('"pets!2"');
 });
 
-it('streams without metadata as bytes, and with a content type of its own', async () => {
-  const plain = (await stream("stream.end('x');")).fetch();
-  expect(plain.get('head')).toMatchObject({ status: 200, headers: 'content-type\napplication/octet-stream' });
-  const typed = await stream(
-    "stream.setContentType('text/plain'); stream.write('x'); try { stream.setContentType('a/b') } catch (e) { stream.end(e.name + ': ' + e.message); }",
+it('fails the first invocation when such a top level fails, or has no handler', async () => {
+  const nameless = await openLambda('await new Promise((resolve) => setTimeout(resolve, 5)); export const other = 1;');
+  expect(nameless.ticks(invoke(nameless, {}), (turn) => turn.find('failed') !== undefined).get('failed')).toMatchObject(
+    {
+      name: 'Runtime.HandlerNotFound',
+      message: 'function.handler is undefined or not exported',
+    },
   );
-  const turn = typed.fetch();
-  expect(turn.get('head').headers).toBe('content-type\ntext/plain');
-  expect(readAll(typed, turn).text).toBe('xRuntime.InvalidStreamingOperation: Cannot set content-type, too late.');
+  const never = await openLambda('await new Promise(() => {}); export const handler = 1;');
+  expect(never.ready).toBeNull();
 });
 
-it('takes metadata that was written by hand, in pieces', async () => {
-  const guest = await stream(`
-    stream.setContentType('application/vnd.awslambda.http-integration-response');
-    stream.write('{"statusCode":');
-    stream.write('203}');
-    stream.write(new Uint8Array(8));
-    stream.end('body');`);
-  const turn = guest.fetch();
-  expect(turn.get('head').status).toBe(203);
-  expect(readAll(guest, turn).text).toBe('body');
-});
-
-it('shows the metadata as bytes to a caller with an event of its own', async () => {
-  const guest = await stream("awslambda.HttpResponseStream.from(stream, { statusCode: 201 }).end('x');");
-  const turn = invoke(guest, {});
-  expect(turn.get('head')).toMatchObject({
-    status: 200,
-    headers: 'content-type\napplication/vnd.awslambda.http-integration-response',
-  });
-  expect(readAll(guest, turn).text).toBe('{"statusCode":201}\0\0\0\0\0\0\0\0x');
-});
-
-it('holds a writer back until the reader has taken what it wrote', async () => {
-  const guest = await stream(`
-    const piece = 'x'.repeat(40000);
-    let told = [];
-    for (let i = 0; i < 4; i++) {
-      const more = stream.write(piece);
-      told.push(more, stream.writableLength, stream.writableNeedDrain);
-      if (!more) await new Promise((resolve) => stream.once('drain', resolve));
-    }
-    stream.end(JSON.stringify(told));`);
-  const turn = guest.fetch();
-  expect(turn.find('eof')).toBeUndefined();
-  const { text } = readAll(guest, turn);
-  expect(text.slice(160_000)).toBe(
-    JSON.stringify([true, 40000, false, false, 80000, true, true, 40000, false, false, 80000, true]),
+it('names the delivery of a webhook', async () => {
+  const guest = await openLambda(
+    'export const handler = async (event, context) => [context.awsRequestId, context.webhook.attempt];',
   );
-});
-
-it('ends with events that pipes listen for', async () => {
-  const guest = await stream(`
-    const seen = [];
-    for (const name of ['finish', 'close', 'error']) stream.on(name, () => seen.push(name));
-    const wrote = new Promise((resolve) => stream.write('a', resolve));
-    await new Promise((resolve) => stream.end('b', resolve));
-    await wrote;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    console.log(seen.join(), stream.writableEnded, stream.writableFinished, stream.writable);`);
-  const turn = guest.fetch();
-  const { text, last } = readAll(guest, turn);
-  expect(text).toBe('ab');
-  guest.ticks(last);
-  expect(guest.lines.map((line) => line.text)).toEqual(['finish,close true true false']);
-});
-
-it('tells of a stream that was not ended, of a handler that is not async, and of a return value', async () => {
-  expect((await stream('')).fetch().get('failed').message).toBe('Response stream is not finished.');
-  const late = await open('export const handler = awslambda.streamifyResponse((e, stream) => { stream.end("x"); });');
-  const turn = late.fetch();
-  expect(turn.get('broken').message).toBe('Streaming does not support non-async handlers.');
-  expect(turn.get('done').inv).toBe(1);
-  const early = await open('export const handler = awslambda.streamifyResponse((e, stream) => 5);');
-  expect(early.fetch().get('failed').message).toBe('Streaming does not support non-async handlers.');
-  const returns = await stream("stream.end('x'); return 5;");
-  returns.fetch();
-  expect(returns.lines.map((line) => line.text)).toEqual(['Streaming handlers ignore return values.']);
-});
-
-it('fails as a whole before the first byte, and breaks the body off after it', async () => {
-  expect((await stream("throw new Error('early');")).fetch().get('failed')).toMatchObject({
-    message: 'early',
-    done: true,
-  });
-  const guest = await stream("stream.write('x'); await null; throw new Error('late');");
-  const turn = guest.fetch();
-  expect(turn.get('broken').message).toContain('late');
-  expect(turn.find('failed')).toBeUndefined();
-  expect(turn.get('done').inv).toBe(1);
-});
-
-it('lets a handler write on when its reader has gone', async () => {
-  const guest = await stream(`
-    stream.write('x');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    for (let i = 0; i < 10; i++) if (!stream.write('y'.repeat(65536))) await new Promise((resolve) => stream.once('drain', resolve));
-    await new Promise((resolve) => stream.end(resolve));
-    console.log('to the end');`);
-  const turn = guest.fetch();
-  const { sid } = turn.get('head').body as { sid: number };
-  const stopped = guest.turn([{ e: 'stop', sid }]);
-  const last = guest.ticks(stopped);
-  expect(guest.lines.map((line) => line.text)).toEqual(['to the end']);
-  expect(last.get('done').inv).toBe(1);
-});
-
-it('runs a streaming handler for a schedule, and reads nothing', async () => {
-  const guest = await stream("stream.write('x'); stream.end(); console.log(event.source);");
-  const turn = guest.turn([
-    { e: 'scheduled', inv: INV, cron: '* * * * *', scheduledTime: 1_767_323_040_000, ctx: CTX },
-  ]);
-  expect(turn.commands.map(({ c }) => c)).toEqual(['done']);
-  expect(guest.lines[0]?.text).toBe('aws.events');
+  expect(textOf(guest.fetch('http://h/', { ctx: { webhook: { deliveryId: 'd-1', attempt: 2 } } }))).toBe('["d-1",2]');
 });

@@ -74,7 +74,7 @@ export class Corpus {
   static async open(slugs: readonly string[]): Promise<Corpus> {
     if (!existsSync(INSTALLED))
       throw new Error(
-        'the package corpus is not installed: run `make fixtures/packages/node_modules`, which needs the npm registry once',
+        'the npm packages of fixtures/packages are not installed: run `make packages`, which needs the npm registry once',
       );
     const directory = mkdtempSync(join(tmpdir(), 'isolane-packages-'));
     const services = await Services.open();
@@ -145,7 +145,12 @@ async function start(
       },
     ]),
   );
-  const config = { functions, tenants: { default: { functions: ['*'], privateHosts: [upstream] } } };
+  const config = {
+    functions,
+    tenants: { default: { functions: ['*'], privateHosts: [upstream] } },
+    // One is asked after the other: what is done with need not stay.
+    server: { maxIsolates: 8 },
+  };
   const file = join(directory, 'isolane.json');
   writeFileSync(file, JSON.stringify(config));
   const flags = { port: 0, adminPort: 0, dataDir: join(directory, 'data') };

@@ -8,12 +8,17 @@ const PAGE = join(ROOT, 'src/admin/docs/packages.md');
 
 const HEAD = `# npm packages
 
-Functions import npm packages as any bundler lets them: install them beside the function, import them, and isolane bundles
-what is used. These packages run in isolates as they are, without patches; each is bundled and tried by \`make test\`, the
-clients of services against servers on loopback. Others that need no operating system mostly work too.
+Install packages beside the function and import them: isolane bundles what is used. The packages below run in isolates as
+they are. Each is bundled and tried by \`make test\`, clients of services against servers on loopback. Others that need no
+operating system mostly work too.
 
-What cannot work: opening TCP connections and listening on ports, reading files, starting processes, native add-ons. Such
-a module can be imported, and throws by name when it is called; \`deploy\` and \`dev\` warn of it.
+What a package offers for Workers or browsers is taken first: the conditions \`workerd\`, \`worker\`, \`browser\`, \`import\`
+(or \`require\`) of its \`exports\`, then \`module\`, \`browser\`, \`main\`, and its \`browser\` map. A package that another one
+requires and that is not installed fails where the call is reached, as in Node.
+
+What cannot work: TCP connections and listening on ports, files, processes, native add-ons. Such a module can be imported
+and throws by name when it is called; \`deploy\` and \`dev\` warn of it. With \`concurrency\` above 1, async functions are
+compiled to generators: a package that asks whether a function is async (\`async\` does) takes them for ordinary ones.
 
 | package | version | tried with | notes |
 |---|---|---|---|

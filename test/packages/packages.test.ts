@@ -12,7 +12,8 @@ let corpus: Corpus;
 
 beforeAll(async () => {
   corpus = await Corpus.open(tries.map(({ slug }) => slug));
-});
+  // Bundling all of them is most of the work.
+}, 240_000);
 afterAll(() => corpus?.close());
 
 it('every package has its try, and every try its package', () => {

@@ -1,4 +1,5 @@
 /** A guest's fetch against a real server on loopback: policy, redirects, headers, bodies, aborts. */
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -20,6 +21,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (url === '/echo') response.end(Buffer.concat(chunks));
   else if (url === '/gzip') response.setHeader('content-encoding', 'gzip').end(gzipSync('unpacked'));
   else if (url === '/slow') setTimeout(() => response.end('late'), 2000).unref();
+  else if (url === '/drip') response.write('first');
   else if (url === '/302') response.writeHead(302, { location: '/echo' }).end();
   else if (url === '/307') response.writeHead(307, { location: '/echo' }).end();
   else if (url === '/to-metadata') response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
@@ -106,6 +108,61 @@ describe('fetch', () => {
     const { reply, story } = await path.run(leaves);
     expect(reply.text).toBe('gone');
     expect(story.logs).toEqual([]);
+  });
+
+  it('aborts a body that is on its way', async () => {
+    const { reply } = await path.run(
+      function_(`const abort = new AbortController();
+        const r = await fetch('ORIGIN/drip', { signal: abort.signal });
+        const reader = r.body.getReader();
+        const { value } = await reader.read();
+        const next = reader.read();
+        abort.abort(new RangeError('enough'));
+        return new Response(new TextDecoder().decode(value) + ' ' + await next.catch((e) => e.name + ': ' + e.message));`),
+    );
+    expect(reply.text).toBe('first RangeError: enough');
+  });
+
+  it("says what failed, with the system's code as others have it", async () => {
+    const tell = 'catch (e) { return Response.json([e.name, e.message, e.cause?.code ?? null]) }';
+    const closed = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => closed.once('listening', resolve));
+    const to = `127.0.0.1:${(closed.address() as AddressInfo).port}`;
+    await new Promise((resolve) => closed.close(resolve));
+    const refused = path.handler(`try { await fetch('http://${to}/') } ${tell}`, {}, { privateHosts: [to] });
+    expect(JSON.parse((await path.request(refused)).text ?? '')).toEqual([
+      'TypeError',
+      `fetch failed: fetch to ${to} failed: ECONNREFUSED (nobody listens there)`,
+      'ECONNREFUSED',
+    ]);
+    const scheme = function_(`try { await fetch('ftp://a/') } ${tell}`);
+    expect(JSON.parse((await path.request(scheme)).text ?? '')).toEqual([
+      'TypeError',
+      'fetch failed: ftp: cannot be fetched; only http:, https: and data: URLs can',
+      null,
+    ]);
+  });
+
+  it('checks integrity', async () => {
+    const digest = (kind: string, text: string) => `${kind}-${createHash(kind).update(text).digest('base64')}`;
+    const get = async (integrity: string) => {
+      const body = `try { const r = await fetch('ORIGIN/big', { integrity: '${integrity}' }); return new Response(String((await r.text()).length)) } catch (e) { return new Response(e.message) }`;
+      return (await path.request(function_(body))).text;
+    };
+    const big = 'x'.repeat(300_000);
+    const bad = 'fetch failed: the body is not what integrity says';
+    expect(await get(digest('sha256', big))).toBe('300000');
+    expect(await get(`${digest('sha512', big)}?x ${digest('sha512', 'y')}`)).toBe('300000');
+    expect(await get(digest('sha384', 'y'))).toBe(bad);
+    // The strongest kind counts.
+    expect(await get(`${digest('sha256', big)} ${digest('sha512', 'y')}`)).toBe(bad);
+    expect(await get('md5-x nothing')).toBe('300000');
+  });
+
+  it('shows URLs of responses without their fragments', async () => {
+    expect((await path.request(function_("return new Response((await fetch('ORIGIN/a#b')).url)"))).text).toBe(
+      `${origin}/a`,
+    );
   });
 
   it('belongs inside a handler', async () => {

@@ -23,6 +23,8 @@ export interface GuestOptions {
   /** Boot from a startup snapshot that holds the prelude. */
   readonly snapshot?: boolean;
   readonly memoryMiB?: number;
+  /** When it loads. */
+  readonly nowMs?: number;
   readonly wasm?: boolean;
   /** The code is JavaScript as the bundler leaves it. */
   readonly plain?: boolean;
@@ -79,6 +81,7 @@ export class Guest {
 
   async load(code: string, options: GuestOptions = {}): Promise<this> {
     const context = await this.isolate.createContext();
+    if (options.nowMs !== undefined) this.nowMs = options.nowMs;
     this.#context = context;
     if (options.snapshot !== true) {
       const script = await this.isolate.compileScript((await prelude()).script, { filename: PRELUDE_NAME });
@@ -123,9 +126,9 @@ export class Guest {
     const around = new Map([['isolane:user', user]]);
     for (const [name, source] of Object.entries(AROUND)) around.set(name, await this.isolate.compileModule(source));
     const start = around.get('isolane:entry') as ivm.Module;
-    await start.instantiate(context, (name) => {
+    await start.instantiate(context, (name, importer) => {
       const found = around.get(name);
-      if (found === undefined) throw new Error(`no module ${name}`);
+      if (found === undefined || (importer === user && name !== 'isolane:host')) throw new Error(`no module ${name}`);
       return found;
     });
     await start.evaluate({ timeout: 1000 });

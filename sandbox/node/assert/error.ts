@@ -53,10 +53,19 @@ const difference = (actual: readonly string[], expected: readonly string[]): str
   return lines.length <= LINES_MAX ? lines.join('\n') : [...lines.slice(0, LINES_MAX), '...'].join('\n');
 };
 
-const sentence = ({ actual, expected, operator = 'fail' }: AssertionOptions): string => {
-  const opening = SENTENCES[operator];
+/** These show the difference also under the caller's own words. */
+const SHOWING = ['strictEqual', 'deepStrictEqual'];
+
+const sentence = ({ actual, expected, operator = 'fail', message }: AssertionOptions): string => {
+  if (message !== undefined && !SHOWING.includes(operator)) return String(message);
+  const opening = message === undefined ? SENTENCES[operator] : String(message);
   if (operator === 'fail') return 'Failed';
-  if (operator.startsWith('not') && opening !== undefined) return `${opening}\n\n${show(expected)}`;
+  if (operator.startsWith('not') && opening !== undefined) {
+    const lines = show(expected).split('\n');
+    const [only = ''] = lines;
+    if (lines.length === 1) return `${opening}${only.length > 5 ? '\n\n' : ' '}${only}`;
+    return `${opening}\n\n${lines.join('\n')}\n`;
+  }
   if (opening === undefined) return `${inspect(actual)} ${operator} ${inspect(expected)}`;
   const [left, right] = [show(actual).split('\n'), show(expected).split('\n')];
   const simple = (value: unknown): boolean =>
@@ -76,7 +85,7 @@ export class AssertionError extends Error {
   constructor(options: AssertionOptions) {
     if (options === null || typeof options !== 'object') throw invalidArgType('options', 'Object', options);
     const { message } = options;
-    super(message === undefined ? sentence(options) : String(message));
+    super(sentence(options));
     this.generatedMessage = message === undefined;
     this.name = 'AssertionError';
     this.actual = options.actual;

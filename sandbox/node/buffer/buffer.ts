@@ -264,25 +264,20 @@ const parts = {
   },
   fill(this: BufferLike, value: unknown, offset?: unknown, end?: unknown, encoding?: unknown): unknown {
     let [start, stop, name] = [offset, end, encoding];
-    if (typeof start === 'string') [start, stop, name] = [undefined, undefined, start];
+    if (typeof value !== 'string') name = undefined;
+    else if (start === undefined || typeof start === 'string') [start, name] = [undefined, start];
     else if (typeof stop === 'string') [stop, name] = [undefined, stop];
-    for (const [key, given] of [
-      ['offset', start],
-      ['end', stop],
-    ] as const) {
-      if (given === undefined) continue;
-      if (typeof given !== 'number') throw invalidArgType(key, 'number', given);
-      if (!Number.isInteger(given)) throw outOfRange(key, 'an integer', given);
-      if (given < 0 || given > this.length)
-        throw outOfRange(key, `>= 0 && <= ${key === 'end' ? this.length : this.length}`, given);
-    }
-    if (name !== undefined && typeof name !== 'string') throw invalidArgType('encoding', 'string', name);
-    fillBytes(this, value, (start as number | undefined) ?? 0, (stop as number | undefined) ?? this.length, name);
+    if (typeof value === 'string') wanted(name);
+    if (start === undefined) [start, stop] = [0, this.length];
+    const from = checkNumber('offset', start);
+    const to = stop === undefined ? this.length : checkNumber('end', stop, this.length);
+    if (from < to) fillBytes(this, value, from, to, name);
     return this;
   },
   write(this: Bytes, text: unknown, offset?: unknown, length?: unknown, encoding?: unknown): number {
     if (typeof text !== 'string') throw invalidArgType('argument', 'string', text);
-    let [at, size, name] = [offset, length, encoding];
+    if (offset === undefined) return writeInto(this, text, 'utf8');
+    let [at, size, name] = [offset as unknown, length, encoding];
     if (typeof at === 'string') [at, size, name] = [undefined, undefined, at];
     else if (typeof size === 'string') [size, name] = [undefined, size];
     const start = at === undefined ? 0 : checkPlace('offset', at, this.length);
@@ -325,6 +320,12 @@ const parts = {
       .map((key) => `, ${key}: ${host.inspect((this as unknown as Record<string, unknown>)[key])}`);
     return `<Buffer${text === '' ? '' : ` ${text}`}${extra.join('')}>`;
   },
+};
+const checkNumber = (name: string, value: unknown, most: number = Number.POSITIVE_INFINITY): number => {
+  if (typeof value !== 'number') throw invalidArgType(name, 'number', value);
+  const range = most === Number.POSITIVE_INFINITY ? '>= 0' : `>= 0 && <= ${most}`;
+  if (!(value >= 0 && value <= most)) throw outOfRange(name, range, value);
+  return value;
 };
 const checkPlace = (name: string, value: unknown, most: number): number => {
   if (typeof value !== 'number') throw invalidArgType(name, 'number', value);

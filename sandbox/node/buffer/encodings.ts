@@ -43,11 +43,13 @@ const CHUNK = 8192;
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const BASE64URL = `${BASE64.slice(0, 62)}-_`;
-/** Character code → six bits; 255: none of the alphabets. */
-const SIX = new Uint8Array(128).fill(255);
+/** Character code, of which Node sees eight bits, → six bits; 255: none of the alphabets. */
+const SIX = new Uint8Array(256).fill(255);
 for (let i = 0; i < 64; i++) SIX[BASE64.charCodeAt(i)] = SIX[BASE64URL.charCodeAt(i)] = i;
 
-const nibble = (code: number): number => {
+/** Of a character's lower eight bits, which is all Node sees of it. */
+const nibble = (character: number): number => {
+  const code = character & 255;
   if (code >= 48 && code <= 57) return code - 48;
   const lower = code | 32;
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
@@ -148,7 +150,7 @@ const decodeBase64 = (text: string): Uint8Array<ArrayBuffer> => {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === 61) break;
-    const six = code < 128 ? (SIX[code] as number) : 255;
+    const six = SIX[code & 255] as number;
     if (six === 255) continue;
     held = (held << 6) | six;
     bits += 6;

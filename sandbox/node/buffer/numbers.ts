@@ -46,7 +46,7 @@ const checkValue = (value: number | bigint, width: number, signed: boolean, name
   if (!below && !above) return;
   const n = big ? 'n' : '';
   const range =
-    width > 3
+    width > 4
       ? signed
         ? `>= -(2${n} ** ${bits - 1}${n}) and < 2${n} ** ${bits - 1}${n}`
         : `>= 0${n} and < 2${n} ** ${bits}${n}`

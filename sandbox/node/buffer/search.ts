@@ -21,7 +21,18 @@ export const compareBytes = (a: Bytes, b: Bytes): -1 | 0 | 1 => {
   }
   return a.length === b.length ? 0 : a.length < b.length ? -1 : 1;
 };
-/** First (or last) place of `needle` from `offset` on, as Node's indexOf counts. */
+/** Where a search begins; -1: nowhere. A negative offset counts from the end. */
+const begin = (size: number, offset: number, needle: number, forward: boolean): number => {
+  if (offset < 0) {
+    if (offset + size >= 0) return size + offset;
+    return forward || needle === 0 ? 0 : -1;
+  }
+  if (offset + needle <= size) return offset;
+  if (needle === 0) return size;
+  return forward ? -1 : size - 1;
+};
+
+/** First (or last) place of `value` from `byteOffset` on, as Node's indexOf counts. */
 export const search = (
   self: Bytes,
   value: unknown,
@@ -29,40 +40,28 @@ export const search = (
   encoding: unknown,
   forward: boolean,
 ): number => {
-  let name = encoding;
-  let offset = byteOffset;
-  if (typeof offset === 'string') {
-    name = offset;
-    offset = undefined;
-  }
-  let from = Number(offset);
-  if (Number.isNaN(from) || offset === undefined) from = forward ? 0 : self.length;
-  from = Math.trunc(Math.max(-0x80000000, Math.min(from, 0x7fffffff)));
-  if (from < 0) from += self.length;
+  const [name, offset] = typeof byteOffset === 'string' ? [byteOffset, undefined] : [encoding, byteOffset];
+  let from = Math.trunc(Math.max(-0x80000000, Math.min(Number(offset), 0x7fffffff)));
+  if (Number.isNaN(from)) from = forward ? 0 : self.length;
   if (typeof value === 'number') {
+    const at = begin(self.length, from, 1, forward);
+    if (at < 0 || self.length === 0) return -1;
     const byte = value & 255;
-    if (forward) return Uint8Array.prototype.indexOf.call(self, byte, Math.max(0, from));
-    return from < 0 ? -1 : Uint8Array.prototype.lastIndexOf.call(self, byte, from);
+    return forward
+      ? Uint8Array.prototype.indexOf.call(self, byte, at)
+      : Uint8Array.prototype.lastIndexOf.call(self, byte, at);
   }
   let needle: Bytes;
-  let step = 1;
-  if (typeof value === 'string') {
-    const as = wanted(name);
-    needle = encode(value, as);
-    if (as === 'utf16le') step = 2;
-  } else if (value instanceof Uint8Array) {
-    needle = value;
-    if (name !== undefined && encodingOf(name) === 'utf16le') step = 2;
-  } else throw invalidArgType('value', ['number', 'string', 'Buffer', 'Uint8Array'], value);
+  if (typeof value === 'string') needle = encode(value, wanted(name));
+  else if (value instanceof Uint8Array) needle = value;
+  else throw invalidArgType('value', ['number', 'string', 'Buffer', 'Uint8Array'], value);
+  const step = encodingOf(name) === 'utf16le' ? 2 : 1;
+  const at = begin(self.length, from, needle.length, forward);
+  if (at < 0 || needle.length === 0) return at;
   const last = self.length - needle.length;
-  if (from < 0) {
-    if (!forward) return -1;
-    from = 0;
-  }
-  if (needle.length === 0) return Math.min(from, self.length);
   if (forward) {
-    for (let i = from; i <= last; i += step) if (matches(self, needle, i)) return i;
-  } else for (let i = Math.min(from, last); i >= 0; i -= step) if (matches(self, needle, i)) return i;
+    for (let i = at; i <= last; i += step) if (matches(self, needle, i)) return i;
+  } else for (let i = Math.min(at, last); i >= 0; i -= step) if (matches(self, needle, i)) return i;
   return -1;
 };
 const matches = (self: Bytes, needle: Bytes, at: number): boolean => {

@@ -81,7 +81,8 @@ export class ClientRequest extends OutgoingMessage {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(protocol: string, options: Options, onResponse: OnResponse | undefined) {
-    super({ decodeStrings: true });
+    // The request's end is not the end of the exchange.
+    super({ decodeStrings: true, autoDestroy: false });
     this.method = (options.method ?? 'GET').toUpperCase();
     this.protocol = options.protocol ?? (options.agent as { protocol?: string } | undefined)?.protocol ?? protocol;
     if (this.protocol !== 'http:' && this.protocol !== 'https:') {
@@ -188,8 +189,9 @@ export class ClientRequest extends OutgoingMessage {
     this.res = received;
     Object.assign(received, { req: this });
     received.once('close', () => {
+      // As with a socket that is kept: listeners of this request are told of its own end first.
+      this.once('close', () => this.socket.emit('close', false));
       if (!this.destroyed) this.destroy();
-      this.socket.emit('close', false);
     });
     // Nobody wants the body, so nobody would ever read it to its end.
     if (!this.emit('response', received)) received.resume();

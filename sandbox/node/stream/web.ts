@@ -42,4 +42,5 @@ export const {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } = all;
-export default all;
+export const ReadableStreamTee = (stream: ReadableStream): [ReadableStream, ReadableStream] => stream.tee();
+export default { ...all, ReadableStreamTee };

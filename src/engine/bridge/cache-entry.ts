@@ -12,15 +12,34 @@ export class CacheError extends Error {
   }
 }
 
-/** What a request has to say to be answered from the cache. */
-export interface CacheQuery {
+/** `Cache` options of a request that asks. */
+export interface CacheOptions {
+  readonly ignoreSearch: boolean;
+  readonly ignoreMethod: boolean;
+  readonly ignoreVary: boolean;
+}
+
+/** A request as the cache looks at it. */
+export class CacheQuery {
   /** Absolute, without fragment. */
   readonly url: string;
   readonly method: string;
   readonly headers: HeaderList;
-  readonly ignoreSearch: boolean;
-  readonly ignoreMethod: boolean;
-  readonly ignoreVary: boolean;
+  readonly options: CacheOptions;
+  #values: ReadonlyMap<string, string> | null = null;
+
+  constructor(url: string, method: string, headers: HeaderList, options: CacheOptions) {
+    this.url = url;
+    this.method = method;
+    this.headers = headers;
+    this.options = options;
+  }
+
+  /** All values of a header (name in lower case), "" for none. */
+  header(name: string): string {
+    this.#values ??= valuesOf(this.headers);
+    return this.#values.get(name) ?? '';
+  }
 }
 
 export interface StoredResponse {
@@ -30,6 +49,8 @@ export interface StoredResponse {
   readonly body: Uint8Array | null;
 }
 
+/** Most names in `vary`: each is compared for each entry of a URL. */
+const MOST_VARY = 16;
 /** Of an entry beside its texts and its body. */
 const OVERHEAD_BYTES = 512;
 
@@ -40,6 +61,8 @@ export class CacheEntry {
   readonly requestHeaders: HeaderList;
   readonly response: StoredResponse;
   readonly expiresMs: number;
+  /** Of its texts. */
+  readonly chars: number;
   /** What it counts for. */
   readonly bytes: number;
   /** Bodies that are being read: their bytes stay counted when the entry is dropped. */
@@ -59,26 +82,27 @@ export class CacheEntry {
     this.requestHeaders = query.headers;
     this.response = stored;
     this.expiresMs = expiresMs;
-    this.#varies = varyNames(stored.headers).map((name) => [name, headerOf(query.headers, name)]);
-    this.bytes =
-      OVERHEAD_BYTES +
-      2 * (query.url.length + chars(query.headers) + chars(stored.headers)) +
-      (stored.body === null ? 0 : stored.body.byteLength);
+    this.#varies = varyNames(stored.headers).map((name) => [name, query.header(name)]);
+    this.chars = query.url.length + chars(query.headers) + chars(stored.headers);
+    this.bytes = OVERHEAD_BYTES + 2 * this.chars + (stored.body === null ? 0 : stored.body.byteLength);
   }
 
   /** Whether it answers a request for its URL. */
   answers(query: CacheQuery): boolean {
-    if (query.method !== 'GET' && !query.ignoreMethod) return false;
-    return query.ignoreVary || this.#varies.every(([name, value]) => headerOf(query.headers, name) === value);
+    const { ignoreMethod, ignoreVary } = query.options;
+    if (query.method !== 'GET' && !ignoreMethod) return false;
+    return ignoreVary || this.#varies.every(([name, value]) => query.header(name) === value);
   }
 }
 
 /** Throws `CacheError` for what may not be put. */
 export function checkPut(query: CacheQuery, status: number, headers: HeaderList): void {
   if (query.method !== 'GET') throw new CacheError(`cache.put takes GET requests, not ${query.method.slice(0, 32)}`);
-  if (headerOf(query.headers, 'range') !== '') throw new CacheError('cache.put takes no request with a range header');
+  if (query.header('range') !== '') throw new CacheError('cache.put takes no request with a range header');
   if (status === 206) throw new CacheError('cache.put takes no partial response (206)');
-  if (varyNames(headers).includes('*')) throw new CacheError('cache.put takes no response with "vary: *"');
+  const names = varyNames(headers);
+  if (names.includes('*')) throw new CacheError('cache.put takes no response with "vary: *"');
+  if (names.length > MOST_VARY) throw new CacheError(`cache.put takes a vary header of ${MOST_VARY} names`);
 }
 
 /**
@@ -86,25 +110,27 @@ export function checkPut(query: CacheQuery, status: number, headers: HeaderList)
  * word about it, it stays until it is deleted or has to give way.
  */
 export function keptUntil(headers: HeaderList, nowMs: number): number {
+  const values = valuesOf(headers);
   // One client's cookie must not reach another.
-  if (headerOf(headers, 'set-cookie') !== '') return 0;
-  const control = headerOf(headers, 'cache-control').toLowerCase();
+  if (values.has('set-cookie')) return 0;
+  const control = (values.get('cache-control') ?? '').toLowerCase();
   if (/(?:^|[\s,])(?:no-store|no-cache|private)(?:$|[\s,=])/.test(control)) return 0;
   const age = /(?:^|[\s,])s-maxage="?(\d{1,10})/.exec(control) ?? /(?:^|[\s,])max-age="?(\d{1,10})/.exec(control);
   if (age !== null) return age[1] === '0' ? 0 : nowMs + Number(age[1]) * 1000;
-  const expires = headerOf(headers, 'expires');
-  if (expires === '') return Number.POSITIVE_INFINITY;
+  const expires = values.get('expires');
+  if (expires === undefined) return Number.POSITIVE_INFINITY;
   const at = expires.endsWith(' GMT') ? Date.parse(expires) : 0;
   return at > nowMs ? at : 0;
 }
 
-/** All values of a header (name in lower case), "" for none. */
-export function headerOf(headers: HeaderList, name: string): string {
-  let found = '';
+function valuesOf(headers: HeaderList): Map<string, string> {
+  const values = new Map<string, string>();
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() === name) found = found === '' ? headers[i + 1]! : `${found}, ${headers[i + 1]!}`;
+    const name = headers[i]!.toLowerCase();
+    const before = values.get(name);
+    values.set(name, before === undefined ? headers[i + 1]! : `${before}, ${headers[i + 1]!}`);
   }
-  return found;
+  return values;
 }
 
 export function withoutSearch(url: string): string {
@@ -113,7 +139,7 @@ export function withoutSearch(url: string): string {
 }
 
 function varyNames(headers: HeaderList): readonly string[] {
-  const names = headerOf(headers, 'vary').toLowerCase().split(',');
+  const names = (valuesOf(headers).get('vary') ?? '').toLowerCase().split(',');
   return names.map((name) => name.trim()).filter((name) => name !== '');
 }
 

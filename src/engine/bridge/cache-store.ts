@@ -24,6 +24,8 @@ export interface CacheBounds {
   readonly arrivingBytes: number;
   /** Names of caches of a tenant. */
   readonly names: number;
+  /** Entries of one URL, by what `vary` names. */
+  readonly variants: number;
   /** Most that `keys` and `matchAll` give. */
   readonly listed: number;
 }
@@ -35,6 +37,7 @@ export const CACHE_BOUNDS: CacheBounds = {
   bodyBytes: 8 * MIB,
   arrivingBytes: 32 * MIB,
   names: 100,
+  variants: 100,
   listed: 1000,
 };
 
@@ -44,9 +47,11 @@ export interface CachePlace {
   readonly cache: string;
 }
 
+/** Entries by URL without search, then by URL. */
+type Cache = Map<string, Map<string, CacheEntry[]>>;
+
 interface Tenant {
-  /** Entries by cache and URL. */
-  readonly caches: Map<string, Map<string, CacheEntry[]>>;
+  readonly caches: Map<string, Cache>;
   /** Least recently used first. */
   readonly order: Set<CacheEntry>;
   bytes: number;
@@ -89,18 +94,22 @@ export class CacheStore {
   /** All entries of a cache. */
   all(place: CachePlace): readonly CacheEntry[] {
     const found: CacheEntry[] = [];
-    const cache = this.#tenants.get(place.tenant)?.caches.get(place.cache);
-    for (const entries of cache?.values() ?? []) for (const entry of entries) if (this.#fresh(entry)) found.push(entry);
-    if (found.length > this.bounds.listed) {
+    for (const entry of this.#entries(place)) {
+      found.push(entry);
+      if (found.length <= this.bounds.listed) continue;
       throw new CacheError(`the cache has more than ${this.bounds.listed} entries to list; ask for a request`);
     }
     return found;
   }
 
   delete(place: CachePlace, query: CacheQuery): boolean {
-    const found = this.#candidates(place, query).filter((entry) => entry.answers(query));
-    for (const entry of found) this.#drop(entry);
-    return found.length > 0;
+    let found = false;
+    for (const entry of this.#candidates(place, query)) {
+      if (!entry.answers(query)) continue;
+      this.#drop(entry);
+      found = true;
+    }
+    return found;
   }
 
   has(place: CachePlace): boolean {
@@ -113,9 +122,9 @@ export class CacheStore {
 
   /** Deletes a whole cache. */
   drop(place: CachePlace): boolean {
-    const cache = this.#tenants.get(place.tenant)?.caches.get(place.cache);
-    for (const entries of [...(cache?.values() ?? [])]) for (const entry of [...entries]) this.#drop(entry);
-    return cache !== undefined;
+    const found = this.has(place);
+    for (const entry of this.#entries(place)) this.#drop(entry);
+    return found;
   }
 
   /** Puts a response whose body is whole, and nobody else's from now on. Throws `CacheError`. */
@@ -128,13 +137,11 @@ export class CacheStore {
       throw new CacheError(`there may be ${bounds.names} caches; delete one that is not needed any more`);
     }
     const entry = new CacheEntry(place, query, stored, keptUntil(stored.headers, this.#nowMs()));
-    for (const old of this.#candidates(place, query)) if (old.answers(query)) this.#drop(old);
+    this.delete(place, query);
     if (entry.expiresMs === 0 || !this.#makeRoom(tenant, entry.bytes)) return;
-    let cache = tenant.caches.get(place.cache);
-    if (cache === undefined) tenant.caches.set(place.cache, (cache = new Map()));
-    const entries = cache.get(entry.url);
-    if (entries === undefined) cache.set(entry.url, [entry]);
-    else entries.push(entry);
+    const entries = this.#slot(tenant, entry);
+    if (entries.length >= bounds.variants) this.#drop(entries[0]!);
+    this.#slot(tenant, entry).push(entry);
     tenant.order.add(entry);
     tenant.bytes += entry.bytes;
     this.#bytes += entry.bytes;
@@ -192,16 +199,28 @@ export class CacheStore {
     return tenant;
   }
 
+  /** Where an entry belongs. */
+  #slot(tenant: Tenant, { cache, url }: CacheEntry): CacheEntry[] {
+    const inCache = made(tenant.caches, cache, () => new Map<string, Map<string, CacheEntry[]>>());
+    const atPath = made(inCache, withoutSearch(url), () => new Map<string, CacheEntry[]>());
+    return made(atPath, url, () => []);
+  }
+
   /** Fresh entries for the query's URL. */
-  #candidates(place: CachePlace, query: CacheQuery): CacheEntry[] {
+  *#candidates(place: CachePlace, query: CacheQuery): Generator<CacheEntry> {
+    const atPath = this.#tenants.get(place.tenant)?.caches.get(place.cache)?.get(withoutSearch(query.url));
+    if (atPath === undefined) return;
+    const lists = query.options.ignoreSearch ? atPath.values() : [atPath.get(query.url) ?? []];
+    for (const entries of lists) for (const entry of [...entries]) if (this.#fresh(entry)) yield entry;
+  }
+
+  /** Fresh entries of a whole cache. */
+  *#entries(place: CachePlace): Generator<CacheEntry> {
     const cache = this.#tenants.get(place.tenant)?.caches.get(place.cache);
-    if (cache === undefined) return [];
-    let found = cache.get(query.url) ?? [];
-    if (query.ignoreSearch) {
-      const wanted = withoutSearch(query.url);
-      found = [...cache].flatMap(([url, entries]) => (withoutSearch(url) === wanted ? entries : []));
+    if (cache === undefined) return;
+    for (const atPath of cache.values()) {
+      for (const entries of atPath.values()) for (const entry of [...entries]) if (this.#fresh(entry)) yield entry;
     }
-    return found.filter((entry) => this.#fresh(entry));
   }
 
   #fresh(entry: CacheEntry): boolean {
@@ -236,9 +255,12 @@ export class CacheStore {
     const tenant = this.#tenants.get(entry.tenant)!;
     tenant.order.delete(entry);
     const cache = tenant.caches.get(entry.cache)!;
-    const left = cache.get(entry.url)!.filter((other) => other !== entry);
-    if (left.length > 0) cache.set(entry.url, left);
-    else cache.delete(entry.url);
+    const path = withoutSearch(entry.url);
+    const atPath = cache.get(path)!;
+    const entries = atPath.get(entry.url)!;
+    entries.splice(entries.indexOf(entry), 1);
+    if (entries.length === 0) atPath.delete(entry.url);
+    if (atPath.size === 0) cache.delete(path);
     if (cache.size === 0) tenant.caches.delete(entry.cache);
     if (entry.readers === 0) this.#release(entry);
   }
@@ -248,6 +270,12 @@ export class CacheStore {
     tenant.bytes -= entry.bytes;
     this.#bytes -= entry.bytes;
   }
+}
+
+function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 /** Pieces of its own for each reader: what is stored is never handed out. */

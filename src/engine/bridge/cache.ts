@@ -6,7 +6,7 @@ import { type Body, type ByteStream, isStream } from '../../contract/invocation.
 import type { CacheItem, TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
 import { ProtocolError, readHeaders, wireHeaders } from '../commands.ts';
 import type { Job } from '../job.ts';
-import { type CacheEntry, CacheError, type CacheQuery } from './cache-entry.ts';
+import { type CacheEntry, CacheError, CacheQuery } from './cache-entry.ts';
 import type { CachePlace, CacheStore } from './cache-store.ts';
 
 export type CacheCommand = Extract<TurnCommand, { c: 'cache' }>;
@@ -22,6 +22,8 @@ export interface CachePorts {
 /** Bodies up to this many bytes, all items of an answer together, cross with it. */
 const INLINE_BYTES = 64 * 1024;
 const MAX_CHARS = 64 * 1024;
+/** Of all items of an answer. */
+const LISTED_CHARS = 1024 * 1024;
 const IGNORE_SEARCH = 1;
 const IGNORE_METHOD = 2;
 const IGNORE_VARY = 4;
@@ -106,6 +108,10 @@ export class CacheDesk {
   }
 
   #give(job: Job, entries: readonly CacheEntry[], bodies: boolean): Answer {
+    const textChars = entries.reduce((sum, entry) => sum + entry.chars, 0);
+    if (textChars > LISTED_CHARS) {
+      throw new CacheError(`what is to be listed has more than ${LISTED_CHARS} characters; ask for a request`);
+    }
     const chunks: Uint8Array[] = [];
     let room = INLINE_BYTES;
     const items = entries.map((entry): CacheItem => {
@@ -142,14 +148,12 @@ export class CacheDesk {
 
 function queryOf(command: CacheCommand): CacheQuery {
   if (command.url.length > MAX_CHARS) throw new CacheError(`the cache takes URLs of ${MAX_CHARS} characters`);
-  return {
-    url: command.url,
-    method: command.method,
-    headers: listOf(command.headers),
-    ignoreSearch: (command.options & IGNORE_SEARCH) !== 0,
-    ignoreMethod: (command.options & IGNORE_METHOD) !== 0,
-    ignoreVary: (command.options & IGNORE_VARY) !== 0,
-  };
+  const { options } = command;
+  return new CacheQuery(command.url, command.method, listOf(command.headers), {
+    ignoreSearch: (options & IGNORE_SEARCH) !== 0,
+    ignoreMethod: (options & IGNORE_METHOD) !== 0,
+    ignoreVary: (options & IGNORE_VARY) !== 0,
+  });
 }
 
 function listOf(text: string): readonly string[] {

@@ -2,6 +2,8 @@
  * The streams of one isolate's invocations, by their numbers on the wire: what the guest reads, what it produces, and
  * what it hands on untouched. Every one belongs to an invocation and ends with it.
  */
+
+import type { GuestProblem } from '../../contract/engine-port.ts';
 import { type Body, type ByteStream, isStream } from '../../contract/invocation.ts';
 import type { TurnCommand, TurnEvent, WireBody } from '../../contract/turn.ts';
 import { ProtocolError } from '../commands.ts';
@@ -112,9 +114,7 @@ export class Streams {
     if (entry === undefined) return;
     this.#outbound.delete(command.sid);
     entry.stream.break(new BodyError('broken', 'the function broke the stream off'));
-    if (!entry.answers) return;
-    entry.job.failure ??= 'function_error';
-    entry.job.problem ??= problemOf(command);
+    if (entry.answers) failed(entry.job, problemOf(command));
   }
 
   /** The job is over: nothing of it may arrive in a later invocation. */
@@ -177,7 +177,7 @@ export class Streams {
       if (error !== null) {
         if (isOutgrown(error)) job.verdict ??= 'payload_too_large';
         else if (error instanceof BodyError && error.code === 'response_too_large') job.verdict ??= error.code;
-        else failed(job, error.message);
+        else failed(job, { name: 'Error', message: error.message, stack: '' });
       }
       this.#ports.relayed(job);
     });
@@ -186,9 +186,9 @@ export class Streams {
   }
 }
 
-function failed(job: Job, message: string): void {
+function failed(job: Job, problem: GuestProblem): void {
   job.failure ??= 'function_error';
-  job.problem ??= { name: 'Error', message, stack: '' };
+  job.problem ??= problem;
 }
 
 function isOutgrown(error: Error): boolean {

@@ -64,3 +64,25 @@ describe('streams', () => {
     ).toEqual([['A', 'B'], 'xy', 'zz']);
   });
 });
+
+describe('timers', () => {
+  it('are objects where a bundle calls their methods, numbers elsewhere', async () => {
+    const timer = 'const timer = setTimeout(() => {}, 1); const kind = typeof timer; clearTimeout(timer);';
+    expect(await evalBundled('', `${timer} return kind;`)).toBe('number');
+    expect(
+      await evalBundled('', `${timer} if (timer.unref) timer.unref(); return [kind, timer.unref().hasRef()];`),
+    ).toEqual(['object', false]);
+  });
+});
+
+describe('places', () => {
+  it('are names under which nothing lies', async () => {
+    expect(
+      await evalBundled(
+        "import { fileURLToPath } from 'node:url'; import { dirname, join } from 'node:path'; import { existsSync } from 'node:fs'; import { createRequire } from 'node:module';",
+        `const here = dirname(fileURLToPath(import.meta.url)); const load = createRequire(import.meta.url); let code; try { load('x') } catch (e) { code = e.code }
+        return [import.meta.url, here, __dirname, __filename, import.meta.dirname, existsSync(join(here, 'x')), code];`,
+      ),
+    ).toEqual(['file:///a.mjs', '/', '/', '/a.mjs', '/', false, 'MODULE_NOT_FOUND']);
+  });
+});

@@ -169,7 +169,7 @@ describe('publish', () => {
     const lambda = { kind: 'lambda', exportName: 'handler' } as const;
     const { versions } = await catalog().publish([spec('c', at('c.ts')), spec('l', at('l.js'), { handler: lambda })]);
     const module = await import(pathToFileURL(versions[0]!.bundlePath).href);
-    expect(module.default).toEqual(['for workers', '# page', 'isolane:///c.mjs']);
+    expect(module.default).toEqual(['for workers', '# page', 'file:///c.mjs']);
   });
 });
 

@@ -1,18 +1,16 @@
 /** The caches of tenants: who is answered, what is refused, what gives way, and that tenants never meet. */
 import { describe, expect, it } from 'vitest';
-import { CacheError, type CacheQuery, keptUntil } from '../../../src/engine/bridge/cache-entry.ts';
+import { CacheError, type CacheOptions, CacheQuery, keptUntil } from '../../../src/engine/bridge/cache-entry.ts';
 import { CACHE_BOUNDS, type CacheBounds, CacheStore } from '../../../src/engine/bridge/cache-store.ts';
 
 const at = (tenant = 'acme', cache = ':') => ({ tenant, cache });
-const get = (url: string, headers: string[] = [], rest: Partial<CacheQuery> = {}): CacheQuery => ({
-  url,
-  method: 'GET',
-  headers,
-  ignoreSearch: false,
-  ignoreMethod: false,
-  ignoreVary: false,
-  ...rest,
-});
+const get = (url: string, headers: string[] = [], rest: Partial<CacheOptions & { method: string }> = {}): CacheQuery =>
+  new CacheQuery(url, rest.method ?? 'GET', headers, {
+    ignoreSearch: false,
+    ignoreMethod: false,
+    ignoreVary: false,
+    ...rest,
+  });
 const ok = (size: number, headers: string[] = []) => ({
   status: 200,
   statusText: '',
@@ -123,6 +121,16 @@ describe('CacheStore', () => {
     expect(() => store.put(at('acme', '=2'), get('http://a/'), ok(1))).toThrow(/1 caches/);
     store.put(at('acme', '=1'), get('http://a/2'), ok(1));
     expect(() => store.all(at('acme', '=1'))).toThrow(/more than 1/);
+  });
+
+  it('bounds what a URL has of variants, and what they vary by', () => {
+    const store = open({ variants: 2 });
+    const put = (a: string) => store.put(at(), get('http://a/', ['a', a]), ok(1, ['vary', 'a']));
+    for (const a of ['1', '2', '3']) put(a);
+    const found = (a: string) => store.match(at(), get('http://a/', ['A', a]), 1).length;
+    expect([found('1'), found('2'), found('3')]).toEqual([0, 1, 1]);
+    const names = Array.from({ length: 17 }, (_, i) => `x${i}`).join(',');
+    expect(() => store.put(at(), get('http://a/'), ok(1, ['vary', names]))).toThrow(/16 names/);
   });
 
   it('forgets what is no longer fresh, and the room it took', () => {

@@ -1,0 +1,66 @@
+/** Globals that are built on first touch, from text that the host gives out, look and behave as if they had always been there. */
+import { describe, expect, it } from 'vitest';
+import { preludeParts, preludeSource } from '../../src/engine/prelude.ts';
+import { Guest } from '../support/isolate.ts';
+
+describe.each([false, true])('from a snapshot: %s', (snapshot) => {
+  const inGuest = (code: string): Promise<unknown> => Guest.eval(code, { snapshot });
+
+  it('is an accessor until it is touched, a plain property afterwards', async () => {
+    const code = `
+      const before = Object.getOwnPropertyDescriptor(globalThis, 'CustomEvent');
+      const made = CustomEvent;
+      const after = Object.getOwnPropertyDescriptor(globalThis, 'CustomEvent');
+      return [typeof before.get, before.enumerable, after.value === made, after.writable, after.enumerable, new made('x').type];`;
+    expect(await inGuest(code)).toEqual(['function', false, true, true, false, 'x']);
+  });
+
+  it('shows no source of the runtime', async () => {
+    const code = `
+      const { get, set } = Object.getOwnPropertyDescriptor(globalThis, 'CustomEvent');
+      return [get, set, CustomEvent, Object.getOwnPropertyDescriptor(CustomEvent.prototype, 'detail').get]
+        .map((f) => Function.prototype.toString.call(f).endsWith('{ [native code] }'));`;
+    expect(await inGuest(code)).toEqual([true, true, true, true]);
+  });
+
+  it('can be replaced before it was ever touched, and stays replaced', async () => {
+    const code = `globalThis.CustomEvent = 7; const { FormData: f } = globalThis; return [CustomEvent, typeof f];`;
+    expect(await inGuest(code)).toEqual([7, 'function']);
+  });
+
+  it.each([
+    ['a function', 'globalThis.eval = () => { seen = true; };'],
+    ['a getter', "Object.defineProperty(globalThis, 'eval', { get() { seen = true; }, configurable: true });"],
+    ['nothing', 'delete globalThis.eval;'],
+  ])('is built by V8 even where the guest has made eval %s', async (_what, replace) => {
+    const code = `
+      let seen = false;
+      ${replace}
+      const before = JSON.stringify(Object.getOwnPropertyDescriptor(globalThis, 'eval') ?? null);
+      const { type } = new CustomEvent('built');
+      const after = JSON.stringify(Object.getOwnPropertyDescriptor(globalThis, 'eval') ?? null);
+      return [type, seen, before === after];`;
+    expect(await inGuest(code)).toEqual(['built', false, true]);
+  });
+
+  it('is built of captured built-ins, whatever has become of the others', async () => {
+    const code = `
+      const { prototype } = Array;
+      prototype.push = prototype.map = Object.defineProperty = Reflect.ownKeys = () => { throw new Error('tampered'); };
+      Object.prototype.get = () => 'tampered';
+      const { type } = new CustomEvent('built');
+      delete Object.prototype.get;
+      return type;`;
+    expect(await inGuest(code)).toBe('built');
+  });
+});
+
+it('leaves the text of late parts out of the script', async () => {
+  const { script, late } = preludeParts(await preludeSource());
+  expect(late.length).toBeGreaterThan(5);
+  expect(late.some((part) => part.includes('CustomEvent'))).toBe(true);
+  expect(script).not.toMatch(
+    /class \w+ extends \w+\{#\w+;constructor\(\w+,\w+\)\{super\(\w+,\w+\),this\.#\w+=\w+\?\.detail/,
+  );
+  for (const part of late) expect(part).toMatch(/\n\/\/# sourceURL=isolane:prelude$/);
+});
