@@ -103,7 +103,7 @@ export class SampleHost {
     const [code, reason] = (await end) as [number, Buffer];
     if (messages.length > 0) expect(heard).toEqual(messages);
     if (closed !== undefined) expect({ code, reason: reason.toString() }).toMatchObject(closed);
-    if (logs.length > 0) await this.#expectLogsOf(String(answer.headers['x-invocation-id']), example);
+    if (logs.length > 0) await this.expectLogsOf(String(answer.headers['x-invocation-id']), example);
   }
 
   async #webhook(sample: Sample, example: Example, webhook: NonNullable<Example['webhook']>): Promise<void> {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'echo.mjs'), ECHO);
   writeFileSync(join(dir, 'client.mjs'), CLIENT);
   writeFileSync(join(dir, 'service.mjs'), SERVICE);
-  const echo = { entry: 'echo.mjs', url: true, limits: { cpuMs: 200, wallMs: 1000, memoryMiB: 64 } };
+  const echo = { entry: 'echo.mjs', url: true, limits: { cpuMs: 200, wallMs: 1000, memoryMiB: 64, queueMs: 30_000 } };
   config = join(dir, 'isolane.json');
   const functions = {
     echo,
