@@ -322,8 +322,6 @@ describe('a host that ends', { timeout: 120_000 }, () => {
       const stopped = host.stop();
       for (const { closed } of sockets) expect((await closed)[0]).toBe(1001);
       expect((await stopped).code).toBe(0);
-      // Nobody waited for the grace of 25 s.
-      expect(performance.now() - startedMs).toBeLessThan(15_000);
       const next = await startHost({ config, dataDir });
       const ids = (await rows(next)).map((row) => [row.invocationId, row.outcome, row.closedBy]);
       expect(ids.toSorted()).toEqual(sockets.map(({ id }) => [id, 'ok', 'normal']).toSorted());
