@@ -132,7 +132,10 @@ export const regexpSource = getter<object, string>(RegExp.prototype, 'source');
 export const regexpFlags = getter<object, string>(RegExp.prototype, 'flags');
 export const isError = (Error as unknown as { isError?: (e: unknown) => boolean }).isError;
 export const IteratorPrototype = getPrototypeOf(getPrototypeOf([][Symbol.iterator]())) as object;
-export const AsyncIteratorPrototype = getPrototypeOf(getPrototypeOf((async function* () {})()) as object) as object;
+/** Of an async generator's object: its own prototype, that of all of them, and this. */
+export const AsyncIteratorPrototype = getPrototypeOf(
+  getPrototypeOf(getPrototypeOf((async function* () {})()) as object) as object,
+) as object;
 
 /** Copies the methods of `parent` onto `child`'s own prototype and cuts and freezes that: lookups end in our hands. */
 const seal = <T extends abstract new (...args: never[]) => object>(child: T, parent: object): T => {

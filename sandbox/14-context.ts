@@ -1,10 +1,11 @@
 /**
  * Whose continuation runs: with limits.concurrency above 1, or where a bundle has AsyncLocalStorage, async functions are
  * lowered to promises and this `then` carries invocation and frame from registration to callback. Elsewhere the native
- * `then` stays in place and costs nothing. Imported before the streams library, which captures `then` when it is evaluated.
+ * `then` stays in place and costs nothing.
  */
 import {
   defineProperty,
+  getOwnPropertyDescriptor,
   isObject,
   NativePromise,
   promiseResolve,
@@ -54,12 +55,19 @@ const { then } = {
 };
 const native = Object.getOwnPropertyDescriptor(Promise.prototype, 'then') as PropertyDescriptor;
 
-/** For the time the streams library is being evaluated. */
-export const installThen = (): void => {
-  defineProperty(Promise.prototype, 'then', { ...native, value: then });
+/** Runs `evaluate`, which captures `Promise.prototype.then`, with one that carries, whatever the guest has put there. */
+export const underThen = <T>(evaluate: () => T): T => {
+  const found = getOwnPropertyDescriptor(NativePromise.prototype, 'then');
+  installThen();
+  try {
+    return evaluate();
+  } finally {
+    if (found === undefined) delete (NativePromise.prototype as { then?: unknown }).then;
+    else defineProperty(NativePromise.prototype, 'then', found);
+  }
 };
-export const restoreThen = (): void => {
-  defineProperty(Promise.prototype, 'then', native);
+const installThen = (): void => {
+  defineProperty(NativePromise.prototype, 'then', { ...native, value: then });
 };
 
 /** What is no promise but has a `then` (a query that runs when it is awaited) is asked for it in the context that awaits. */
@@ -89,5 +97,3 @@ export const carryContext = (): void => {
   defineProperty(NativePromise, 'resolve', { value: resolve, writable: true, configurable: true });
 };
 export const isCarrying = (): boolean => carrying;
-
-installThen();

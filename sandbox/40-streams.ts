@@ -1,79 +1,140 @@
 /**
  * The streams classes, by web-streams-polyfill (its reference implementation is what keeps us out of the details), and
  * captured operations on them for the rest of the prelude. A guest that patches stream prototypes fools only itself.
+ * A late part: an isolate whose function touches no stream has neither its text nor its classes.
  */
+import type * as Library from 'web-streams-polyfill';
 import {
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
-  ReadableByteStreamController,
-  ReadableStream,
-  ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest,
-  ReadableStreamDefaultController,
-  ReadableStreamDefaultReader,
-  TransformStream,
-  TransformStreamDefaultController,
-  WritableStream,
-  WritableStreamDefaultController,
-  WritableStreamDefaultWriter,
-} from 'web-streams-polyfill';
-import { getOwnPropertyDescriptor, hasOwn, uncurry } from './00-primordials.ts';
-import { expose } from './04-globals.ts';
-import { restoreThen } from './14-context.ts';
+  AsyncIteratorPrototype,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  hasOwn,
+  reflectApply,
+  reflectConstruct,
+  setPrototypeOf,
+  uncurry,
+} from './00-primordials.ts';
+import { rare } from './13-rare.ts';
+import { underThen } from './14-context.ts';
 
-restoreThen();
+/** Put here by `src/engine/prelude.ts`: an expression that evaluates the library. */
+declare const STREAMS_LIBRARY: typeof Library;
 
-export type Stream = ReadableStream<unknown>;
-export type Reader = ReadableStreamDefaultReader<unknown>;
+export type Stream = Library.ReadableStream<unknown>;
+export type Reader = Library.ReadableStreamDefaultReader<unknown>;
 export interface ReadResult {
   readonly done: boolean;
   readonly value: unknown;
 }
 
-const lockedOf = uncurry(
-  getOwnPropertyDescriptor(ReadableStream.prototype, 'locked')?.get as (this: Stream) => boolean,
+/** The operations, captured before the guest has seen the classes. */
+const capture = (library: typeof Library) => {
+  const { ReadableStream, ReadableStreamDefaultReader, ReadableByteStreamController, ReadableStreamBYOBRequest } =
+    library;
+  const { ReadableStreamDefaultController, TransformStreamDefaultController } = library;
+  const { prototype } = ReadableStream;
+  return {
+    library,
+    from: ReadableStream.from,
+    locked: uncurry(getOwnPropertyDescriptor(prototype, 'locked')?.get as (this: Stream) => boolean),
+    getReader: uncurry(prototype.getReader) as unknown as (stream: Stream) => Reader,
+    read: uncurry(ReadableStreamDefaultReader.prototype.read) as (reader: Reader) => Promise<ReadResult>,
+    cancel: uncurry(ReadableStreamDefaultReader.prototype.cancel) as (
+      reader: Reader,
+      reason?: unknown,
+    ) => Promise<void>,
+    release: uncurry(ReadableStreamDefaultReader.prototype.releaseLock) as (reader: Reader) => void,
+    tee: uncurry(prototype.tee) as (stream: Stream) => [Stream, Stream],
+    enqueue: uncurry(ReadableStreamDefaultController.prototype.enqueue) as (c: unknown, chunk: unknown) => void,
+    byteEnqueue: uncurry(ReadableByteStreamController.prototype.enqueue) as (c: unknown, v: unknown) => void,
+    byteClose: uncurry(ReadableByteStreamController.prototype.close) as (c: unknown) => void,
+    byteError: uncurry(ReadableByteStreamController.prototype.error) as (c: unknown, e: unknown) => void,
+    byobRequest: uncurry(
+      getOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest')?.get as (
+        this: unknown,
+      ) => unknown,
+    ),
+    respondByob: uncurry(ReadableStreamBYOBRequest.prototype.respond) as (r: unknown, n: number) => void,
+    transformEnqueue: uncurry(TransformStreamDefaultController.prototype.enqueue) as (
+      c: unknown,
+      chunk: unknown,
+    ) => void,
+    readable: uncurry(
+      getOwnPropertyDescriptor(library.TransformStream.prototype, 'readable')?.get as (this: unknown) => Stream,
+    ),
+    writable: uncurry(
+      getOwnPropertyDescriptor(library.TransformStream.prototype, 'writable')?.get as (this: unknown) => unknown,
+    ),
+  };
+};
+let captured: ReturnType<typeof capture> | null = null;
+
+const build = rare(
+  'streams>',
+  [
+    'ReadableStream',
+    'ReadableStreamDefaultReader',
+    'ReadableStreamBYOBReader',
+    'ReadableStreamBYOBRequest',
+    'ReadableStreamDefaultController',
+    'ReadableByteStreamController',
+    'WritableStream',
+    'WritableStreamDefaultWriter',
+    'WritableStreamDefaultController',
+    'TransformStream',
+    'TransformStreamDefaultController',
+    'ByteLengthQueuingStrategy',
+    'CountQueuingStrategy',
+  ],
+  () => {
+    const library = underThen(() => STREAMS_LIBRARY);
+    // The library cannot know V8's own and makes one like it.
+    const iterator = new library.ReadableStream().values();
+    setPrototypeOf(getPrototypeOf(iterator) as object, AsyncIteratorPrototype);
+    captured = capture(library);
+    return library;
+  },
+  '<streams',
 );
-export const getReader = uncurry(ReadableStream.prototype.getReader) as unknown as (stream: Stream) => Reader;
-export const readFrom = uncurry(ReadableStreamDefaultReader.prototype.read) as (reader: Reader) => Promise<ReadResult>;
-export const cancelReader = uncurry(ReadableStreamDefaultReader.prototype.cancel) as (
-  reader: Reader,
-  reason?: unknown,
-) => Promise<void>;
-export const releaseReader = uncurry(ReadableStreamDefaultReader.prototype.releaseLock) as (reader: Reader) => void;
-export const tee = uncurry(ReadableStream.prototype.tee) as (stream: Stream) => [Stream, Stream];
-export const enqueue = uncurry(ReadableStreamDefaultController.prototype.enqueue) as (
-  c: unknown,
-  chunk: unknown,
-) => void;
-export const byteEnqueue = uncurry(ReadableByteStreamController.prototype.enqueue) as (c: unknown, v: unknown) => void;
-export const byteClose = uncurry(ReadableByteStreamController.prototype.close) as (c: unknown) => void;
-export const byteError = uncurry(ReadableByteStreamController.prototype.error) as (c: unknown, e: unknown) => void;
-const byobRequestOf = uncurry(
-  getOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest')?.get as (this: unknown) => unknown,
-);
-const respondByob = uncurry(ReadableStreamBYOBRequest.prototype.respond) as (r: unknown, n: number) => void;
-export const transformEnqueue = uncurry(TransformStreamDefaultController.prototype.enqueue) as (
-  c: unknown,
-  chunk: unknown,
-) => void;
+const ops = (): ReturnType<typeof capture> => {
+  if (captured === null) build();
+  return captured as ReturnType<typeof capture>;
+};
+
+export const getReader = (stream: Stream): Reader => ops().getReader(stream);
+export const readFrom = (reader: Reader): Promise<ReadResult> => ops().read(reader);
+export const cancelReader = (reader: Reader, reason?: unknown): Promise<void> => ops().cancel(reader, reason);
+export const releaseReader = (reader: Reader): void => ops().release(reader);
+export const tee = (stream: Stream): [Stream, Stream] => ops().tee(stream);
+export const enqueue = (controller: unknown, chunk: unknown): void => ops().enqueue(controller, chunk);
+export const byteEnqueue = (controller: unknown, bytes: unknown): void => ops().byteEnqueue(controller, bytes);
+export const byteClose = (controller: unknown): void => ops().byteClose(controller);
+export const byteError = (controller: unknown, error: unknown): void => ops().byteError(controller, error);
+export const transformEnqueue = (controller: unknown, chunk: unknown): void =>
+  ops().transformEnqueue(controller, chunk);
+/** The two sides of a TransformStream of ours. */
+export const readableOf = (transform: unknown): Stream => ops().readable(transform);
+export const writableOf = (transform: unknown): unknown => ops().writable(transform);
 
 /** Closes a byte stream, also when a BYOB read waits on it. */
 export const finishBytes = (controller: unknown): void => {
+  const { byobRequest, respondByob } = ops();
   byteClose(controller);
-  const request = byobRequestOf(controller);
+  const request = byobRequest(controller);
   if (request !== null && request !== undefined) respondByob(request, 0);
 };
 
 export const isStream = (value: unknown): value is Stream => {
-  if (typeof value !== 'object' || value === null) return false;
+  // As long as there are no classes, there are no streams.
+  if (typeof value !== 'object' || value === null || captured === null) return false;
   try {
-    lockedOf(value as Stream);
+    captured.locked(value as Stream);
     return true;
   } catch {
     return false;
   }
 };
-export const isLocked = (stream: Stream): boolean => lockedOf(stream);
+export const isLocked = (stream: Stream): boolean => ops().locked(stream);
 /** Read from or cancelled before. */
 export const isDisturbed = (stream: Stream): boolean =>
   hasOwn(stream, '_disturbed') && !!(stream as unknown as { _disturbed: unknown })._disturbed;
@@ -92,18 +153,18 @@ export const ignore = async (promise: Promise<unknown>): Promise<void> => {
   }
 };
 
-expose('ReadableStream', ReadableStream);
-expose('ReadableStreamDefaultReader', ReadableStreamDefaultReader);
-expose('ReadableStreamBYOBReader', ReadableStreamBYOBReader);
-expose('ReadableStreamBYOBRequest', ReadableStreamBYOBRequest);
-expose('ReadableStreamDefaultController', ReadableStreamDefaultController);
-expose('ReadableByteStreamController', ReadableByteStreamController);
-expose('WritableStream', WritableStream);
-expose('WritableStreamDefaultWriter', WritableStreamDefaultWriter);
-expose('WritableStreamDefaultController', WritableStreamDefaultController);
-expose('TransformStream', TransformStream);
-expose('TransformStreamDefaultController', TransformStreamDefaultController);
-expose('ByteLengthQueuingStrategy', ByteLengthQueuingStrategy);
-expose('CountQueuingStrategy', CountQueuingStrategy);
-
-export { ReadableStream, TransformStream };
+/** For `new` within the prelude: makes the library's own, which may have to be built first. */
+const maker = (name: 'ReadableStream' | 'TransformStream'): unknown =>
+  class {
+    constructor(...args: unknown[]) {
+      // biome-ignore lint/correctness/noConstructorReturn: it stands for another class
+      return reflectConstruct(ops().library[name] as never, args as never) as object;
+    }
+    static from(source: unknown): unknown {
+      return reflectApply(ops().from, ops().library.ReadableStream, [source as never]);
+    }
+  };
+export type ReadableStream<T = unknown> = Library.ReadableStream<T>;
+export const ReadableStream: typeof Library.ReadableStream = maker('ReadableStream') as never;
+export type TransformStream<I = unknown, O = unknown> = Library.TransformStream<I, O>;
+export const TransformStream: typeof Library.TransformStream = maker('TransformStream') as never;

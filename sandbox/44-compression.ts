@@ -20,7 +20,7 @@ import { enumerable } from './04-globals.ts';
 import { copyBytes, current, host, type Invocation, type Resource } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { bytesOf } from './30-encoding.ts';
-import { type ReadableStream, TransformStream, transformEnqueue } from './40-streams.ts';
+import { readableOf, type Stream, TransformStream, transformEnqueue, writableOf } from './40-streams.ts';
 
 /** What one call takes and gives at most: the host's own bound. */
 const CALL_BYTES = 256 * 1024;
@@ -155,11 +155,11 @@ rare(
         if (arguments.length === 0) throw new NativeTypeError('CompressionStream: 1 argument required');
         this.#transform = transformer('CompressionStream', format, 0);
       }
-      get readable(): ReadableStream {
-        return this.#transform.readable;
+      get readable(): Stream {
+        return readableOf(this.#transform);
       }
       get writable(): unknown {
-        return this.#transform.writable;
+        return writableOf(this.#transform);
       }
     }
     class DecompressionStream {
@@ -169,11 +169,11 @@ rare(
         if (arguments.length === 0) throw new NativeTypeError('DecompressionStream: 1 argument required');
         this.#transform = transformer('DecompressionStream', format, 1);
       }
-      get readable(): ReadableStream {
-        return this.#transform.readable;
+      get readable(): Stream {
+        return readableOf(this.#transform);
       }
       get writable(): unknown {
-        return this.#transform.writable;
+        return writableOf(this.#transform);
       }
     }
     enumerable(CompressionStream.prototype, ['readable', 'writable']);

@@ -9,6 +9,7 @@ import {
   mathMin,
   mathTrunc,
   NativeTypeError,
+  reflectApply,
   SYM_ITERATOR,
   toLowerCase,
   toNum,
@@ -76,6 +77,42 @@ const nativeEndings = (text: string): string => {
   return out;
 };
 
+/** A part as WebIDL takes it: bytes of ours, or text whose line endings are not settled yet. */
+type Part = Uint8Array | string;
+
+/** `sequence<BlobPart>`: any iterable object, its iterator asked for once. Arrays are walked, whatever iterates them. */
+const partsOf = (given: unknown): List<Part> => {
+  const method = isObject(given) ? (given as Partial<Iterable<unknown>>)[SYM_ITERATOR] : undefined;
+  if (typeof method !== 'function') throw new NativeTypeError('Blob: the parts must be a sequence');
+  const parts = new List<Part>();
+  const add = (part: unknown): void => {
+    const buffer = bytesOf(part);
+    if (buffer !== null) parts.push(copyBytes(buffer));
+    else if (isObject(part) && hasData(part)) parts.push(dataOf(part as Blob));
+    else parts.push(toWellFormed(`${part as string}`));
+  };
+  if (isArray(given)) for (let i = 0; i < given.length; i++) add(given[i]);
+  else {
+    const iterable = { __proto__: null, [SYM_ITERATOR]: () => reflectApply(method, given, []) } as unknown;
+    for (const part of iterable as Iterable<unknown>) add(part);
+  }
+  return parts;
+};
+
+interface Options {
+  readonly native: boolean;
+  readonly type: string;
+}
+/** `BlobPropertyBag`, its members in the order of their names. */
+const optionsOf = (given: unknown): Options => {
+  if (given === undefined || given === null) return { native: false, type: '' };
+  if (!isObject(given)) throw new NativeTypeError('Blob: the options must be an object');
+  const { endings, type } = given as { endings?: unknown; type?: unknown };
+  const kind = endings === undefined ? 'transparent' : `${endings as string}`;
+  if (kind !== 'transparent' && kind !== 'native') throw new NativeTypeError('Blob: endings is transparent or native');
+  return { native: kind === 'native', type: type === undefined ? '' : typeText(type) };
+};
+
 export class Blob {
   readonly #data: Uint8Array;
   readonly #type: string;
@@ -85,40 +122,24 @@ export class Blob {
     hasData = (value) => #data in value;
   }
 
-  constructor(parts?: unknown, options?: unknown, data?: Uint8Array) {
-    if (parts === RAW) {
+  constructor(given?: unknown, options?: unknown, data?: Uint8Array) {
+    if (given === RAW) {
       this.#data = data as Uint8Array;
       this.#type = options as string;
       return;
     }
-    if (options !== undefined && options !== null && !isObject(options)) {
-      throw new NativeTypeError('Blob: the options must be an object');
-    }
-    const given = (options ?? {}) as { type?: unknown; endings?: unknown };
-    const endings = given.endings === undefined ? 'transparent' : `${given.endings as string}`;
-    if (endings !== 'transparent' && endings !== 'native') throw new NativeTypeError('Blob: unknown endings');
+    const parts = given === undefined ? new List<Part>() : partsOf(given);
+    const { native, type } = optionsOf(options);
     const pieces = new List<Uint8Array>();
     let total = 0;
-    const add = (part: unknown): void => {
-      let bytes: Uint8Array;
-      const buffer = bytesOf(part);
-      if (buffer !== null) bytes = copyBytes(buffer);
-      else if (isObject(part) && hasData(part)) bytes = dataOf(part as Blob);
-      else {
-        const text = toWellFormed(`${part as string}`);
-        bytes = utf8Encode(endings === 'native' ? nativeEndings(text) : text);
-      }
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Part;
+      const bytes = typeof part === 'string' ? utf8Encode(native ? nativeEndings(part) : part) : part;
       pieces.push(bytes);
       total += viewByteLength(bytes);
-    };
-    if (parts !== undefined) {
-      if (isArray(parts)) for (let i = 0; i < parts.length; i++) add(parts[i]);
-      else if (isObject(parts) && typeof (parts as Partial<Iterable<unknown>>)[SYM_ITERATOR] === 'function') {
-        for (const part of parts as Iterable<unknown>) add(part);
-      } else throw new NativeTypeError('Blob: the parts must be a sequence');
     }
     this.#data = joinBytes(pieces, total);
-    this.#type = given.type === undefined ? '' : typeText(given.type);
+    this.#type = type;
   }
   get size(): number {
     return viewByteLength(this.#data);
@@ -151,6 +172,7 @@ export class Blob {
     return streamOfBytes(this.#data);
   }
 }
+defineProperty(Blob, 'length', { value: 0, configurable: true });
 enumerable(Blob.prototype, ['size', 'type', 'slice', 'arrayBuffer', 'bytes', 'text', 'stream']);
 expose('Blob', Blob);
 
@@ -164,12 +186,13 @@ export class File extends Blob {
     fileOf = (value) => #name in value;
   }
 
-  constructor(parts: unknown, name: unknown, options?: { type?: unknown; endings?: unknown; lastModified?: unknown }) {
+  constructor(parts: unknown, name: unknown, options?: unknown) {
     // biome-ignore lint/complexity/noArguments: WebIDL counts the arguments given
     if (arguments.length < 2) throw new NativeTypeError('File: 2 arguments required');
     super(parts, options);
     this.#name = toWellFormed(`${name as string}`);
-    this.#lastModified = mathTrunc(toNum(options?.lastModified ?? turnNow())) || 0;
+    const given = isObject(options) ? (options as { lastModified?: unknown }).lastModified : undefined;
+    this.#lastModified = mathTrunc(given === undefined ? turnNow() : toNum(given)) || 0;
   }
   get name(): string {
     return this.#name;

@@ -206,12 +206,6 @@ const discard = (body: BodyState, reason: unknown): void => {
 const requestOf = (input: unknown, init: unknown): RequestState =>
   isRequest(input) && init === undefined ? requestState(input as Request) : buildRequest(input, init);
 
-/** As Workers have it: `fetch` with `Upgrade: websocket` opens a socket. */
-const asksForSocket = ({ method, headers }: RequestState): boolean =>
-  method === 'GET' &&
-  hasHeader(headers, 'upgrade') &&
-  toLowerCase(getHeader(headers, 'upgrade') as string) === 'websocket';
-
 /** What a module that is still loading has asked for, where that may wait for the first invocation. */
 let early: List<() => void> | null = null;
 export const allowEarly = (): void => {
@@ -222,6 +216,12 @@ export const hasEarly = (): boolean => early !== null && early.length > 0;
 export const sendEarly = (): void => {
   while (early !== null && early.length > 0) (early.shift() as () => void)();
 };
+
+/** As Workers have it: `fetch` with `Upgrade: websocket` opens a socket. */
+const asksForSocket = ({ method, headers }: RequestState): boolean =>
+  method === 'GET' &&
+  hasHeader(headers, 'upgrade') &&
+  toLowerCase(getHeader(headers, 'upgrade') as string) === 'websocket';
 
 export const startFetch = (state: RequestState, service: string | null): Promise<Response> =>
   new NativePromise<Response>((resolve, reject) => {

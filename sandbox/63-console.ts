@@ -7,18 +7,31 @@ import {
   charCodeAt,
   defineProperty,
   exec,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  hasOwn,
+  indexOf,
+  isArray,
   isObject,
+  List,
+  mapForEach,
+  mapGetSize,
+  mathMax,
   NativeError,
   numberToString,
   objectKeys,
   padStart,
+  reflectApply,
   repeatString,
   SafeMap,
+  setForEach,
+  setGetSize,
   slice,
   stringify,
   toNum,
   toStr,
   toWellFormed,
+  uncurry,
 } from './00-primordials.ts';
 import { lengthOf } from './04-globals.ts';
 import { describe } from './08-errors.ts';
@@ -43,10 +56,27 @@ const escapeControls = (text: string): string => {
   return out;
 };
 
+/** The one that calls what belongs to the runtime native, too. */
+const functionToString = uncurry(Function.prototype.toString);
+
+/** What a `toString` of the guest's own says; those of the language say too little. */
+const ownText = (value: unknown): string | null => {
+  let at = isObject(value) && typeof value !== 'function' ? (value as object | null) : null;
+  for (let i = 0; i < 20 && at !== null; i++) {
+    const found = getOwnPropertyDescriptor(at, 'toString')?.value as unknown;
+    if (typeof found === 'function') {
+      if (indexOf(functionToString(found as never), '[native code]') >= 0) return null;
+      return toStr(reflectApply(found as () => unknown, value, []));
+    }
+    at = getPrototypeOf(at) as object | null;
+  }
+  return null;
+};
+
 const directive = (kind: string, value: unknown): string | null => {
   switch (kind) {
     case 's':
-      return typeof value === 'string' ? value : inspect(value);
+      return typeof value === 'string' ? value : (ownText(value) ?? inspect(value, false, 0));
     case 'd':
     case 'i': {
       if (isObject(value) || typeof value === 'symbol') return 'NaN';
@@ -130,46 +160,111 @@ const line = (level: LogLevel, args: unknown[]): void => {
   }
 };
 
+const isMap = (value: object): boolean => {
+  try {
+    mapGetSize(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const isSet = (value: object): boolean => {
+  try {
+    setGetSize(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const counts = new SafeMap<string, number>();
 const starts = new SafeMap<string, number>();
 const labelOf = (label: unknown): string => (label === undefined ? 'default' : slice(`${label as string}`, 0, 1000));
 const bounded = (map: SafeMap<string, number>): boolean => map.size < 1000;
 
-const table = (rows: unknown): string => {
-  const columns = new SafeMap<string, number>();
-  const names: string[] = [];
-  const cells: { index: string; row: unknown }[] = [];
-  const put = (list: unknown[], value: unknown): void => {
-    defineProperty(list, list.length, { value, writable: true, enumerable: true, configurable: true });
+/** Heads and rows of what `console.table` shows: a list of texts for each column. */
+const tableColumns = (rows: object, only: unknown): { heads: List<string>; columns: List<List<string>> } => {
+  const heads = new List<string>();
+  const columns = new List<List<string>>();
+  const column = (head: string): List<string> => {
+    for (let i = 0; i < heads.length; i++) if (heads[i] === head) return columns[i] as List<string>;
+    heads.push(head);
+    const made = new List<string>();
+    columns.push(made);
+    return made;
   };
-  const keys = objectKeys(rows as object);
-  for (let i = 0; i < keys.length && i < 1000; i++) {
+  const cell = (value: unknown): string =>
+    inspect(value, true, isObject(value) && !isArray(value) && objectKeys(value).length > 2 ? -1 : 0);
+  const fill = (list: List<string>, size: number): List<string> => {
+    while (list.length < size) list.push('');
+    return list;
+  };
+  if (isMap(rows) || isSet(rows)) {
+    const index = column('(iteration index)');
+    const key = isMap(rows) ? column('Key') : null;
+    const values = column('Values');
+    const add = (value: unknown, name: unknown): void => {
+      if (index.length >= MOST_ROWS) return;
+      index.push(toStr(index.length));
+      key?.push(cell(name));
+      values.push(cell(value));
+    };
+    if (key !== null) mapForEach(rows, add);
+    else setForEach(rows, (value) => add(value, null));
+    return { heads, columns };
+  }
+  const index = column('(index)');
+  const chosen = isArray(only) ? only : null;
+  for (let i = 0; chosen !== null && i < chosen.length && i < MOST_COLUMNS; i++) column(`${chosen[i] as string}`);
+  const values = new List<string>();
+  const keys = objectKeys(rows);
+  for (let i = 0; i < keys.length && i < MOST_ROWS; i++) {
+    index.push(keys[i] as string);
     const row = (rows as Record<string, unknown>)[keys[i] as string];
-    put(cells, { index: keys[i], row });
-    if (!isObject(row)) continue;
-    const fields = objectKeys(row);
-    for (let j = 0; j < fields.length && j < 50; j++) {
-      const field = fields[j] as string;
-      if (columns.has(field)) continue;
-      columns.set(field, names.length);
-      put(names, field);
+    if (!isObject(row)) {
+      fill(values, i).push(cell(row));
+      continue;
+    }
+    const fields = chosen ?? objectKeys(row);
+    for (let j = 0; j < fields.length && j < MOST_COLUMNS; j++) {
+      const field = `${fields[j] as string}`;
+      if (hasOwn(row, field)) fill(column(field), i).push(cell((row as Record<string, unknown>)[field]));
     }
   }
-  let out = '(index)';
-  for (let i = 0; i < names.length; i++) out += `\t${names[i] as string}`;
-  let values = false;
-  for (let i = 0; i < cells.length; i++) values ||= !isObject((cells[i] as { row: unknown }).row);
-  if (values) out += '\tValues';
-  for (let i = 0; i < cells.length; i++) {
-    const { index, row } = cells[i] as { index: string; row: unknown };
-    out += `\n${index}`;
-    for (let j = 0; j < names.length; j++) {
-      const name = names[j] as string;
-      out += `\t${isObject(row) && name in row ? inspect((row as Record<string, unknown>)[name], true) : ''}`;
-    }
-    if (!isObject(row)) out += `\t${inspect(row, true)}`;
+  if (values.length > 0) {
+    heads.push('Values');
+    columns.push(values);
   }
-  return out;
+  for (let i = 0; i < columns.length; i++) fill(columns[i] as List<string>, index.length);
+  return { heads, columns };
+};
+const MOST_ROWS = 1000;
+const MOST_COLUMNS = 50;
+
+const table = (rows: object, only: unknown): string => {
+  const { heads, columns } = tableColumns(rows, only);
+  const widths = new List<number>();
+  for (let i = 0; i < heads.length; i++) {
+    let width = (heads[i] as string).length;
+    const column = columns[i] as List<string>;
+    for (let j = 0; j < column.length; j++) width = mathMax(width, (column[j] as string).length);
+    widths.push(width + 2);
+  }
+  const rule = (left: string, middle: string, right: string): string => {
+    let out = left;
+    for (let i = 0; i < widths.length; i++) out += (i === 0 ? '' : middle) + repeatString('─', widths[i] as number);
+    return out + right;
+  };
+  const row = (text: (at: number) => string): string => {
+    let out = '│';
+    for (let i = 0; i < widths.length; i++)
+      out += ` ${text(i)}${repeatString(' ', (widths[i] as number) - text(i).length - 1)}│`;
+    return `${out}\n`;
+  };
+  let out = `${rule('┌', '┬', '┐')}\n${row((i) => heads[i] as string)}${rule('├', '┼', '┤')}\n`;
+  const count = (columns[0] as List<string>).length;
+  for (let j = 0; j < count; j++) out += row((i) => (columns[i] as List<string>)[j] as string);
+  return out + rule('└', '┴', '┘');
 };
 
 const methods: Record<string, (...args: unknown[]) => void> = {
@@ -184,13 +279,16 @@ const methods: Record<string, (...args: unknown[]) => void> = {
     const { stack } = describe(error);
     line('debug', [`Trace${args.length > 0 ? `: ${format(args)}` : ''}${slice(stack, 5)}`]);
   },
-  dir: (value) => line('info', [inspect(value, true)]),
+  dir: (value, options) => {
+    const depth = isObject(options) ? (options as { depth?: unknown }).depth : undefined;
+    write('info', inspect(value, true, depth === null ? 100 : typeof depth === 'number' ? depth : 2));
+  },
   dirxml: (...args) => line('info', args),
-  table: (rows) => {
+  table: (rows, only) => {
     if (!isObject(rows)) line('info', [rows]);
     else {
       try {
-        write('info', table(rows));
+        write('info', table(rows, only));
       } catch {
         line('info', [rows]);
       }
@@ -202,7 +300,7 @@ const methods: Record<string, (...args: unknown[]) => void> = {
     else if (args.length === 0) {
       line('error', ['Assertion failed']);
       return;
-    } else write('error', `Assertion failed: ${format(args)}`);
+    } else write('error', `Assertion failed ${format(args)}`);
     if (typeof args[0] === 'string') line('error', args);
   },
   count: (label) => {

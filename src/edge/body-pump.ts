@@ -69,5 +69,5 @@ export class BodyPump {
  * bring on a full collection every 30 MiB, which costs more than all the rest of sending them.
  */
 function release({ buffer, byteLength }: Uint8Array): void {
-  if (byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+  if (byteLength > 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

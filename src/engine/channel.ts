@@ -110,17 +110,15 @@ function giveAway(port: MessagePort, message: EventOrder | TurnReport): void {
     port.postMessage(message);
     return;
   }
-  const chunks = message.chunks.map(alone);
-  port.postMessage(
-    { ...message, chunks },
-    chunks.map((chunk) => chunk.buffer as ArrayBuffer),
-  );
-}
-
-/** The same bytes in a buffer that holds nothing else. */
-function alone(chunk: Uint8Array): Uint8Array {
-  const { buffer, byteLength } = chunk;
-  return buffer.byteLength === byteLength && buffer instanceof ArrayBuffer ? chunk : new Uint8Array(chunk);
+  const buffers = new Set<ArrayBuffer>();
+  const chunks = message.chunks.map((chunk) => {
+    const { buffer, byteLength } = chunk;
+    const alone = buffer.byteLength === byteLength && buffer instanceof ArrayBuffer && !buffers.has(buffer);
+    const given = alone ? chunk : new Uint8Array(chunk);
+    buffers.add(given.buffer as ArrayBuffer);
+    return given;
+  });
+  port.postMessage({ ...message, chunks }, [...buffers]);
 }
 
 /** `null`: too large for the ring at any time. */

@@ -6,6 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { BuildOptions } from 'esbuild';
 
 /** File name the prelude is compiled under; its frames are left out of guest stack traces. */
 export const PRELUDE_NAME = 'isolane:prelude';
@@ -45,28 +46,47 @@ const cut = (bundle: string): string => {
   return [script + bundle.slice(from), ...late].join(SEPARATOR);
 };
 
+/** Where the streams library goes. */
+const LIBRARY = 'STREAMS_LIBRARY';
+
+const MINIFIED: BuildOptions = {
+  bundle: true,
+  format: 'iife',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  target: 'node24',
+  minify: true,
+  legalComments: 'none',
+  // A text of one-byte characters takes half the room in every isolate.
+  charset: 'ascii',
+  banner: { js: '"use strict";' },
+  logLevel: 'silent',
+};
+
 /** Bundles `sandbox/`; what `npm pack` writes to `prelude.bundle.js`. */
 export const bundlePrelude = async (): Promise<string> => {
   const { build } = await import('esbuild');
-  const result = await build({
-    entryPoints: [entry()],
-    bundle: true,
+  const result = await build({ ...MINIFIED, write: false, entryPoints: [entry()] });
+  const library = await build({
+    ...MINIFIED,
     write: false,
-    format: 'iife',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    target: 'node24',
-    minify: true,
-    legalComments: 'none',
-    // A text of one-byte characters takes half the room in every isolate.
-    charset: 'ascii',
-    banner: { js: '"use strict";' },
-    logLevel: 'silent',
+    entryPoints: ['web-streams-polyfill'],
+    globalName: 'streams',
+    absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),
   });
-  const [file] = result.outputFiles;
-  if (file === undefined) throw new Error('esbuild produced no prelude');
-  return cut(file.text);
+  const expression = textOf(library)
+    .replace(/^"use strict";\s*var streams=/, '')
+    .replace(/;\s*$/, '');
+  const prelude = cut(textOf(result));
+  if (prelude.split(LIBRARY).length !== 2) throw new Error(`sandbox/ mentions ${LIBRARY} in one late part`);
+  return prelude.replace(LIBRARY, () => expression);
 };
+
+function textOf({ outputFiles }: { readonly outputFiles: readonly { readonly text: string }[] }): string {
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error('esbuild produced no prelude');
+  return file.text;
+}
 
 export const preludeSource = async (): Promise<string> => {
   try {

@@ -127,6 +127,36 @@ describe('structuredClone', () => {
   });
 });
 
+describe('streams in a transfer list', () => {
+  it('hand clones of their chunks on, both ways', async () => {
+    const { value } = await run(`
+      const chunk = { n: 1 };
+      const from = new ReadableStream({ start(c) { c.enqueue(chunk); c.enqueue('b'); c.close(); } });
+      const got = [];
+      const sink = new WritableStream({ write(c) { got.push(c); }, close() { got.push('closed'); } });
+      const { r, w } = structuredClone({ r: from, w: sink }, { transfer: [from, sink] });
+      const locked = [from.locked, sink.locked];
+      const reader = r.getReader(), first = await reader.read();
+      chunk.n = 2;
+      const writer = w.getWriter(); await writer.write(first.value); first.value.n = 3; await writer.close();
+      let refused; try { structuredClone(1, { transfer: [from] }); } catch (e) { refused = e.name; }
+      let plain; try { structuredClone(new ReadableStream()); } catch (e) { plain = e.name; }
+      return [locked, (await reader.read()).value, (await reader.read()).done, got, refused, plain];`);
+    expect(value).toEqual([[true, true], 'b', true, [{ n: 1 }, 'closed'], 'DataCloneError', 'DataCloneError']);
+  });
+
+  it('tell the other side of errors and of a reader that has gone', async () => {
+    const { value } = await run(`
+      const seen = [];
+      const broken = new ReadableStream({ pull() { throw new Error('broke'); } });
+      const open = new ReadableStream({ cancel(reason) { seen.push(reason); } });
+      const a = structuredClone(broken, { transfer: [broken] }), b = structuredClone(open, { transfer: [open] });
+      try { await a.getReader().read(); } catch (e) { seen.push(e.message); }
+      await b.cancel('gone'); return seen;`);
+    expect(value).toEqual(['broke', 'gone']);
+  });
+});
+
 describe('performance', () => {
   it('keeps marks and measures on the clock of the turns', async () => {
     const { value } = await run(`
