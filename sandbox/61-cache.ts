@@ -37,10 +37,20 @@ export interface CacheEvent {
   readonly done: boolean;
   readonly items: readonly CacheItem[];
 }
-interface Answer extends CacheEvent {
+/** A promise is resolved with it: nothing the guest put on a prototype may see it. */
+class Answer {
+  readonly done: boolean;
+  readonly items: readonly CacheItem[];
   readonly inv: Invocation;
   readonly chunks: readonly Uint8Array[];
+  constructor({ done, items }: CacheEvent, inv: Invocation, chunks: readonly Uint8Array[]) {
+    this.done = done;
+    this.items = items;
+    this.inv = inv;
+    this.chunks = chunks;
+  }
 }
+Object.setPrototypeOf(Answer.prototype, null);
 
 class Pending implements Resource {
   readonly id: number;
@@ -76,7 +86,7 @@ const take = (id: number): Pending | undefined => {
 export const deliverCache = (event: CacheEvent, chunks: readonly Uint8Array[]): void => {
   const found = take(event.id);
   if (found === undefined) return;
-  found.resolve({ id: event.id, done: event.done, items: event.items, inv: found.inv, chunks });
+  found.resolve(new Answer(event, found.inv, chunks));
 };
 
 export const deliverCacheError = (event: { readonly id: number; readonly message: string }): void => {

@@ -1,341 +1,399 @@
 /**
- * crypto.subtle: keys live here as opaque text, the work is one synchronous call to the host (node:crypto). What it does
- * not do yet throws NotSupportedError by name. Key material never shows on a CryptoKey object.
+ * crypto.subtle: reads the arguments once into plain data, hands them to the host, which has Node's own WebCrypto do the
+ * work, and settles a promise when the result comes in a later turn. Keys stay with the host; a CryptoKey here is a
+ * number and what may be seen of it. Refuses nothing itself but what is no argument at all.
  */
 import {
+  arrayFrom,
   defineProperty,
-  freeze,
-  hasOwn,
   indexOf,
-  isArray,
   isObject,
   jsonParse,
+  List,
+  NativePromise,
   NativeTypeError,
-  objectCreate,
-  setPrototypeOf,
+  objectKeys,
+  quote,
+  reflectApply,
+  SafeMap,
+  SYM_ITERATOR,
   slice,
-  stringify,
-  toLowerCase,
-  toNum,
+  typedArrayName,
+  U8,
+  viewBuffer,
 } from './00-primordials.ts';
-import { enumerable, expose } from './04-globals.ts';
+import { enumerable } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { copyBytes, host, mustCross } from './10-box.ts';
-import { bytesOf, utf8Encode } from './30-encoding.ts';
+import { copyBytes, current, enter, host, type Invocation, mustCross, type Resource, tight } from './10-box.ts';
+import { once, rare } from './13-rare.ts';
+import { bytesOf } from './30-encoding.ts';
+import { contextOver } from './49-pipes.ts';
 
-const TOKEN = {};
-const NAMES = [
-  'SHA-1',
-  'SHA-256',
-  'SHA-384',
-  'SHA-512',
-  'HMAC',
-  'RSASSA-PKCS1-v1_5',
-  'RSA-PSS',
-  'ECDSA',
-  'Ed25519',
-  'AES-GCM',
-  'PBKDF2',
-  'HKDF',
+/** As it comes from the host. What is shown of algorithm and usages is made on first touch. */
+type KeyParts = readonly [
+  id: number,
+  type: string,
+  extractable: boolean,
+  algorithm: unknown,
+  usages: readonly unknown[],
 ];
-const USAGES = ['encrypt', 'decrypt', 'sign', 'verify', 'deriveKey', 'deriveBits', 'wrapKey', 'unwrapKey'];
 
-/** A null-prototype record: `stringify` of it consults nothing the guest can reach. */
-type Params = Record<string, unknown>;
-const record = (): Params => objectCreate(null) as Params;
+/** `a` algorithm, `d` data, `k` key, `b` boolean, `s` text, `u` texts, `l` length, `m` key data. */
+type Kind = 'a' | 'd' | 'k' | 'b' | 's' | 'u' | 'l' | 'm';
 
-const notSupported = (what: string): DOMException =>
-  new DOMException(`crypto.subtle: ${what} arrives with the complete guest runtime`, 'NotSupportedError');
-
-const nameOf = (algorithm: unknown): string => {
-  const given = isObject(algorithm) ? (algorithm as { name?: unknown }).name : algorithm;
-  if (given === undefined) throw new NativeTypeError('crypto.subtle: the algorithm has no name');
-  const text = `${given as string}`;
-  const lower = toLowerCase(text);
-  for (let i = 0; i < NAMES.length; i++) if (toLowerCase(NAMES[i] as string) === lower) return NAMES[i] as string;
-  throw notSupported(`the algorithm '${slice(text, 0, 64)}'`);
+let token: object | null = null;
+/** Brand check; `false` while no key was ever made. */
+export let isCryptoKey: (value: unknown) => boolean = () => false;
+/** structuredClone of a key: another object, the same key. */
+export let cloneCryptoKey: (key: object) => object;
+/** Results of the host. Nothing comes that nobody asked for. */
+export let deliverSubtle: (id: number, value: unknown, first: number, chunks: readonly Uint8Array[]) => void;
+export let deliverSubtleError: (id: number, name: string, message: string) => void;
+let waitFor: (id: number) => Promise<unknown>;
+/** A promise of the result that the host will bring under that number. */
+export const resultOf = (id: number): Promise<unknown> => {
+  classes();
+  return waitFor(id);
 };
 
-const bytes = (value: unknown, what: string): Uint8Array => {
-  const found = bytesOf(value);
-  if (found === null) throw new NativeTypeError(`crypto.subtle: ${what} must be a buffer or a view on one`);
-  return copyBytes(found);
-};
+const classes = rare(
+  'subtle>',
+  ['CryptoKey', 'SubtleCrypto'],
+  () => {
+    let partsOf: (key: unknown) => KeyParts;
+    let isSubtle: (value: unknown) => boolean;
+    let makeKey: (parts: KeyParts) => object;
 
-const numbers = (data: Uint8Array): number[] => {
-  const list: number[] = [];
-  for (let i = 0; i < data.length; i++) {
-    defineProperty(list, i, { value: data[i], writable: true, enumerable: true, configurable: true });
-  }
-  return setPrototypeOf(list, null) as number[];
-};
-
-/** Reads what the host needs of an algorithm, each member once. */
-const normalize = (algorithm: unknown): Params => {
-  const out = record();
-  out['name'] = nameOf(algorithm);
-  if (!isObject(algorithm)) return out;
-  const given = algorithm as Record<string, unknown>;
-  const { hash, namedCurve, length, saltLength, iv, additionalData, tagLength, salt, info, iterations } = given;
-  if (hash !== undefined) out['hash'] = nameOf(hash);
-  if (namedCurve !== undefined) out['namedCurve'] = `${namedCurve as string}`;
-  if (length !== undefined) out['length'] = toNum(length);
-  if (saltLength !== undefined) out['saltLength'] = toNum(saltLength);
-  if (tagLength !== undefined) out['tagLength'] = toNum(tagLength);
-  if (iterations !== undefined) out['iterations'] = toNum(iterations);
-  if (iv !== undefined) out['iv'] = small(iv, 'iv');
-  if (additionalData !== undefined) out['additionalData'] = small(additionalData, 'additionalData');
-  if (salt !== undefined) out['salt'] = small(salt, 'salt');
-  if (info !== undefined) out['info'] = small(info, 'info');
-  return out;
-};
-const small = (value: unknown, what: string): number[] => {
-  const data = bytes(value, what);
-  if (data.length > 65536) throw new DOMException(`crypto.subtle: ${what} is too long`, 'OperationError');
-  return numbers(data);
-};
-
-/** One call to the host; a refusal comes back as text that begins with "!". */
-const ask = (op: string, args: Params, ...data: Uint8Array[]): Uint8Array | string | boolean => {
-  const json = stringify(args) as string;
-  for (let i = 0; i < data.length; i++) mustCross((data[i] as Uint8Array).length);
-  const { subtle } = host();
-  const result =
-    data.length === 0
-      ? subtle(op, json)
-      : data.length === 1
-        ? subtle(op, json, data[0] as Uint8Array)
-        : subtle(op, json, data[0] as Uint8Array, data[1] as Uint8Array);
-  if (result === null) throw new DOMException(`crypto.subtle: ${op} failed`, 'OperationError');
-  if (typeof result === 'string' && result[0] === '!') {
-    const colon = indexOf(result, ': ');
-    throw new DOMException(slice(result, colon + 2), slice(result, 1, colon));
-  }
-  return result;
-};
-
-interface KeyParts {
-  readonly type: string;
-  readonly extractable: boolean;
-  readonly algorithm: Params;
-  readonly usages: readonly string[];
-  readonly material: string;
-}
-let partsOf: (key: unknown) => KeyParts;
-
-export class CryptoKey {
-  readonly #parts: KeyParts;
-  readonly #algorithm: object;
-  static {
-    partsOf = (key) => {
-      if (!isObject(key) || !(#parts in key)) throw new NativeTypeError('crypto.subtle: the key is not a CryptoKey');
-      return (key as CryptoKey).#parts;
-    };
-  }
-  constructor(token?: unknown, parts?: KeyParts) {
-    if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
-    this.#parts = parts as KeyParts;
-    this.#algorithm = shown((parts as KeyParts).algorithm);
-  }
-  get type(): string {
-    return this.#parts.type;
-  }
-  get extractable(): boolean {
-    return this.#parts.extractable;
-  }
-  get algorithm(): object {
-    return this.#algorithm;
-  }
-  get usages(): string[] {
-    const { usages } = this.#parts;
-    const list: string[] = [];
-    for (let i = 0; i < usages.length; i++) {
-      defineProperty(list, i, { value: usages[i], writable: true, enumerable: true, configurable: true });
-    }
-    return list;
-  }
-}
-enumerable(CryptoKey.prototype, ['type', 'extractable', 'algorithm', 'usages']);
-expose('CryptoKey', CryptoKey);
-
-const put = (target: object, name: string, value: unknown): void => {
-  defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-};
-
-/** `key.algorithm` as WebCrypto shapes it. */
-const shown = (algorithm: Params): object => {
-  const out = {};
-  const names = ['name', 'length', 'namedCurve', 'modulusLength'];
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    if (algorithm[name] !== undefined) put(out, name, algorithm[name]);
-  }
-  if (algorithm['modulusLength'] !== undefined) put(out, 'publicExponent', utf8Encode('\x01\x00\x01'));
-  if (algorithm['hash'] !== undefined) {
-    const hash = {};
-    put(hash, 'name', algorithm['hash']);
-    put(out, 'hash', hash);
-  }
-  return freeze(out);
-};
-
-const readUsages = (value: unknown): string[] => {
-  if (!isArray(value)) throw new NativeTypeError('crypto.subtle: the usages must be an array');
-  const list: string[] = [];
-  for (let i = 0; i < value.length && i < 64; i++) {
-    const usage = `${value[i] as string}`;
-    let known = false;
-    for (let j = 0; j < USAGES.length; j++) known ||= USAGES[j] === usage;
-    if (!known) throw new NativeTypeError(`crypto.subtle: '${slice(usage, 0, 64)}' is not a key usage`);
-    put(list, `${i}`, usage);
-  }
-  return list;
-};
-
-interface Imported {
-  type: string;
-  material: string;
-  length?: number;
-  modulusLength?: number;
-}
-
-const keyOf = (json: string, algorithm: Params, extractable: boolean, usages: readonly string[]): CryptoKey => {
-  const got = setPrototypeOf(jsonParse(json), null) as Imported;
-  const full = record();
-  full['name'] = algorithm['name'];
-  if (algorithm['hash'] !== undefined) full['hash'] = algorithm['hash'];
-  if (algorithm['namedCurve'] !== undefined) full['namedCurve'] = algorithm['namedCurve'];
-  if (got.length !== undefined) full['length'] = got.length;
-  if (got.modulusLength !== undefined) full['modulusLength'] = got.modulusLength;
-  const parts = { type: got.type, extractable, algorithm: full, usages, material: got.material };
-  return new CryptoKey(TOKEN, parts);
-};
-
-/** Arguments for an operation with a key, after the checks WebCrypto asks for. */
-const withKey = (algorithm: unknown, key: unknown, usage: string): Params => {
-  const params = normalize(algorithm);
-  const parts = partsOf(key);
-  if (parts.algorithm['name'] !== params['name']) {
-    throw new DOMException('crypto.subtle: the key is of another algorithm', 'InvalidAccessError');
-  }
-  let allowed = false;
-  for (let i = 0; i < parts.usages.length; i++) allowed ||= parts.usages[i] === usage;
-  if (!allowed) throw new DOMException(`crypto.subtle: the key's usages do not include ${usage}`, 'InvalidAccessError');
-  if (params['hash'] === undefined && parts.algorithm['hash'] !== undefined) params['hash'] = parts.algorithm['hash'];
-  if (parts.algorithm['namedCurve'] !== undefined) params['namedCurve'] = parts.algorithm['namedCurve'];
-  params['type'] = parts.type;
-  params['material'] = parts.material;
-  return params;
-};
-
-const buffer = (result: Uint8Array | string | boolean): ArrayBuffer =>
-  copyBytes(result as Uint8Array).buffer as ArrayBuffer;
-
-export class SubtleCrypto {
-  constructor(token?: unknown) {
-    if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
-  }
-  async digest(algorithm: unknown, data: unknown): Promise<ArrayBuffer> {
-    const args = record();
-    args['name'] = nameOf(algorithm);
-    return buffer(ask('digest', args, bytes(data, 'the data')));
-  }
-  async importKey(
-    format: unknown,
-    keyData: unknown,
-    algorithm: unknown,
-    extractable: unknown,
-    usages: unknown,
-  ): Promise<CryptoKey> {
-    const params = normalize(algorithm);
-    params['format'] = `${format as string}`;
-    const list = readUsages(usages);
-    let data: Uint8Array;
-    if (params['format'] === 'jwk') {
-      if (!isObject(keyData)) throw new NativeTypeError('crypto.subtle: a jwk must be an object');
-      const jwk = record();
-      const names = ['kty', 'k', 'alg', 'crv', 'x', 'y', 'd', 'n', 'e', 'p', 'q', 'dp', 'dq', 'qi'];
-      for (let i = 0; i < names.length; i++) {
-        const name = names[i] as string;
-        const value = (keyData as Params)[name];
-        if (value !== undefined) jwk[name] = `${value as string}`;
+    const words = (text: string): List<string> => {
+      const list = new List<string>();
+      for (let at = 0, end = 0; at < text.length; at = end + 1) {
+        end = indexOf(text, ' ', at);
+        if (end < 0) end = text.length;
+        list.push(slice(text, at, end));
       }
-      data = utf8Encode(stringify(jwk) as string);
-    } else data = bytes(keyData, 'the key data');
-    return keyOf(ask('import', params, data) as string, params, !!extractable, list);
-  }
-  async exportKey(format: unknown, key: unknown): Promise<unknown> {
-    const parts = partsOf(key);
-    if (!parts.extractable) throw new DOMException('crypto.subtle: the key is not extractable', 'InvalidAccessError');
-    const args = record();
-    args['format'] = `${format as string}`;
-    args['name'] = parts.algorithm['name'];
-    args['hash'] = parts.algorithm['hash'];
-    args['type'] = parts.type;
-    args['material'] = parts.material;
-    const result = ask('export', args);
-    if (typeof result !== 'string') return buffer(result);
-    const jwk = jsonParse(result) as object;
-    put(jwk, 'ext', true);
-    put(jwk, 'key_ops', (key as CryptoKey).usages);
-    return jwk;
-  }
-  async generateKey(algorithm: unknown, extractable: unknown, usages: unknown): Promise<unknown> {
-    const params = normalize(algorithm);
-    const list = readUsages(usages);
-    const got = jsonParse(ask('generate', params) as string) as { publicKey: string; privateKey: string };
-    if (!hasOwn(got, 'publicKey')) return keyOf(stringify(got) as string, params, !!extractable, list);
-    const pair = {};
-    const of = (wanted: 'sign' | 'verify'): string[] => {
-      const kept: string[] = [];
-      for (let i = 0; i < list.length; i++) if (list[i] === wanted) put(kept, `${kept.length}`, wanted);
-      return kept;
+      return list;
     };
-    put(pair, 'publicKey', keyOf(got.publicKey, params, true, of('verify')));
-    put(pair, 'privateKey', keyOf(got.privateKey, params, !!extractable, of('sign')));
-    return pair;
+    /** How a member of an algorithm is converted. */
+    const TEXTS = words('name namedCurve');
+    const NUMBERS = words(
+      'length modulusLength saltLength tagLength iterations outputLength memory passes parallelism version',
+    );
+    const BYTES = words(
+      'publicExponent iv counter additionalData label salt info context customization functionName domainSeparation nonce secretValue associatedData',
+    );
+    const JWK = words('kty use key_ops alg ext crv x y d n e p q dp dq qi oth k pub priv');
+    const NONE: readonly Uint8Array[] = [];
+    const MOST_ITEMS = 1024;
+    const ODD = '{"x":1}';
+
+    /** One call as it is being written: its arguments as JSON, its binary data beside it. */
+    class Writing {
+      json = '';
+      readonly chunks = new List<unknown>();
+      add(part: string): void {
+        this.json = this.json === '' ? part : `${this.json},${part}`;
+      }
+    }
+
+    const bytesPart = (w: Writing, view: Uint8Array, form: 'b' | 'v'): string => {
+      mustCross(view.length);
+      w.chunks.push(copyBytes(view));
+      return `{"${form}":${w.chunks.length - 1}}`;
+    };
+
+    /** A value of no particular kind: primitives as they are, anything else as something that fits nowhere. */
+    const loose = (value: unknown): string => {
+      if (value === undefined) return '{"u":1}';
+      if (typeof value === 'string') return textPart(value);
+      return value === null || typeof value === 'boolean'
+        ? `${value}`
+        : typeof value === 'number'
+          ? numberPart(value)
+          : ODD;
+    };
+    const textPart = (value: string): string => {
+      mustCross(value.length);
+      return quote(value);
+    };
+    const numberPart = (value: unknown): string => {
+      const number = +(value as number);
+      return number - number === 0 ? `${number}` : `{"n":"${number}"}`;
+    };
+    const dataPart = (w: Writing, value: unknown): string => {
+      const found = bytesOf(value);
+      if (found === null) return loose(value);
+      return bytesPart(w, found, typedArrayName(value) === 'Uint8Array' ? 'b' : 'v');
+    };
+    const keyPart = (value: unknown): string => {
+      if (!isCryptoKey(value)) throw new NativeTypeError('crypto.subtle: the key is not a CryptoKey');
+      return `{"k":${partsOf(value)[0]}}`;
+    };
+
+    const algorithmPart = (w: Writing, value: unknown, depth = 0): string => {
+      if (!isObject(value)) return textPart(`${value as string}`);
+      const given = value as Record<string, unknown>;
+      let members = '';
+      const member = (name: string, part: string): void => {
+        members += `${members === '' ? '' : ','}"${name}":${part}`;
+      };
+      const each = (names: List<string>, part: (found: unknown) => string): void => {
+        for (let i = 0; i < names.length; i++) {
+          const found = given[names[i] as string];
+          if (found !== undefined) member(names[i] as string, part(found));
+        }
+      };
+      each(TEXTS, (found) => textPart(`${found as string}`));
+      each(NUMBERS, numberPart);
+      each(BYTES, (found) => dataPart(w, found));
+      const hash = given['hash'];
+      if (hash !== undefined) member('hash', depth > 1 ? ODD : algorithmPart(w, hash, depth + 1));
+      const other = given['public'];
+      if (other !== undefined) member('public', isCryptoKey(other) ? keyPart(other) : loose(other));
+      return `{"d":{${members}}}`;
+    };
+
+    const textsPart = (value: unknown): string => {
+      if (!isObject(value) || typeof (value as Iterable<unknown>)[SYM_ITERATOR] !== 'function') {
+        throw new NativeTypeError('crypto.subtle: a list is needed');
+      }
+      const list = arrayFrom(value as Iterable<unknown>);
+      if (list.length > MOST_ITEMS) throw new NativeTypeError(`crypto.subtle: more than ${MOST_ITEMS} items in a list`);
+      let items = '';
+      for (let i = 0; i < list.length; i++) items += `${i === 0 ? '' : ','}${textPart(`${list[i] as string}`)}`;
+      return `{"l":[${items}]}`;
+    };
+
+    const jwkPart = (value: object): string => {
+      let members = '';
+      for (let i = 0; i < JWK.length; i++) {
+        const name = JWK[i] as string;
+        const found = (value as Record<string, unknown>)[name];
+        if (found === undefined) continue;
+        const part =
+          name === 'ext'
+            ? `${!!found}`
+            : name === 'key_ops'
+              ? textsPart(found)
+              : name === 'oth'
+                ? '{"l":[]}'
+                : textPart(`${found as string}`);
+        members += `${members === '' ? '' : ','}"${name}":${part}`;
+      }
+      return `{"d":{${members}}}`;
+    };
+
+    const writePart = (w: Writing, kind: Kind, value: unknown): string => {
+      switch (kind) {
+        case 'a':
+          return algorithmPart(w, value);
+        case 'd':
+          return dataPart(w, value);
+        case 'k':
+          return keyPart(value);
+        case 'b':
+          return `${!!value}`;
+        case 's':
+          return textPart(`${value as string}`);
+        case 'u':
+          return textsPart(value);
+        case 'l':
+          return value === null || value === undefined ? 'null' : numberPart(value);
+        case 'm':
+          return bytesOf(value) !== null || !isObject(value) ? dataPart(w, value) : jwkPart(value);
+        default:
+          return kind satisfies never;
+      }
+    };
+
+    interface Waiting extends Resource {
+      readonly inv: Invocation;
+      readonly resolve: (value: unknown) => void;
+      readonly reject: (error: unknown) => void;
+    }
+    const pending = new SafeMap<number, Waiting>();
+    const expect = (id: number, resolve: Waiting['resolve'], reject: Waiting['reject']): void => {
+      const inv = current;
+      const waiting: Waiting = { inv, resolve, reject, release: () => pending.delete(id) };
+      pending.set(id, waiting);
+      inv.hold(waiting);
+    };
+
+    const exception = (name: string, message: string): Error =>
+      name === 'TypeError' ? new NativeTypeError(message) : new DOMException(message, name);
+
+    /** One call to the host: the number of an operation, or its result. */
+    const ask = (op: string, kinds: string, args: readonly unknown[]): unknown => {
+      const inv = current;
+      if (inv.over) throw contextOver();
+      const w = new Writing();
+      for (let i = 0; i < kinds.length; i++) w.add(writePart(w, kinds[i] as Kind, args[i]));
+      const call = new List<unknown>();
+      call.push(inv.id, op, `[${w.json}]`);
+      for (let i = 0; i < w.chunks.length; i++) call.push(w.chunks[i]);
+      const got = reflectApply(host().subtle, undefined, call) as number | boolean | string | Uint8Array;
+      if (typeof got !== 'string') return isObject(got) ? viewBuffer(tight(got)) : got;
+      if (got[0] !== '!') return shown(jsonParse(got), 0, NONE);
+      const colon = indexOf(got, ': ');
+      throw exception(slice(got, 1, colon), slice(got, colon + 2));
+    };
+
+    const perform = (
+      self: unknown,
+      op: string,
+      kinds: string,
+      args: readonly unknown[],
+      least: number,
+    ): Promise<unknown> =>
+      new NativePromise((resolve, reject) => {
+        if (!isSubtle(self)) throw new NativeTypeError(`crypto.subtle.${op}: Illegal invocation`);
+        if (args.length < least) {
+          throw new NativeTypeError(
+            `crypto.subtle.${op}: ${least} arguments required, but only ${args.length} present`,
+          );
+        }
+        const got = ask(op, kinds, args);
+        if (typeof got === 'number') expect(got, resolve, reject);
+        else resolve(got);
+      });
+
+    const put = (target: object, name: string | number, value: unknown): void => {
+      defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
+    };
+
+    /** A result in the guest's own objects. `value` is ours, from JSON. */
+    const shown = (value: unknown, first: number, chunks: readonly Uint8Array[]): unknown => {
+      if (!isObject(value)) return value;
+      const form = objectKeys(value)[0] as string;
+      const content = (value as Record<string, unknown>)[form];
+      switch (form) {
+        case 'b':
+          return viewBuffer(copyBytes(chunks[first + (content as number)] as Uint8Array));
+        case 'k':
+          return makeKey(content as KeyParts);
+        case 'a': {
+          const given = content as number[];
+          const out = new U8(given.length);
+          for (let i = 0; i < given.length; i++) out[i] = given[i] as number;
+          return out;
+        }
+        case 'l': {
+          const out: unknown[] = [];
+          const given = content as unknown[];
+          for (let i = 0; i < given.length; i++) put(out, i, shown(given[i], first, chunks));
+          return out;
+        }
+        case 'd': {
+          const out = {};
+          const names = objectKeys(content as object);
+          for (let i = 0; i < names.length; i++) {
+            const name = names[i] as string;
+            put(out, name, shown((content as Record<string, unknown>)[name], first, chunks));
+          }
+          return out;
+        }
+        default:
+          return undefined;
+      }
+    };
+
+    const take = (id: number): Waiting | undefined => {
+      const found = pending.get(id);
+      if (found === undefined) return undefined;
+      pending.delete(id);
+      found.inv.drop(found);
+      enter(found.inv);
+      return found;
+    };
+
+    deliverSubtle = (id, value, first, chunks) => {
+      const found = take(id);
+      if (found !== undefined) found.resolve(shown(value, first, chunks));
+    };
+
+    deliverSubtleError = (id, name, message) => {
+      const found = take(id);
+      if (found !== undefined) found.reject(exception(name, message));
+    };
+
+    class CryptoKey {
+      readonly #parts: KeyParts;
+      #algorithm: unknown;
+      #usages: unknown;
+      static {
+        isCryptoKey = (value) => isObject(value) && #parts in value;
+        partsOf = (key) => (key as CryptoKey).#parts;
+      }
+      constructor(...given: unknown[]) {
+        if (token === null || given[0] !== token) throw new NativeTypeError('Illegal constructor');
+        this.#parts = token as KeyParts;
+      }
+      get type(): string {
+        return this.#parts[1];
+      }
+      get extractable(): boolean {
+        return this.#parts[2];
+      }
+      get algorithm(): unknown {
+        this.#algorithm ??= shown({ d: this.#parts[3] }, 0, []);
+        return this.#algorithm;
+      }
+      get usages(): unknown {
+        this.#usages ??= shown({ l: this.#parts[4] }, 0, []);
+        return this.#usages;
+      }
+    }
+    enumerable(CryptoKey.prototype, ['type', 'extractable', 'algorithm', 'usages']);
+    makeKey = (parts) => {
+      token = parts;
+      try {
+        return new CryptoKey(parts);
+      } finally {
+        token = null;
+      }
+    };
+
+    class SubtleCrypto {
+      readonly #brand = true;
+      static {
+        isSubtle = (value) => isObject(value) && #brand in value;
+      }
+      constructor(...given: unknown[]) {
+        if (token === null || given[0] !== token) throw new NativeTypeError('Illegal constructor');
+      }
+      static supports(operation: unknown, algorithm: unknown, other: unknown = undefined): boolean {
+        const kinds = other === undefined ? 'sa' : typeof other === 'number' || other === null ? 'sal' : 'saa';
+        return ask('supports', kinds, [operation, algorithm, other]) === true;
+      }
+    }
+    const define = (name: string, kinds: string): void => {
+      const length = name === 'deriveBits' ? 2 : kinds.length;
+      const { value } = {
+        value(this: unknown, ...args: unknown[]): Promise<unknown> {
+          return perform(this, name, kinds, args, length);
+        },
+      };
+      defineProperty(value, 'name', { value: name, configurable: true });
+      defineProperty(value, 'length', { value: length, configurable: true });
+      put(SubtleCrypto.prototype, name, value);
+    };
+    const METHODS = words(
+      'encrypt akd decrypt akd sign akd verify akdd digest ad generateKey abu deriveKey akabu deriveBits akl importKey smabu exportKey sk ' +
+        'wrapKey skka unwrapKey sdkaabu getPublicKey ku encapsulateBits ak encapsulateKey akabu decapsulateBits akd decapsulateKey akdabu',
+    );
+    for (let i = 0; i < METHODS.length; i += 2) define(METHODS[i] as string, METHODS[i + 1] as string);
+    cloneCryptoKey = (key) => makeKey(partsOf(key));
+    waitFor = (id) => new NativePromise((resolve, reject) => expect(id, resolve, reject));
+    return { CryptoKey, SubtleCrypto };
+  },
+  '<subtle',
+);
+
+export const subtle: () => object = once(() => {
+  const { SubtleCrypto } = classes();
+  token = {};
+  try {
+    return new SubtleCrypto(token);
+  } finally {
+    token = null;
   }
-  async sign(algorithm: unknown, key: unknown, data: unknown): Promise<ArrayBuffer> {
-    return buffer(ask('sign', withKey(algorithm, key, 'sign'), bytes(data, 'the data')));
-  }
-  async verify(algorithm: unknown, key: unknown, signature: unknown, data: unknown): Promise<boolean> {
-    const args = withKey(algorithm, key, 'verify');
-    return ask('verify', args, bytes(data, 'the data'), bytes(signature, 'the signature')) === true;
-  }
-  async encrypt(algorithm: unknown, key: unknown, data: unknown): Promise<ArrayBuffer> {
-    return buffer(ask('encrypt', withKey(algorithm, key, 'encrypt'), bytes(data, 'the data')));
-  }
-  async decrypt(algorithm: unknown, key: unknown, data: unknown): Promise<ArrayBuffer> {
-    return buffer(ask('decrypt', withKey(algorithm, key, 'decrypt'), bytes(data, 'the data')));
-  }
-  async deriveBits(algorithm: unknown, key: unknown, length: unknown): Promise<ArrayBuffer> {
-    const args = withKey(algorithm, key, 'deriveBits');
-    args['length'] = toNum(length);
-    return buffer(ask('derive', args));
-  }
-  async deriveKey(): Promise<never> {
-    throw notSupported('deriveKey');
-  }
-  async wrapKey(): Promise<never> {
-    throw notSupported('wrapKey');
-  }
-  async unwrapKey(): Promise<never> {
-    throw notSupported('unwrapKey');
-  }
-}
-enumerable(SubtleCrypto.prototype, [
-  'digest',
-  'importKey',
-  'exportKey',
-  'generateKey',
-  'sign',
-  'verify',
-  'encrypt',
-  'decrypt',
-  'deriveBits',
-  'deriveKey',
-  'wrapKey',
-  'unwrapKey',
-]);
-expose('SubtleCrypto', SubtleCrypto);
-export const makeSubtle = (): SubtleCrypto => new SubtleCrypto(TOKEN);
+});

@@ -1,8 +1,9 @@
-/** crypto: randomness from the host; `subtle` is in the next files. */
+/** crypto: randomness from the host, never the same in two isolates of one snapshot; `subtle` is the file before. */
 import {
   defineProperty,
   isView,
   NativeTypeError,
+  objectCreate,
   typedArrayName,
   typedSet,
   U8,
@@ -13,55 +14,51 @@ import {
 import { enumerable, expose } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { host } from './10-box.ts';
-import { makeSubtle, type SubtleCrypto } from './64-subtle.ts';
+import { subtle } from './64-subtle.ts';
 
-const INTEGER = new Set([
-  'Int8Array',
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Int16Array',
-  'Uint16Array',
-  'Int32Array',
-  'Uint32Array',
-  'BigInt64Array',
-  'BigUint64Array',
-]);
-const has = Set.prototype.has.bind(INTEGER);
-const TOKEN = {};
+/** Most bytes of one call (Web Cryptography API, §10.1.1). */
+const MOST_BYTES = 65_536;
+const INTEGER = objectCreate(null) as Record<string, true>;
+for (const bits of [8, 16, 32]) {
+  INTEGER[`Int${bits}Array`] = true;
+  INTEGER[`Uint${bits}Array`] = true;
+}
+INTEGER['Uint8ClampedArray'] = true;
+INTEGER['BigInt64Array'] = true;
+INTEGER['BigUint64Array'] = true;
+
+let token: object | null = {};
 
 class Crypto {
-  readonly #subtle: SubtleCrypto;
-  constructor(token?: unknown) {
-    if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
-    this.#subtle = makeSubtle();
+  readonly #brand = true;
+  constructor(...given: unknown[]) {
+    if (token === null || given[0] !== token) throw new NativeTypeError('Illegal constructor');
   }
-  get subtle(): SubtleCrypto {
-    return this.#subtle;
+  get subtle(): object {
+    this.#brand;
+    return subtle();
   }
   getRandomValues<T>(array: T): T {
-    this.#subtle;
-    const kind = isView(array) ? typedArrayName(array) : undefined;
-    if (kind === undefined || !has(kind)) {
+    this.#brand;
+    if (!isView(array)) throw new NativeTypeError('getRandomValues: an integer typed array is needed');
+    if (INTEGER[typedArrayName(array) as string] !== true) {
       throw new DOMException('getRandomValues: an integer typed array is needed', 'TypeMismatchError');
     }
     const view = array as unknown as Uint8Array;
     const size = viewByteLength(view);
-    if (size > 65536) {
-      throw new DOMException('getRandomValues: at most 65536 bytes at a time', 'QuotaExceededError');
+    if (size > MOST_BYTES) {
+      throw new DOMException(`getRandomValues: at most ${MOST_BYTES} bytes at a time`, 'QuotaExceededError');
     }
     if (size > 0) typedSet(new U8(viewBuffer(view), viewByteOffset(view), size), host().random(size));
     return array;
   }
   randomUUID(): string {
-    this.#subtle;
+    this.#brand;
     return host().uuid();
   }
 }
 enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
 expose('Crypto', Crypto);
-const crypto = new Crypto(TOKEN);
-defineProperty(globalThis, 'crypto', {
-  get: () => crypto,
-  enumerable: true,
-  configurable: true,
-});
+const crypto = new Crypto(token);
+token = null;
+defineProperty(globalThis, 'crypto', { get: () => crypto, enumerable: true, configurable: true });

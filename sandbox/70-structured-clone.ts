@@ -47,6 +47,7 @@ import { exposeFunction } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
 import { isArrayBuffer } from './30-encoding.ts';
 import { type Blob, blobBytes, blobOf, File, isBlob, isFile } from './46-blob.ts';
+import { cloneCryptoKey, isCryptoKey } from './64-subtle.ts';
 
 const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
 const isDetached = uncurry(
@@ -190,6 +191,7 @@ const clone = (value: unknown, seen: Seen): unknown => {
     const { name, type, lastModified } = value;
     return remember(new File([blobBytes(value)], name, { type, lastModified }));
   }
+  if (isCryptoKey(value)) return remember(cloneCryptoKey(value));
   if (isBlob(value)) return remember(blobOf(blobBytes(value), (value as Blob).type));
   for (let i = 0; i < unboxers.length; i++) {
     const unbox = unboxers[i] as (value: object) => unknown;

@@ -7,17 +7,23 @@ import {
   defineProperty,
   freeze,
   isInteger,
+  List,
   NativeTypeError,
   objectCreate,
   objectKeys,
+  promiseResolve,
+  reflectApply,
   slice,
+  typedArrayName,
   viewByteLength,
 } from './00-primordials.ts';
-import { current, log } from './10-box.ts';
+import { copyBytes, current, host, log, mustCross } from './10-box.ts';
 import { carryContext, enterFrame, frame } from './14-context.ts';
 import { bytesOf } from './30-encoding.ts';
 import { Codec, ENDED, windowOf } from './44-compression.ts';
+import { contextOver } from './49-pipes.ts';
 import { inspect } from './62-inspect.ts';
+import { resultOf } from './64-subtle.ts';
 import type { Bridge } from './node/bridge.ts';
 
 /** As much as a line of `console` may have. */
@@ -29,6 +35,32 @@ export const takeEnv = (env: Readonly<Record<string, string>>): void => {
   strings = objectCreate(null);
   const names = objectKeys(env);
   for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
+};
+
+/** Most binary arguments of one call. */
+const PARTS = 16;
+const RANDOM = 65_536;
+
+const askCrypto = (
+  later: boolean,
+  op: unknown,
+  json: unknown,
+  bytes: readonly Uint8Array[],
+): number | string | Uint8Array => {
+  if (typeof op !== 'string' || typeof json !== 'string') throw new NativeTypeError('crypto: a text is needed');
+  mustCross(json.length);
+  const inv = current;
+  if (inv.over) throw contextOver();
+  const call = new List<unknown>();
+  call.push(inv.id, later, op, json);
+  const count = bytes.length;
+  for (let i = 0; i < count && i < PARTS; i++) {
+    const view = bytes[i];
+    if (typedArrayName(view) !== 'Uint8Array') throw new NativeTypeError('crypto: bytes are needed');
+    mustCross(viewByteLength(view as Uint8Array));
+    call.push(copyBytes(view as Uint8Array));
+  }
+  return reflectApply(host().nodeCrypto, undefined, call) as number | string | Uint8Array;
 };
 
 const SETTINGS = ['level', 'windowBits', 'memLevel', 'strategy', 'quality', 'mode'] as const;
@@ -65,6 +97,15 @@ const members: Bridge = {
       throw new NativeTypeError('log: unknown level');
     }
     log(current, level, text.length > LINE ? slice(text, 0, LINE) : text);
+  },
+  crypto: (op, json, bytes) => askCrypto(false, op, json, bytes) as Uint8Array | string,
+  cryptoLater: (op, json, bytes) => {
+    const got = askCrypto(true, op, json, bytes);
+    return (typeof got === 'number' ? resultOf(got) : promiseResolve(got)) as Promise<ArrayBuffer | string>;
+  },
+  random: (size) => {
+    if (!isInteger(size) || size < 0 || size > RANDOM) throw new NativeTypeError('random: size is no size');
+    return host().random(size);
   },
   openCodec: (kind, settings, dictionary) => {
     const made = Codec.open(`${kind}`, settingsJson(settings), crossing(dictionary));

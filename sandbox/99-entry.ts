@@ -25,6 +25,7 @@ import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import './61-websocket.ts';
 import { consoleObject, installConsole, resetGroups } from './63-console.ts';
+import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './66-event-source.ts';
 import './70-structured-clone.ts';
@@ -96,6 +97,12 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       return;
     case 'forget':
       forgetInvocation(event.inv);
+      return;
+    case 'subtle':
+      deliverSubtle(event.id, event.value, event.first, chunks);
+      return;
+    case 'subtle-error':
+      deliverSubtleError(event.id, event.name, event.message);
       return;
     case 'tick':
       tick();
@@ -185,6 +192,7 @@ const boot = (
   setUrl: GuestHooks['setUrl'],
   urlPattern: GuestHooks['urlPattern'],
   subtle: GuestHooks['subtle'],
+  nodeCrypto: GuestHooks['nodeCrypto'],
   codec: GuestHooks['codec'],
 ): { load: typeof load; turn: typeof turn } => {
   if (!delete (globalThis as Record<string, unknown>)[NAME]) throw new NativeError('boot ran already');
@@ -201,6 +209,7 @@ const boot = (
     setUrl,
     urlPattern,
     subtle,
+    nodeCrypto,
     codec,
   });
   takeWasm();

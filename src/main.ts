@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { enableCompileCache, flushCompileCache } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Signal, SuperviseOptions, Terminal } from './cli/command.ts';
 import { nodeProblem } from './cli/node-version.ts';
@@ -22,6 +23,12 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2,
 
 /** Where Node keeps compiled modules between starts: beside the code, writable by whoever may write the code. */
 const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/isolane', import.meta.url));
+
+/**
+ * By the environment they reach worker threads and hosts too: a second start takes two thirds of the time of the first, and
+ * as many threads for cryptography as there are cores leave some to look up names and read files.
+ */
+const DEFAULTS = { NODE_COMPILE_CACHE: COMPILE_CACHE, UV_THREADPOOL_SIZE: String(availableParallelism() + 3) };
 
 const args = process.argv.slice(2);
 const problem = nodeProblem(process.versions.node);
@@ -49,8 +56,7 @@ function runsIsolates(words: readonly string[]): boolean {
 /** Becomes the same command with the flags: one process, so signals and exit code need no passing on. */
 function startAgainWithFlags(): void {
   const line = [...missingFlags(process), ...process.execArgv, ...process.argv.slice(1)];
-  // By the environment it reaches worker threads too: a second start takes two thirds of the time of the first.
-  const env = { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env };
+  const env = { ...DEFAULTS, ...process.env };
   try {
     process.execve?.(process.execPath, [process.execPath, ...line], env);
   } catch {
@@ -120,8 +126,7 @@ async function supervise(options: SuperviseOptions): Promise<RunningSupervisor> 
       entry: fileURLToPath(
         new URL(import.meta.url.endsWith('.ts') ? './supervised.ts' : './supervised.js', import.meta.url),
       ),
-      // By the environment it reaches worker threads too: a second start takes two thirds of the time of the first.
-      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env },
+      env: { ...DEFAULTS, ...process.env },
     },
   });
 }

@@ -20,6 +20,12 @@ export interface Bridge {
   carryContext(): void;
   /** The current frame: one value of the guest's own choosing that follows its continuations. */
   frame(): unknown;
+  /** An operation of `node:crypto` (`engine/crypto/node`): bytes, JSON, or a refusal, `"!"` and JSON of name, code, message. */
+  crypto(op: string, json: string, bytes: readonly Uint8Array[]): Uint8Array | string;
+  /** The same outside the turn, for what takes long. */
+  cryptoLater(op: string, json: string, bytes: readonly Uint8Array[]): Promise<ArrayBuffer | string>;
+  /** Up to 65,536 random bytes. */
+  random(size: number): Uint8Array;
   /** Makes `next` the current frame and returns the one before. */
   enterFrame(next: unknown): unknown;
 }

@@ -8,6 +8,8 @@ import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { LRUCache } from 'lru-cache';
 
 const FRAMES_MAX = 50;
+/** Of a path that leads out of the project, from its end. */
+const OUTSIDE_PARTS = 3;
 const CHARACTERS_MAX = 32_768;
 const FRAME = /^\s*at /;
 /** Built-ins, which have no file: `at Array.map (<anonymous>)`, `at async Promise.all (index 0)`. */
@@ -105,8 +107,11 @@ function original(map: TraceMap | null, { input, 0: text, 1: row, 2: column }: R
   return `${placeOf(found.source)}:${found.line}:${found.column + 1}`;
 }
 
-/** Paths are relative to the project; packages that lie elsewhere are named without the way there. */
+/** Paths are relative to the project. What lies elsewhere is named without most of the way there: that is the machine's. */
 function placeOf(source: string): string {
-  const at = source.startsWith('../') ? source.lastIndexOf('node_modules/') : -1;
-  return at < 0 ? source : source.slice(at);
+  if (!source.startsWith('../')) return source;
+  const at = source.lastIndexOf('node_modules/');
+  if (at >= 0) return source.slice(at);
+  const parts = source.split('/').filter((part) => part !== '..');
+  return parts.length > OUTSIDE_PARTS ? `…/${parts.slice(-OUTSIDE_PARTS).join('/')}` : source;
 }

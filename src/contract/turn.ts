@@ -90,6 +90,9 @@ export type TurnEvent =
   | SocketEvent
   /** `inv` is over for the host: forget its timers, fetches, streams. */
   | { readonly e: 'forget'; readonly inv: number }
+  /** A `crypto.subtle` operation is done. Chunks in `value` count from `first`. */
+  | { readonly e: 'subtle'; readonly id: number; readonly first: number; readonly value: unknown }
+  | { readonly e: 'subtle-error'; readonly id: number; readonly name: string; readonly message: string }
   /** Timers may be due. */
   | { readonly e: 'tick' };
 
@@ -295,11 +298,23 @@ export interface GuestHooks {
    */
   urlPattern(json: string): string | null;
   /**
-   * Cryptography for `crypto.subtle`, synchronous: `op` is digest, import, export, generate, sign, verify, encrypt, decrypt or derive;
-   * `argsJson` its parameters, `bytes` key material and data. Bytes or text come back, `true`/`false` from verify; a
-   * refusal is a string `"!<DOMException name>: <message>"`.
+   * Begins `crypto.subtle`'s method `op` for `inv`. `argsJson` is the list of its arguments (`crypto/marshal.ts` says in
+   * which forms), `bytes` the binary data in it. The operation's number comes back, whose result is an event of a later
+   * turn. What is quick is answered at once, bytes as they are and keys as JSON; a refusal is a text
+   * `"!<exception name>: <message>"`. `op` may be `supports`, too.
    */
-  subtle(op: string, argsJson: string, ...bytes: Uint8Array[]): Uint8Array | string | boolean | null;
+  subtle(inv: number, op: string, argsJson: string, ...bytes: Uint8Array[]): number | string | boolean | Uint8Array;
+  /**
+   * `node:crypto`'s operation `op`: its answer as bytes or JSON, or a refusal, `"!"` and JSON of name, code and message. With
+   * `later` it is done outside the turn and answered by an event, like one of `subtle`.
+   */
+  nodeCrypto(
+    inv: number,
+    later: boolean,
+    op: string,
+    argsJson: string,
+    ...bytes: Uint8Array[]
+  ): number | string | Uint8Array;
   /**
    * Compression, synchronous. `open`: `rest` is JSON of `{ kind, settings }`, `bytes` a dictionary or empty; the codec's
    * number comes back. `push`: `rest` is zlib's flush value; the output comes back, and where it is 256 KiB long there may

@@ -13,6 +13,7 @@ import { Bridge, type BridgePorts } from './bridge/bridge.ts';
 import { CacheStore } from './bridge/cache-store.ts';
 import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
+import { Places } from './crypto/places.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
@@ -41,6 +42,7 @@ export class Engine implements EnginePort {
   readonly #watch: Watch<Lane>;
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
+  readonly #places: SharedArrayBuffer = Places.memory();
   #healthy: readonly Lane[] = [];
   /** The same by realm. */
   #realms: ReadonlyMap<Realm, readonly Lane[]> = new Map();
@@ -215,7 +217,7 @@ export class Engine implements EnginePort {
 
   #addLane(): void {
     const { image, spares, spareMemoryMiB, boardFd = null } = this.#options;
-    const init = { image, spares, spareMemoryMiB, boardFd, line: this.#lines++ };
+    const init = { image, spares, spareMemoryMiB, boardFd, places: this.#places, line: this.#lines++ };
     const lane = new ThreadLane(this.#next(), init, {
       reports: (from, reports) => this.#hearing.reports(from, reports),
       died: (from, error) => this.#died(from, error),

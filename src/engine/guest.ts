@@ -6,7 +6,10 @@ import type { LimitNote } from '../contract/engine-port.ts';
 import { type LimitName, WARN_SHARE } from '../contract/limits.ts';
 import type { LogLevel } from '../contract/turn.ts';
 import { MIB, NS_PER_MS } from '../contract/units.ts';
-import type { LaneLog, LoadOrder } from './lane-wire.ts';
+import type { Desk } from './crypto/desk.ts';
+import type { Spent } from './crypto/meter.ts';
+import type { LaneLog, LiveUsage, LoadOrder } from './lane-wire.ts';
+import type { Loading } from './loading.ts';
 import type { Shell, ShellSink } from './shell.ts';
 
 /** Turns between two heap samples of a busy guest: a sample costs about as much as a turn. */
@@ -24,6 +27,8 @@ export interface Live {
   startedNs: number;
   cpuNs: number;
   hostNs: number;
+  /** Of `cpuNs`: may have been somebody else's, and counts towards no limit. */
+  doubtNs: number;
   estimated: boolean;
   logBytes: number;
   logLines: number;
@@ -55,6 +60,9 @@ export class Guest implements ShellSink {
   logs: LaneLog[] | null = null;
   /** It holds too much for too long: it takes nothing more, before it fails anyone. */
   outgrown = false;
+  /** Not `null`: its module is still loading. */
+  loading: Loading | null = null;
+  readonly desk: Desk;
   readonly #onCatastrophe: (message: string) => void;
   #strayBytes = 0;
   #turnsSinceSample = 0;
@@ -66,8 +74,10 @@ export class Guest implements ShellSink {
   constructor(
     order: Pick<LoadOrder, 'isolate' | 'name' | 'concurrency' | 'logBytes' | 'logLines'>,
     shell: Shell,
+    desk: Desk,
     onCatastrophe: (message: string) => void,
   ) {
+    this.desk = desk;
     this.number = order.isolate;
     this.name = order.name;
     this.concurrency = order.concurrency;
@@ -106,6 +116,26 @@ export class Guest implements ShellSink {
     return this.#strayBytes <= this.logBytes && (this.logs?.length ?? 0) < STRAY_LINES;
   }
 
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array {
+    if (!this.#knows(inv)) return '!InvalidStateError: crypto.subtle belongs inside a handler: the invocation is over';
+    return this.desk.start(inv, op, json, bytes);
+  }
+
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array {
+    if (call.later && !this.#knows(inv))
+      return '!["Error",null,"crypto belongs inside a handler: the invocation is over"]';
+    return this.desk.node(inv, call, bytes);
+  }
+
+  /** It may still be told of results. */
+  #knows(inv: number): boolean {
+    return inv === 0 ? this.loading !== null || this.live.size > 0 : this.live.has(inv);
+  }
+
   catastrophe(message: string): void {
     this.#onCatastrophe(message);
   }
@@ -135,12 +165,29 @@ export class Guest implements ShellSink {
     }
   }
 
+  /** Books what an operation in the thread pool used. */
+  spend(inv: number, { mostNs, sureNs }: Spent): void {
+    this.charge(inv, mostNs, mostNs);
+    const owner = this.live.get(inv);
+    if (owner === undefined || sureNs >= mostNs) return;
+    owner.doubtNs += mostNs - sureNs;
+    owner.estimated = true;
+  }
+
+  /** What `inv` has used so far. */
+  usage(inv: number): LiveUsage {
+    const live = this.live.get(inv);
+    if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
+    const { startedNs, cpuNs, hostNs, estimated, notes } = live;
+    return { startedNs, cpuNs, hostNs, estimated, notes };
+  }
+
   /** CPU the next turn may use: what `inv` has left, or the least of all when it is nobody's in particular. */
   cpuBudgetNs(inv: number): number {
     const owner = this.live.get(inv);
-    if (owner !== undefined) return owner.cpuLimitNs - owner.cpuNs;
+    if (owner !== undefined) return leftNs(owner);
     let least = Number.POSITIVE_INFINITY;
-    for (const live of this.live.values()) least = Math.min(least, live.cpuLimitNs - live.cpuNs);
+    for (const live of this.live.values()) least = Math.min(least, leftNs(live));
     return least;
   }
 
@@ -191,12 +238,17 @@ export class Guest implements ShellSink {
   }
 
   dispose(): void {
+    this.desk.close();
     try {
       this.shell.dispose();
     } catch {
       // The reaper was quicker.
     }
   }
+}
+
+function leftNs({ cpuLimitNs, cpuNs, doubtNs }: Live): number {
+  return cpuLimitNs - cpuNs + doubtNs;
 }
 
 function note(live: Live, limit: LimitName, used: number, allowed: number): void {

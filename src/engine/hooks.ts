@@ -6,7 +6,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { GuestHooks, LogLevel } from '../contract/turn.ts';
 import { CALL_BYTES, type Codecs } from './compression.ts';
-import { subtle } from './subtle.ts';
 import { urlPattern } from './url-pattern.ts';
 
 /** Most bytes or characters one call takes. */
@@ -20,6 +19,12 @@ export interface HookSink {
   readonly codecs: Codecs;
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array;
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
@@ -153,12 +158,20 @@ export const createHooks = (sink: HookSink, late: readonly string[]): GuestHooks
         return null;
       },
     ),
-    subtle: quiet<[string, string, ...Uint8Array[]], Uint8Array | string | boolean | null>(
-      null,
-      (op, argsJson, ...bytes) => {
-        if (!isText(op, 32) || !isText(argsJson, MAX_URL) || bytes.length > 4) return null;
-        for (const each of bytes) if (!isBytes(each)) return null;
-        return subtle(op, argsJson, bytes);
+    subtle: quiet<[number, string, string, ...Uint8Array[]], number | string | boolean | Uint8Array>(
+      '!OperationError: the operation failed',
+      (inv, op, json, ...bytes) => {
+        const fits = Number.isSafeInteger(inv) && isText(op, 32) && isText(json, MAX_URL) && bytes.length <= 32;
+        if (!fits || !bytes.every(isBytes)) return '!OperationError: the arguments do not fit';
+        return sink.subtle(inv, op, json, bytes);
+      },
+    ),
+    nodeCrypto: quiet<[number, boolean, string, string, ...Uint8Array[]], number | string | Uint8Array>(
+      '!["Error",null,"the operation failed"]',
+      (inv, later, op, json, ...bytes) => {
+        const fits = Number.isSafeInteger(inv) && isText(op, 32) && isText(json, MAX_URL) && bytes.length <= 16;
+        if (!fits || !bytes.every(isBytes)) return '!["TypeError",null,"crypto: the arguments do not fit"]';
+        return sink.nodeCrypto(inv, { op, json, later: later === true }, bytes);
       },
     ),
   };
@@ -178,5 +191,6 @@ export const HOOK_ORDER: readonly (keyof GuestHooks)[] = [
   'setUrl',
   'urlPattern',
   'subtle',
+  'nodeCrypto',
   'codec',
 ];

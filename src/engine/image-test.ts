@@ -40,7 +40,12 @@ interface TestData {
 
 function answers({ prelude, snapshot }: TestData): readonly string[] {
   return Array.from({ length: ISOLATES }, () => {
-    const sink = { log: () => true, catastrophe: (message: string) => fail(message) };
+    const sink = {
+      log: () => true,
+      subtle: () => '!',
+      nodeCrypto: () => '!',
+      catastrophe: (message: string) => fail(message),
+    };
     const shell = new Shell(shellStart({ prelude, snapshot }), 32, sink);
     shell.evaluate(FACTS, { source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
     shell.turn(Date.now(), '[]', null);

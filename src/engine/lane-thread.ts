@@ -10,24 +10,17 @@ import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
+import { Desk, delivery, Workshop } from './crypto/desk.ts';
 import { Guest, type Live } from './guest.ts';
-import type {
-  EventOrder,
-  GoneReport,
-  LaneInit,
-  LaneOrder,
-  LaneReport,
-  LiveUsage,
-  LoadOrder,
-  StartOrder,
-} from './lane-wire.ts';
+import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
+import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
 import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
-import { type KillCause, LaneSlots } from './slots.ts';
+import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, readiness, said } from './yielded.ts';
+import { endings, first, said } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -59,12 +52,27 @@ export class LaneThread {
   readonly #codes = new Map<string, Code>();
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
+  readonly #workshop: Workshop;
+  readonly #loads: Loads;
+  /** Results of cryptography wait for them. */
+  readonly #answered: Set<Guest> = new Set();
+  /** Called when there is work that no order brings. */
+  onReady: () => void = () => undefined;
   #closed = false;
 
   constructor(init: LaneInit, link: LaneLink) {
     this.#link = link;
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
+    this.#workshop = new Workshop(init.places);
+    this.#loads = new Loads({
+      slots: this.#slots,
+      agenda: this.#agenda,
+      board: this.#board,
+      cpuNs: this.#cpuNs,
+      send: (report) => this.#link.send(report),
+      forget: (guest) => this.#forgetGuest(guest),
+    });
     this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
@@ -85,6 +93,7 @@ export class LaneThread {
       obeyed += 1;
     }
     if (this.#closed) return obeyed;
+    for (const guest of this.#answered) this.#answer(guest);
     this.#agenda.runDue();
     this.#board?.rest();
     this.#link.flush();
@@ -93,6 +102,11 @@ export class LaneThread {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Something is at work whose end only the event loop tells. */
+  get awaits(): boolean {
+    return this.#workshop.working > 0 || this.#answered.size > 0;
   }
 
   /** Ms until something is due, at most `mostMs`. */
@@ -129,61 +143,32 @@ export class LaneThread {
 
   #load(order: LoadOrder): void {
     this.#link.flush();
-    const startedNs = nowNs();
-    const cpuBefore = this.#cpuNs();
-    let guest: Guest | null = null;
-    let killed: KillCause | null = null;
-    try {
+    this.#loads.begin(order, () => {
       const code = this.#code(order);
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
-      guest = new Guest(order, shell, (message) => this.#sick(message));
-      this.#reaper.add(order.isolate, shell.isolate);
-      const cpu = { baseNs: this.#cpuNs(), budgetNs: order.initMs * NS_PER_MS };
-      this.#board?.begin(order.name, order.isolate, 0, startedNs);
-      this.#slots.begin({ isolate: order.isolate, inv: 0 }, cpu, nowNs(), Date.now() + order.initMs);
-      shell.evaluate(order.facts, code, order.bundleUrl);
-      const box = shell.turn(Date.now(), '[]', null);
-      killed = this.#slots.end();
-      if (killed !== null) throw new Error('ended as it was done');
-      const problem = readiness(box);
-      if (problem !== null) throw Object.assign(new Error(), { ...problem, stack: '' });
-      guest.heapBytes = shell.heapBytes();
-      this.#guests.set(order.isolate, guest);
-      this.#link.send({
-        k: 'loaded',
-        isolate: order.isolate,
-        endedNs: nowNs(),
-        initNs: nowNs() - startedNs,
-        cpuNs: this.#cpuNs() - cpuBefore,
-        heapBytes: guest.heapBytes,
-        logs: guest.takeLogs(),
-      });
-    } catch (error) {
-      killed = this.#slots.end() ?? killed;
-      const disposed = guest?.shell.isolate.isDisposed === true;
-      const why = killed !== null ? 'killed' : disposed ? 'memory' : 'error';
-      const logs = guest?.takeLogs() ?? null;
-      guest?.dispose();
-      this.#reaper.remove(order.isolate);
-      const initNs = nowNs() - startedNs;
-      this.#link.send({
-        k: 'load-failed',
-        isolate: order.isolate,
-        why,
-        ...said(error),
-        endedNs: nowNs(),
-        initNs,
-        cpuNs: this.#cpuNs() - cpuBefore,
-        logs,
-      });
-    }
+      return { guest: this.#settleIn(order, shell), code };
+    });
     this.#spares.restock();
+  }
+
+  #settleIn(order: LoadOrder, shell: Shell): Guest {
+    const desk = new Desk(this.#workshop, {
+      later: (ms, retry) => this.#agenda.at(desk, Date.now() + ms, retry),
+      done: () => {
+        this.#answered.add(guest);
+        this.onReady();
+      },
+    });
+    const guest = new Guest(order, shell, desk, (message) => this.#sick(message));
+    this.#guests.set(order.isolate, guest);
+    this.#reaper.add(order.isolate, shell.isolate);
+    return guest;
   }
 
   #start(order: StartOrder): void {
     this.#board?.order();
     const guest = this.#guests.get(order.isolate);
-    if (guest === undefined || guest.busy || guest.outgrown) {
+    if (guest === undefined || guest.loading !== null || guest.busy || guest.outgrown) {
       this.#link.send({ k: this.#slots.claim(order.slot, order.inv) ? 'returned' : 'skipped', inv: order.inv });
       return;
     }
@@ -199,6 +184,7 @@ export class LaneThread {
       startedNs: nowNs(),
       cpuNs: 0,
       hostNs: 0,
+      doubtNs: 0,
       estimated: false,
       logBytes: 0,
       logLines: 0,
@@ -222,6 +208,26 @@ export class LaneThread {
     if (guest === undefined || !guest.live.has(inv)) return;
     this.#turn(guest, inv, `{"e":"forget","inv":${inv}}`, null);
     guest.live.delete(inv);
+    guest.desk.forget(inv);
+  }
+
+  /** Delivers what the guest's cryptography has come to; what is too late for its invocation goes nowhere. */
+  #answer(guest: Guest): void {
+    this.#answered.delete(guest);
+    for (const [inv, results] of Map.groupBy(guest.desk.take(), (one) => one.inv)) {
+      if (!this.#guests.has(guest.number)) return;
+      const { json, chunks } = delivery(results);
+      const { loading } = guest;
+      if (loading !== null) {
+        this.#loads.answer(loading, results, () => guest.shell.turn(Date.now(), `[${json}]`, chunks));
+        continue;
+      }
+      const lives = inv === 0 ? guest.live.size > 0 : guest.live.has(inv);
+      if (!lives) continue;
+      for (const { spent } of results) guest.spend(inv, spent);
+      if (guest.cpuBudgetNs(inv) > 0) this.#turn(guest, inv, json, chunks);
+      else this.#gone(guest, inv, nowNs(), { failure: new Error('its CPU is used up'), why: 'cpu' });
+    }
   }
 
   /** Runs one turn of `guest` for `inv` (0: nobody's in particular) and reports what it yielded. */
@@ -270,7 +276,7 @@ export class LaneThread {
       isolate: guest.number,
       inv: owner,
       endedNs,
-      ...usageOf(guest, owner),
+      ...guest.usage(owner),
       heapBytes: guest.heapBytes,
       out: box.out,
       chunks: box.chunks ?? null,
@@ -278,7 +284,10 @@ export class LaneThread {
       outgrown: guest.outgrown,
       stray,
     });
-    for (const done of ended) guest.live.delete(done);
+    for (const done of ended) {
+      guest.live.delete(done);
+      guest.desk.forget(done);
+    }
   }
 
   #gone(guest: Guest, inv: number, endedNs: number, how: { failure: unknown; why: GoneReport['why'] }): void {
@@ -290,8 +299,8 @@ export class LaneThread {
       why: how.why,
       message: said(how.failure).message,
       endedNs,
-      ...usageOf(guest, owner),
-      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...usageOf(guest, one) })),
+      ...guest.usage(owner),
+      lives: [...guest.live.keys()].map((one) => ({ inv: one, ...guest.usage(one) })),
       heapBytes: guest.heapBytes,
       logs: guest.takeLogs(),
     };
@@ -306,6 +315,8 @@ export class LaneThread {
 
   #forgetGuest(guest: Guest): void {
     this.#guests.delete(guest.number);
+    this.#answered.delete(guest);
+    this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
     guest.dispose();
@@ -339,6 +350,8 @@ export class LaneThread {
   #shell(memoryMiB: number): Shell {
     return new Shell(this.#image, memoryMiB, {
       log: () => false,
+      subtle: () => '!InvalidStateError: there is no function yet',
+      nodeCrypto: () => '!["Error",null,"there is no function yet"]',
       catastrophe: (message) => this.#sick(message),
     });
   }
@@ -355,13 +368,6 @@ export class LaneThread {
     this.#closed = true;
     this.#link.close();
   }
-}
-
-function usageOf(guest: Guest, inv: number): LiveUsage {
-  const live = guest.live.get(inv);
-  if (live === undefined) return { startedNs: 0, cpuNs: 0, hostNs: 0, estimated: false, notes: null };
-  const { startedNs, cpuNs, hostNs, estimated, notes } = live;
-  return { startedNs, cpuNs, hostNs, estimated, notes };
 }
 
 /**

@@ -15,6 +15,8 @@ export interface LaneInit {
   readonly image: Image;
   /** The board it writes on, and its line there. */
   readonly boardFd: number | null;
+  /** Memory of the places in the process's thread pool. */
+  readonly places: SharedArrayBuffer;
   readonly line: number;
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;

@@ -1,6 +1,7 @@
 /**
  * The entry of a lane's worker thread in the host's own process. Between orders it sleeps in shared memory, not in its
- * event loop: being woken there costs a fraction. Every report leaves at once.
+ * event loop: being woken there costs a fraction. Only while the thread pool works for it (`crypto.subtle`) it sleeps in
+ * the event loop, woken from either side. Every report leaves at once.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ChannelEnd } from './channel.ts';
@@ -48,8 +49,46 @@ port.on('message', () => undefined);
 function round(idle: boolean): void {
   const obeyed = thread.work();
   if (thread.closed) return;
-  if (idle && obeyed === 0 && !orders.look(LOOK_MS)) orders.wait(thread.waitMs(SLEEP_MS));
+  if (idle && obeyed === 0 && !orders.look(LOOK_MS)) {
+    if (thread.awaits) {
+      restOpenly();
+      return;
+    }
+    orders.wait(thread.waitMs(SLEEP_MS));
+  }
   setImmediate(round, obeyed === 0 && !idle);
+}
+
+let notified: Promise<unknown> | null = null;
+let resting: NodeJS.Timeout | null = null;
+
+/** Sleeps in the event loop, until an order comes, something is ready or due. */
+function restOpenly(): void {
+  resting = setTimeout(rouse, thread.waitMs(SLEEP_MS));
+  thread.onReady = rouse;
+  if (!orders.doze()) {
+    rouse();
+    return;
+  }
+  // One that was not needed stays good for the next time.
+  if (notified !== null) return;
+  notified = orders.notified();
+  if (notified === null) {
+    rouse();
+    return;
+  }
+  notified.then(() => {
+    notified = null;
+    rouse();
+  });
+}
+
+function rouse(): void {
+  if (resting === null) return;
+  clearTimeout(resting);
+  resting = null;
+  orders.stir();
+  setImmediate(round, false);
 }
 
 round(false);

@@ -119,6 +119,12 @@ export class Ring {
     this.stir();
   }
 
+  /** Reader that has dozed off: resolves when it is notified. The caller stirs it. */
+  notified(): Promise<unknown> | null {
+    const { async, value } = Atomics.waitAsync(this.#control, DOZING, 1);
+    return async ? value : null;
+  }
+
   #hasRoom(bytes: number): boolean {
     if (this.#size - ((this.#place - this.#other) | 0) >= bytes) return true;
     this.#other = Atomics.load(this.#control, READ);

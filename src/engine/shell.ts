@@ -12,6 +12,14 @@ import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 
 export interface ShellSink {
   log(inv: number, level: LogLevel, text: string): boolean;
+  /** Begins an operation of `crypto.subtle`; see `GuestHooks.subtle`. */
+  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
+  /** The same of `node:crypto`; see `GuestHooks.nodeCrypto`. */
+  nodeCrypto(
+    inv: number,
+    call: { readonly op: string; readonly json: string; readonly later: boolean },
+    bytes: readonly Uint8Array[],
+  ): number | string | Uint8Array;
   catastrophe(message: string): void;
 }
 
@@ -71,7 +79,12 @@ export class Shell {
     this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
     const hooks = createHooks(
-      { log: (inv, level, text) => this.#sink.log(inv, level, text), codecs: this.#codecs },
+      {
+        log: (inv, level, text) => this.#sink.log(inv, level, text),
+        subtle: (inv, op, json, bytes) => this.#sink.subtle(inv, op, json, bytes),
+        codecs: this.#codecs,
+        nodeCrypto: (inv, call, bytes) => this.#sink.nodeCrypto(inv, call, bytes),
+      },
       start.late,
     );
     const boot = this.#context.global.getSync('__isolane', { reference: true });

@@ -2,7 +2,6 @@
  * What a turn brought back, as far as its lane has to understand it: who has settled, whether a bundle is ready, what was
  * thrown. Everything else in it is the main thread's to read and to check.
  */
-import type { TurnBox } from '../contract/turn.ts';
 import type { Guest, Live } from './guest.ts';
 
 /** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
@@ -18,8 +17,8 @@ export function first(live: Map<number, Live>): number {
 }
 
 /** `null` when the bundle is ready to serve, otherwise what kind of problem it has, and a sentence. */
-export function readiness(box: TurnBox): { name: string; message: string } | null {
-  const commands = JSON.parse(`[${box.out}]`) as { c: string; name?: string; problem?: string }[];
+export function readiness(out: string): { name: string; message: string } | null {
+  const commands = JSON.parse(`[${out}]`) as { c: string; name?: string; problem?: string }[];
   const ready = commands.find((command) => command.c === 'ready');
   if (ready === undefined) {
     const message =

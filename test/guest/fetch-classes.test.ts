@@ -165,6 +165,19 @@ const rows: [string, string, unknown][] = [
     [true, 'a/b', '3', 'abc', 'TypeError', 'TypeError'],
   ],
   [
+    'promises of the runtime show nothing of it to a prototype',
+    `const seen = new Set();
+    Object.defineProperty(Object.prototype, 'then', { configurable: true, get() { seen.add(Object.keys(this).sort().join()); return undefined; } });
+    const stream = () => new ReadableStream({ start(c) { c.enqueue(new Uint8Array([123, 125])); c.close(); } });
+    try {
+      const r = new Response(stream()), c = r.clone(); await r.text(); await c.json();
+      await new Response(new FormData()).formData(); await new Response('x').blob(); await (await fetch('data:,x')).bytes();
+      for await (const chunk of new Request('http://a/', { method: 'POST', body: stream() }).body) void chunk;
+    } finally { delete Object.prototype.then; }
+    return [...seen].filter((keys) => !/^[0-9,]*$/.test(keys)).sort()`,
+    ['done,value'],
+  ],
+  [
     'headers are converted before they are judged',
     `const log = []; const init = new Proxy({ a: '1', 'b b': '2', c: '3' }, { get(t, k) { log.push(k.toString()); return t[k]; } });
     try { new Headers(init); } catch (e) { log.push(e.name); }

@@ -1,8 +1,11 @@
 /** The host's side of the border against arguments only a hostile guest would send: an answer, never a throw. */
 import { describe, expect, it } from 'vitest';
 import { Codecs } from '../../src/engine/compression.ts';
+import { Desk, Workshop } from '../../src/engine/crypto/desk.ts';
+import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 
+const desk = new Desk(new Workshop(Places.memory()), { later: () => undefined, done: () => undefined });
 const lines: unknown[][] = [];
 const hooks = createHooks(
   {
@@ -10,6 +13,8 @@ const hooks = createHooks(
       lines.push(args);
       return true;
     },
+    subtle: (inv, op, json, bytes) => desk.start(inv, op, json, bytes),
+    nodeCrypto: (inv, call, bytes) => desk.node(inv, call, bytes),
     codecs: new Codecs(64),
   },
   ['part 0'],
@@ -63,11 +68,15 @@ it('gives no error text of the host away', () => {
   expect(hooks.parseUrl('nope', '')).toBeNull();
   expect(hooks.decode(new Uint8Array([255]), 'utf-8', true, false, 0, false)).toBeNull();
   expect(hooks.encodingName('nope')).toBeNull();
-  expect(hooks.subtle('sign', '{"name":"ECDSA","type":"private","material":"AAAA","hash":"SHA-256"}')).toMatch(
-    /^!OperationError: the operation failed/,
+  expect(hooks.subtle(1, 'sign', '[{"d":{"name":"HMAC"}},{"k":7},{"b":0}]', new Uint8Array(1))).toMatch(
+    /^!InvalidStateError: the key is no longer kept/,
   );
-  expect(hooks.subtle('digest', 'not json')).toMatch(/^!OperationError/);
-  expect(hooks.subtle('digest', '{"name":"__proto__"}', new Uint8Array(1))).toMatch(/^!/);
+  expect(hooks.subtle(1, 'digest', 'not json')).toBe(
+    '!OperationError: The operation failed for an operation-specific reason',
+  );
+  expect(hooks.subtle(1, 'digest', '["__proto__",{"b":3}]', new Uint8Array(1))).toMatch(/^!OperationError/);
+  expect(hooks.subtle(1, 'constructor', '[]')).toMatch(/^!NotSupportedError/);
+  expect(hooks.subtle(1, 'supports', '[{"d":{"__proto__":{"d":{}}}},{"l":[[]]}]')).toMatch(/^!OperationError/);
 });
 
 it('bounds sizes', () => {

@@ -125,6 +125,20 @@ describe.each([
     });
   });
 
+  it('shows nothing of the runtime to a prototype', async () => {
+    const function_ = path.handler(`
+      const seen = [];
+      Object.defineProperty(Object.prototype, 'then', { configurable: true, get() { seen.push(Object.keys(this).join()); return undefined; } });
+      try {
+        await caches.default.put('http://cache.test/then', new Response('x'));
+        await caches.default.match('http://cache.test/then');
+        await caches.default.keys();
+        await caches.default.delete('http://cache.test/then');
+      } finally { delete Object.prototype.then; }
+      return new Response(seen.filter((keys) => keys !== '' && !/^[0-9,]*$/.test(keys)).join(' | '));`);
+    expect((await path.request(function_)).text).toBe('');
+  });
+
   it('is not for the top level', async () => {
     const function_ = path.deploy(`
       let said; const asked = caches.default.match('http://a/').catch((e) => { said = e.message; });

@@ -37,10 +37,7 @@ export const evalBundled = async (imports: string, body: string, options: Bundle
     options,
   );
   try {
-    const turn = guest.ticks(
-      guest.fetch(),
-      (one) => one.find('head') !== undefined || one.find('failed') !== undefined,
-    );
+    const turn = await guest.settled(guest.fetch());
     const failed = turn.find('failed');
     if (failed !== undefined) throw new Error(`${failed.name}: ${failed.message}\n${failed.stack}`);
     return JSON.parse((turn.get('head').body as { text: string }).text);

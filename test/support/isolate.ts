@@ -6,12 +6,15 @@ import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
 import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
 import { Codecs } from '../../src/engine/compression.ts';
+import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
+import { Places } from '../../src/engine/crypto/places.ts';
 import { createHooks, HOOK_ORDER } from '../../src/engine/hooks.ts';
 import { PRELUDE_NAME, type Prelude, preludeParts, preludeSource } from '../../src/engine/prelude.ts';
 import { AROUND } from '../../src/engine/shell.ts';
 
 let source: Promise<Prelude> | null = null;
 const prelude = (): Promise<Prelude> => (source ??= preludeSource().then(preludeParts));
+const workshop = new Workshop(Places.memory());
 let snapshot: ivm.ExternalCopy<ArrayBuffer> | null = null;
 
 export interface GuestOptions {
@@ -72,6 +75,12 @@ export class Guest {
   #turn: ivm.Reference | null = null;
   #context: ivm.Context | null = null;
   #inv = 0;
+  #answered: (() => void) | null = null;
+  /** The host half of `crypto.subtle`. */
+  readonly desk: Desk = new Desk(workshop, {
+    later: (ms, retry) => setTimeout(retry, ms),
+    done: () => this.#answered?.(),
+  });
   /** Bytes of log the guest may write; the hook answers false beyond it. */
   logBytes: number = 1_000_000;
 
@@ -95,6 +104,8 @@ export class Guest {
           this.lines.push({ inv, level, text });
           return true;
         },
+        subtle: (inv, op, json, bytes) => this.desk.start(inv, op, json, bytes),
+        nodeCrypto: (inv, call, bytes) => this.desk.node(inv, call, bytes),
         codecs: new Codecs(options.memoryMiB ?? 64),
       },
       (await prelude()).late,
@@ -132,7 +143,8 @@ export class Guest {
       return found;
     });
     await start.evaluate({ timeout: 1000 });
-    const first = this.turn([]);
+    let first = this.turn([]);
+    while (this.desk.owes(0)) first = await this.answer();
     this.ready = first.find('ready') ?? null;
     this.early = first;
     return this;
@@ -189,6 +201,27 @@ export class Guest {
     return this.turn([event as TurnEvent], init.chunks ?? []);
   }
 
+  /** Waits for results of cryptography and delivers them in one turn. */
+  async answer(): Promise<Turn> {
+    let results = this.desk.take();
+    while (results.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#answered = resolve;
+      });
+      results = this.desk.take();
+    }
+    const { json, chunks } = delivery(results);
+    return this.turn(JSON.parse(`[${json}]`) as TurnEvent[], chunks);
+  }
+
+  /** Delivers results of cryptography and due timers until the invocation has answered, or waits for something else. */
+  async settled(turn: Turn, inv: number = this.#inv): Promise<Turn> {
+    const answered = (one: Turn): boolean => one.find('head') !== undefined || one.find('failed') !== undefined;
+    let last = this.ticks(turn, answered);
+    while (!answered(last) && this.desk.owes(inv)) last = this.ticks(await this.answer(), answered);
+    return last;
+  }
+
   /** Advances the clock to the next due timer and ticks, until `until` holds or no timer is left. */
   ticks(turn: Turn, until: (turn: Turn) => boolean = () => false, most = 100): Turn {
     let last = turn;
@@ -206,7 +239,7 @@ export class Guest {
       options,
     );
     try {
-      const turn = guest.fetch();
+      const turn = await guest.settled(guest.fetch());
       const failed = turn.find('failed');
       if (failed !== undefined) throw new Error(`${failed.name}: ${failed.message}\n${failed.stack}`);
       const head = turn.get('head');
@@ -217,6 +250,7 @@ export class Guest {
   }
 
   close(): void {
+    this.desk.close();
     this.#context?.release();
     this.isolate.dispose();
   }

@@ -24,7 +24,10 @@ function fresh(): { isolate: ivm.Isolate; context: ivm.Context } {
     onCatastrophicError: () => process.kill(process.pid, 'SIGKILL'),
   });
   const context = isolate.createContextSync();
-  const hooks = createHooks({ log: () => true, codecs: new Codecs(64) }, late);
+  const hooks = createHooks(
+    { log: () => true, subtle: () => '!OperationError: not here', nodeCrypto: () => '![]', codecs: new Codecs(64) },
+    late,
+  );
   const boot = context.global.getSync('__isolane', { reference: true }) as ivm.Reference;
   boot.applySync(
     undefined,

@@ -91,5 +91,6 @@ function look(): void {
 
 const thread = new LaneThread(init, link);
 giveWay(NICE);
+thread.onReady = () => setImmediate(work);
 work();
 socket.resume();

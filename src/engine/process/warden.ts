@@ -7,6 +7,7 @@
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { NS_PER_MS } from '../../contract/units.ts';
+import { Places } from '../crypto/places.ts';
 import { entryBeside } from '../entry.ts';
 import type { Image } from '../image.ts';
 import { Judge, threadCpuNs } from '../judge.ts';
@@ -49,6 +50,7 @@ class WardenLane {
 
 class Warden {
   readonly #lanes: Map<number, WardenLane> = new Map();
+  readonly #places: SharedArrayBuffer = Places.memory();
   readonly #socket: Socket;
   readonly #writer: FrameWriter = new FrameWriter();
   readonly #watch: Watch<WardenLane>;
@@ -117,6 +119,7 @@ class Warden {
       spares,
       spareMemoryMiB,
       boardFd: BOARD_FD,
+      places: this.#places,
       line: order.line,
       fd: order.fd,
     };

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Script } from 'node:vm';
 import { afterAll, expect, it } from 'vitest';
 import { bundleUrl } from '../../../src/catalog/bundle.ts';
@@ -61,6 +61,27 @@ it('follows a map that changed under the same code', async () => {
   const again = await publish();
   expect(again.hash).toBe(version.hash);
   expect(maps.mapStack(stack, version.hash)).toContain('thrower.ts:6:9');
+});
+
+it('names what lies outside the project without the way there', async () => {
+  const inner = new Project({
+    'a.ts': "import { thrower } from '../shared/thrower.ts';\nexport default { fetch() { thrower(); } };\n",
+  });
+  const outer = new Project({
+    'deep/er/src/thrower.ts': THROWER,
+    'node_modules/p/index.js': THROWER.replace(/: never|interface.*/g, ''),
+  });
+  const from = relative(inner.directory, outer.directory);
+  const stackFrom = async (file: string): Promise<string> => {
+    inner.write('a.ts', `import { thrower } from '${from}/${file}';\nexport default { fetch() { thrower(); } };\n`);
+    const catalog = new Catalog({ dataDir, root: inner.directory });
+    const version = (await catalog.publish([spec('a', join(inner.directory, 'a.ts'))])).versions[0]!;
+    return new SourceMaps({ dataDir }).mapStack(stackOf(version.bundlePath), version.hash);
+  };
+  expect(await stackFrom('deep/er/src/thrower.ts')).toContain('at thrower (…/er/src/thrower.ts:5:9)');
+  expect(await stackFrom('node_modules/p/index.js')).toContain('at thrower (node_modules/p/index.js:5:9)');
+  inner.remove();
+  outer.remove();
 });
 
 it('leaves the built-ins in a stack, and what follows the last frame', async () => {
