@@ -6,7 +6,7 @@ import { arity } from './43-webidl.ts';
 import { type Blob, isBlob } from './46-blob.ts';
 
 /** They keep their Blobs alive, and a function may forget to revoke them. */
-const MOST = 1000;
+const MOST = 10_000;
 
 class Entry implements Resource {
   readonly url: string;
