@@ -2,7 +2,11 @@
  * Streams in transfer lists: what is transferred is locked, and the new stream hands chunks on as clones. A TransformStream
  * is refused: its two sides can be transferred one by one.
  */
-import { type ReadableStreamDefaultController, WritableStream, WritableStreamDefaultWriter } from 'web-streams-polyfill';
+import {
+  type ReadableStreamDefaultController,
+  WritableStream,
+  WritableStreamDefaultWriter,
+} from 'web-streams-polyfill';
 import { getOwnPropertyDescriptor, isObject, SafeWeakMap, uncurry } from './00-primordials.ts';
 import { DOMException } from './08-errors.ts';
 import { cancelReader, enqueue, getReader, isLocked, isStream, ReadableStream, readFrom } from './40-streams.ts';
