@@ -147,6 +147,9 @@ export const describe = (thrown: unknown): ErrorText => {
   }
 };
 
+/** V8's words, where a typed array would pass the limit. */
+const NO_MEMORY = 'Array buffer allocation failed';
+
 let shown: ((error: object) => string) | null = null;
 /** How the console writes an error; its file says so. */
 export const showErrorsBy = (write: (error: object) => string): void => {
@@ -159,7 +162,8 @@ export const showErrorsBy = (write: (error: object) => string): void => {
  */
 export const report = (thrown: unknown): ErrorText => {
   const text = describe(thrown);
-  if (shown === null || !isObject(thrown)) return text;
+  // Out of memory is told with what it takes least memory to tell; the host looks at how much is in use right after.
+  if (shown === null || !isObject(thrown) || text.message === NO_MEMORY) return text;
   try {
     const whole = shown(thrown);
     if (text.stack !== '') return { ...text, stack: cut(whole, STACK_CHARS) };

@@ -22,6 +22,7 @@ declare const STREAMS_LIBRARY: typeof Library;
 
 export type Stream = Library.ReadableStream<unknown>;
 export type Reader = Library.ReadableStreamDefaultReader<unknown>;
+export type Writer = Library.WritableStreamDefaultWriter<unknown>;
 export interface ReadResult {
   readonly done: boolean;
   readonly value: unknown;
@@ -33,6 +34,7 @@ const capture = (library: typeof Library) => {
     library;
   const { ReadableStreamDefaultController, TransformStreamDefaultController } = library;
   const { prototype } = ReadableStream;
+  const writing = library.WritableStreamDefaultWriter.prototype;
   return {
     library,
     from: ReadableStream.from,
@@ -65,6 +67,13 @@ const capture = (library: typeof Library) => {
     writable: uncurry(
       getOwnPropertyDescriptor(library.TransformStream.prototype, 'writable')?.get as (this: unknown) => unknown,
     ),
+    writableLocked: uncurry(
+      getOwnPropertyDescriptor(library.WritableStream.prototype, 'locked')?.get as (this: unknown) => boolean,
+    ),
+    getWriter: uncurry(library.WritableStream.prototype.getWriter) as unknown as (stream: unknown) => Writer,
+    write: uncurry(writing.write) as (writer: Writer, chunk: unknown) => Promise<void>,
+    close: uncurry(writing.close) as (writer: Writer) => Promise<void>,
+    abort: uncurry(writing.abort) as (writer: Writer, reason: unknown) => Promise<void>,
   };
 };
 let captured: ReturnType<typeof capture> | null = null;
@@ -134,6 +143,20 @@ export const isStream = (value: unknown): value is Stream => {
     return false;
   }
 };
+export const isWritable = (value: unknown): value is WritableStream => {
+  if (typeof value !== 'object' || value === null || captured === null) return false;
+  try {
+    captured.writableLocked(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
+export const isWritableLocked = (stream: WritableStream): boolean => ops().writableLocked(stream);
+export const getWriter = (stream: WritableStream): Writer => ops().getWriter(stream);
+export const writeTo = (writer: Writer, chunk: unknown): Promise<void> => ops().write(writer, chunk);
+export const closeWriter = (writer: Writer): Promise<void> => ops().close(writer);
+export const abortWriter = (writer: Writer, reason: unknown): Promise<void> => ops().abort(writer, reason);
 export const isLocked = (stream: Stream): boolean => ops().locked(stream);
 /** Read from or cancelled before. */
 export const isDisturbed = (stream: Stream): boolean =>
@@ -154,7 +177,7 @@ export const ignore = async (promise: Promise<unknown>): Promise<void> => {
 };
 
 /** For `new` within the prelude: makes the library's own, which may have to be built first. */
-const maker = (name: 'ReadableStream' | 'TransformStream'): unknown =>
+const maker = (name: 'ReadableStream' | 'TransformStream' | 'WritableStream'): unknown =>
   class {
     constructor(...args: unknown[]) {
       // biome-ignore lint/correctness/noConstructorReturn: it stands for another class
@@ -168,3 +191,5 @@ export type ReadableStream<T = unknown> = Library.ReadableStream<T>;
 export const ReadableStream: typeof Library.ReadableStream = maker('ReadableStream') as never;
 export type TransformStream<I = unknown, O = unknown> = Library.TransformStream<I, O>;
 export const TransformStream: typeof Library.TransformStream = maker('TransformStream') as never;
+export type WritableStream<W = unknown> = Library.WritableStream<W>;
+export const WritableStream: typeof Library.WritableStream = maker('WritableStream') as never;

@@ -2,7 +2,6 @@
  * Which of Node's built-in modules a function has, and from where: a file of `sandbox/node` (JavaScript beside this one in
  * the package), a stub that throws by name when something of it is called, or a stub that answers where an answer is known.
  */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** `works` and `part`: a file of its own name with every export Node has. `stub`: nothing but known members works. */
@@ -37,7 +36,7 @@ const MODULES: Readonly<Record<string, NodeModule>> = {
   cluster: known(NO_PROCESSES),
   console: works,
   constants: works,
-  crypto: part('use crypto.subtle'),
+  crypto: part('the guide `crypto` says what there is'),
   dgram: stub(NO_SOCKETS),
   diagnostics_channel: works,
   dns: stub(NO_SOCKETS),
@@ -114,12 +113,7 @@ export function builtinName(specifier: string): string | null {
 
 /** A name that Node does not know is a stub like any other. */
 export function nodeModule(name: string): NodeModule {
-  const found = TABLE.get(name) ?? { support: 'stub' };
-  return found.support === 'stub' && found.known !== true
-    ? found
-    : existsSync(nodeFile(name))
-      ? found
-      : { support: 'stub' };
+  return TABLE.get(name) ?? { support: 'stub' };
 }
 
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';

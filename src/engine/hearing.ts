@@ -124,9 +124,7 @@ export class Hearing {
 
   #loadFailed(record: IsolateRecord, report: LoadFailedReport): void {
     this.#residents.forget(record);
-    const { initMs } = record.version.spec.limits;
-    const message = report.why === 'killed' ? `Loading took longer than ${initMs} ms (limits.initMs).` : report.message;
-    const problem = this.#mapped({ name: report.name, message, stack: report.stack }, record);
+    const problem = this.#whyNotLoaded(record, report);
     this.#tell(record.version, problem);
     this.#residents.listener.loaded(report.isolate, {
       ok: false,
@@ -137,6 +135,15 @@ export class Hearing {
       ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
       problem,
     });
+  }
+
+  /** A limit says more than how V8 puts its end. */
+  #whyNotLoaded(record: IsolateRecord, { why, name, message, stack }: LoadFailedReport): GuestProblem {
+    const { initMs, memoryMiB } = record.version.spec.limits;
+    const limit = (text: string): GuestProblem => ({ name: 'LimitError', message: text, stack: '' });
+    if (why === 'killed') return limit(`Loading took longer than ${initMs} ms (limits.initMs).`);
+    if (why === 'memory') return limit(`Loading needed more than ${memoryMiB} MiB (limits.memoryMiB).`);
+    return this.#mapped({ name, message, stack }, record);
   }
 
   /** Once for each reason, however often it is tried. */

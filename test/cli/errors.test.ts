@@ -104,7 +104,7 @@ async function call(
 }
 
 const STORE_ERROR = [
-  'StoreError [Error]: row 5 is gone',
+  'StoreError: row 5 is gone',
   '    at read (failing.ts:8:9)',
   expect.stringMatching(/^ {4}at Object\.fetch \(failing\.ts:(17|20):\d+\) \{$/),
   "  code: 'E_STORE',",
@@ -152,7 +152,7 @@ describe('an error nobody handled', () => {
   it.each([
     [
       '/timer',
-      /^Unhandled: StoreError \[Error\]: row 6 is gone\n {4}at read \(failing\.ts:8:9\)\n.*\[cause\]: RangeError: id out of range/s,
+      /^Unhandled: StoreError: row 6 is gone\n {4}at read \(failing\.ts:8:9\)\n.*\[cause\]: RangeError: id out of range/s,
     ],
     ['/rejects', /^Unhandled: Error: nobody waits\n {4}at Object\.fetch \(failing\.ts:34:24\)$/],
     [
@@ -197,7 +197,7 @@ it.each([
   [
     'an import that is not there',
     "import { a } from './gone.ts';\nexport default { fetch: () => a };\n",
-    /Could not resolve ".\/gone\.ts" \(broken\.ts:1:19\)\. \[BUNDLE_FAILED\]\n\s+1 \| import \{ a \} from '\.\/gone\.ts';\n\s+\| +\^+/,
+    /Could not resolve ".\/gone\.ts" \(broken\.ts:1:19\); there is no such file\. \[BUNDLE_FAILED\]\n\s+1 \| import \{ a \} from '\.\/gone\.ts';\n\s+\| +\^+/,
   ],
 ])('serve refuses %s with the line and a caret', async (_, source, shown) => {
   writeFileSync(join(project, 'broken.ts'), source);

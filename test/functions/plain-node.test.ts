@@ -32,7 +32,7 @@ async function load(sample: Sample): Promise<Loaded> {
     outfile,
     bundle: true,
     format: 'esm',
-    platform: 'neutral',
+    platform: 'node',
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'browser', 'import'],
     logLevel: 'silent',

@@ -36,7 +36,7 @@ describe('names', () => {
   });
 });
 
-describe('stubs', () => {
+describe('stubs (catalogue case 55)', () => {
   it.each(STUBS)('node:%s links any name and throws by name when called', async (name) => {
     const { guest, warnings } = await bundled(
       `import whole, { whatever } from 'node:${name}';

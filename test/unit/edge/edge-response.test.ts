@@ -85,8 +85,7 @@ describe('case 85: streamed responses', () => {
 
   it('pull no more than the reader takes', async () => {
     const stub = await startEdge([{ url: true }]);
-    const chunk = new Uint8Array(256 * 1024);
-    const stream = new FedStream(async (pull) => (pull > 400 ? null : chunk));
+    const stream = new FedStream(async (pull) => (pull > 400 ? null : new Uint8Array(256 * 1024)));
     stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, stream);
     const client = new RawClient(stub.port);
     client.socket.removeAllListeners('data').pause();
