@@ -63,6 +63,7 @@ export class Shell {
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
+  readonly #modules: Map<string, ivm.Module> = new Map();
   readonly #codecs: Codecs;
   #sink: ShellSink;
   #hostNs = 0;
@@ -94,6 +95,17 @@ export class Shell {
     const guest = boot.applySync(undefined, callbacks, { result: { reference: true } }) as ivm.Reference;
     this.#load = guest.getSync('load', { reference: true });
     this.#turn = guest.getSync('turn', { reference: true });
+    for (const name of ['isolane:hide', 'isolane:entry']) this.#around(name);
+  }
+
+  /** Compiled before there is a bundle where every bundle needs it. */
+  #around(name: string): ivm.Module {
+    let made = this.#modules.get(name);
+    if (made === undefined) {
+      made = this.isolate.compileModuleSync(AROUND[name] ?? '', { filename: name });
+      this.#modules.set(name, made);
+    }
+    return made;
   }
 
   /** Host time spent in the guest's calls since the last call of this, ns. */
@@ -120,20 +132,13 @@ export class Shell {
   evaluate(facts: string, code: Code, url: string): void {
     this.#load.applySync(undefined, [facts]);
     const user = compileModule(this.isolate, code, url);
-    const around = new Map<string, ivm.Module>([['isolane:user', user]]);
-    const moduleOf = (name: string): ivm.Module => {
-      const known = around.get(name);
-      if (known !== undefined) return known;
-      const made = this.isolate.compileModuleSync(AROUND[name] ?? '', { filename: name });
-      around.set(name, made);
-      return made;
-    };
-    const entry = moduleOf('isolane:entry');
+    const entry = this.#around('isolane:entry');
     entry.instantiateSync(this.#context, (specifier, importer) => {
+      if (specifier === 'isolane:user') return user;
       if (importer === user && specifier !== 'isolane:host') {
         throw new Error(`the bundle imports "${specifier}", but a bundle must be one module`);
       }
-      return moduleOf(specifier);
+      return this.#around(specifier);
     });
     entry.evaluateSync();
   }
@@ -183,8 +188,12 @@ function compileModule(isolate: ivm.Isolate, code: Code, filename: string): ivm.
   return module;
 }
 
-function cache(code: Code): { cachedData: ivm.ExternalCopy<ArrayBuffer> } | { produceCachedData: true } {
-  return code.cachedData === null ? { produceCachedData: true } : { cachedData: code.cachedData };
+/** Of a short text a cache costs more to make than it ever saves. */
+const CACHED_CHARS = 16_384;
+
+function cache({ source, cachedData }: Code): { cachedData?: ivm.ExternalCopy<ArrayBuffer>; produceCachedData?: true } {
+  if (cachedData !== null) return { cachedData };
+  return source.length < CACHED_CHARS ? {} : { produceCachedData: true };
 }
 
 function keep(code: Code, compiled: { readonly cachedData?: ivm.ExternalCopy<ArrayBuffer> }): void {
