@@ -355,7 +355,8 @@ describe('the clock', () => {
     const [a, b, c, d] = JSON.parse((guest.fetch().get('head').body as { text: string }).text);
     const expected = new Intl.DateTimeFormat('en', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' });
     expect(a).toBe(expected.format(START_MS));
-    expect(b).toBe(expected.format(START_MS));
+    const parts = expected.formatToParts(START_MS).map(({ value }) => value);
+    expect(b).toBe(parts.join(''));
     expect(new Date(c).getTime()).toBe(START_MS);
     expect(d).toBe(START_MS);
   });

@@ -7,6 +7,8 @@ import { bundled, evalBundled } from '../../support/bundled.ts';
 const require = createRequire(import.meta.url);
 const REAL = MODULE_NAMES.filter((name) => nodeModule(name).support !== 'stub');
 const STUBS = MODULE_NAMES.filter((name) => nodeModule(name).support === 'stub');
+/** Node 26 has them no more. */
+const GONE = ['CallTracker'];
 /** Node keeps them for itself. */
 const PRIVATE = /^_(?!makeLong|extend|errnoException|exceptionWithHostPort)/;
 
@@ -18,7 +20,7 @@ const names = async (name: string): Promise<readonly string[]> => {
   // A child process with a channel, as a test is, has more.
   const own = name === 'process' ? ['channel', 'connected', 'disconnect', 'send'] : [];
   return [...found]
-    .filter((one) => !own.includes(one))
+    .filter((one) => !own.includes(one) && !GONE.includes(one))
     .filter((one) => !PRIVATE.test(one) && one !== 'module.exports' && /^[\w$]+$/.test(one))
     .sort();
 };
