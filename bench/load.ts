@@ -123,7 +123,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
 
   let running = true;
   const measure = (async () => {
-    await sleep(plan.warmupMs);
+    if (plan.warmupMs > 0) await sleep(plan.warmupMs);
     meter.reset();
     const startedAt = performance.now();
     await sleep(plan.durationMs);
