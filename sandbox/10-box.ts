@@ -11,6 +11,7 @@ import {
   mathMin,
   NativeRangeError,
   quote,
+  type SafeMap,
   SafeSet,
   setPrototypeOf,
   typedSet,
@@ -165,6 +166,20 @@ export class Invocation {
   }
 }
 setPrototypeOf(Invocation.prototype, null);
+
+/** What waits for an answer of the host, by the number it was asked under; it dies with its invocation. */
+export interface Waiting extends Resource {
+  readonly inv: Invocation;
+}
+/** Takes what waits for answer `id` and goes on as its invocation; `undefined`: nobody waits any more. */
+export const takeWaiting = <W extends Waiting>(pending: SafeMap<number, W>, id: number): W | undefined => {
+  const found = pending.get(id);
+  if (found === undefined) return undefined;
+  pending.delete(id);
+  found.inv.drop(found);
+  enter(found.inv);
+  return found;
+};
 
 export const topLevel: Invocation = new Invocation(0, '', 0);
 export let current: Invocation = topLevel;

@@ -5,7 +5,7 @@
  */
 import { defineProperty, getOwnPropertyDescriptor, NativeError, own, SafeMap, slice } from './00-primordials.ts';
 import { expose } from './04-globals.ts';
-import { hideClass } from './06-guards.ts';
+import { asNative, hideClass } from './06-guards.ts';
 import { host } from './10-box.ts';
 
 /** `build` on its first call, its result ever after. */
@@ -19,6 +19,18 @@ export const once = <T>(build: () => T): (() => T) => {
     }
     return value;
   };
+};
+
+const assign = (name: string, value: unknown): void => {
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+};
+/** An accessor in place of the global `name`, until it is assigned to; its getter. */
+export const lazily = (name: string, make: () => unknown): (() => unknown) => {
+  const { get, set } = { get: () => make(), set: (value: unknown) => assign(name, value) };
+  asNative(get, `get ${name}`);
+  asNative(set, `set ${name}`);
+  defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false });
+  return get;
 };
 
 /**
@@ -46,13 +58,10 @@ export const rare = <T extends object>(
   const getters = new SafeMap<string, unknown>();
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as keyof T & string;
-    const { get, set } = {
-      get: () => group()[name],
-      set: (value: unknown) =>
-        defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false }),
-    };
-    getters.set(name, get);
-    defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false });
+    getters.set(
+      name,
+      lazily(name, () => group()[name]),
+    );
   }
   return group;
 };

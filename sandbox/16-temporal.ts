@@ -5,17 +5,17 @@
  */
 import {
   defineProperty,
-  getOwnPropertyDescriptor,
   hasOwn,
   NativeDate,
   objectCreate,
+  objectKeys,
   reflectApply,
   SYM_TAG,
 } from './00-primordials.ts';
 import { asNative } from './06-guards.ts';
 import { guardLocales } from './09-intl.ts';
 import { wholeMs } from './12-clock.ts';
-import { once } from './13-rare.ts';
+import { lazily, once } from './13-rare.ts';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 interface Made {
@@ -49,7 +49,7 @@ const makeNow = (instantClass: object, zonedProto: Record<string, Method>): obje
     plainTimeISO: (...zone: unknown[]) => part(toPlainTime, zone[0]),
   };
   const clock = {};
-  const names = Object.keys(readings) as (keyof typeof readings)[];
+  const names = objectKeys(readings) as (keyof typeof readings)[];
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as keyof typeof readings;
     asNative(readings[name], name);
@@ -75,7 +75,7 @@ const make = once((): object => {
   classes['PlainMonthDay'] = call(date, 'toPlainMonthDay');
   const temporal = {};
   put(temporal, 'Now', makeNow(instant.constructor, zoned.constructor.prototype));
-  const names = Object.keys(classes);
+  const names = objectKeys(classes);
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     const made = (classes[name] as Made).constructor;
@@ -89,20 +89,9 @@ const make = once((): object => {
 /** Boot calls this: what V8 put on this context goes. */
 export const installTemporal = (): void => {
   if (!hasOwn(NativeDate.prototype, 'toTemporalInstant')) return;
-  const { get, set } = getOwnPropertyDescriptor(
-    {
-      get Temporal(): unknown {
-        const value = make();
-        defineProperty(globalThis, 'Temporal', { value, writable: true, enumerable: false, configurable: true });
-        return value;
-      },
-      set Temporal(value: unknown) {
-        defineProperty(globalThis, 'Temporal', { value, writable: true, enumerable: false, configurable: true });
-      },
-    },
-    'Temporal',
-  ) as { get: () => unknown; set: (value: unknown) => void };
-  asNative(get, 'get Temporal');
-  asNative(set, 'set Temporal');
-  defineProperty(globalThis, 'Temporal', { get, set, enumerable: false, configurable: true });
+  lazily('Temporal', () => {
+    const value = make();
+    put(globalThis, 'Temporal', value);
+    return value;
+  });
 };

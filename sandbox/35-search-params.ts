@@ -25,7 +25,8 @@ import { utf8Decode, utf8Encode } from './30-encoding.ts';
 /** Names and values, alternating. */
 export type Pairs = List<string>;
 
-const hex = (code: number): number =>
+/** What a hexadecimal digit counts; -1: it is none. */
+export const hexDigit = (code: number): number =>
   code >= 48 && code <= 57
     ? code - 48
     : code >= 65 && code <= 70
@@ -43,8 +44,13 @@ const decodePart = (text: string): string => {
   for (let i = 0; i < size; i++) {
     const byte = bytes[i] as number;
     if (byte === 43) out[at++] = 32;
-    else if (byte === 37 && i + 2 < size && hex(bytes[i + 1] as number) >= 0 && hex(bytes[i + 2] as number) >= 0) {
-      out[at++] = hex(bytes[i + 1] as number) * 16 + hex(bytes[i + 2] as number);
+    else if (
+      byte === 37 &&
+      i + 2 < size &&
+      hexDigit(bytes[i + 1] as number) >= 0 &&
+      hexDigit(bytes[i + 2] as number) >= 0
+    ) {
+      out[at++] = hexDigit(bytes[i + 1] as number) * 16 + hexDigit(bytes[i + 2] as number);
       i += 2;
     } else out[at++] = byte;
   }

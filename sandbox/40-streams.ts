@@ -133,25 +133,18 @@ export const finishBytes = (controller: unknown): void => {
   if (request !== null && request !== undefined) respondByob(request, 0);
 };
 
-export const isStream = (value: unknown): value is Stream => {
-  // As long as there are no classes, there are no streams.
+/** As long as there are no classes, there are no streams. */
+const hasBrand = (value: unknown, of: 'locked' | 'writableLocked'): boolean => {
   if (typeof value !== 'object' || value === null || captured === null) return false;
   try {
-    captured.locked(value as Stream);
+    captured[of](value as never);
     return true;
   } catch {
     return false;
   }
 };
-export const isWritable = (value: unknown): value is WritableStream => {
-  if (typeof value !== 'object' || value === null || captured === null) return false;
-  try {
-    captured.writableLocked(value);
-    return true;
-  } catch {
-    return false;
-  }
-};
+export const isStream = (value: unknown): value is Stream => hasBrand(value, 'locked');
+export const isWritable = (value: unknown): value is WritableStream => hasBrand(value, 'writableLocked');
 export const isWritableLocked = (stream: WritableStream): boolean => ops().writableLocked(stream);
 export const getWriter = (stream: WritableStream): Writer => ops().getWriter(stream);
 export const writeTo = (writer: Writer, chunk: unknown): Promise<void> => ops().write(writer, chunk);

@@ -2,6 +2,7 @@
 import { charCodeAt, exec, indexOf, slice, startsWith, U8 } from './00-primordials.ts';
 import { tight } from './10-box.ts';
 import { rare } from './13-rare.ts';
+import { hexDigit } from './35-search-params.ts';
 import { mimeText, parseMime } from './44-mime.ts';
 
 export interface DataUrl {
@@ -15,23 +16,14 @@ const late = rare(
   () => {
     const BASE64 = /;\x20*base64$/i;
 
-    const hex = (code: number): number =>
-      code >= 48 && code <= 57
-        ? code - 48
-        : code >= 65 && code <= 70
-          ? code - 55
-          : code >= 97 && code <= 102
-            ? code - 87
-            : -1;
-
     /** `text` is a serialised URL: nothing but ASCII in it. */
     const percentDecode = (text: string): Uint8Array => {
       const out = new U8(text.length);
       let size = 0;
       for (let i = 0; i < text.length; i++) {
         const code = charCodeAt(text, i);
-        const high = code === 37 && i + 2 < text.length ? hex(charCodeAt(text, i + 1)) : -1;
-        const low = high < 0 ? -1 : hex(charCodeAt(text, i + 2));
+        const high = code === 37 && i + 2 < text.length ? hexDigit(charCodeAt(text, i + 1)) : -1;
+        const low = high < 0 ? -1 : hexDigit(charCodeAt(text, i + 2));
         if (low >= 0) i += 2;
         out[size++] = low < 0 ? code : high * 16 + low;
       }

@@ -24,11 +24,11 @@ import {
   current,
   emit,
   emitFinal,
-  enter,
   type Invocation,
-  type Resource,
+  takeWaiting,
   tight,
   topLevel,
+  type Waiting,
 } from './10-box.ts';
 import { type AbortSignal, abortReason, isAborted, offAbort, onAbort } from './22-abort.ts';
 import { utf8Encode } from './30-encoding.ts';
@@ -58,7 +58,7 @@ import { readDataUrl } from './57-data-url.ts';
 import { isIntact } from './58-integrity.ts';
 import { blobOfUrl } from './59-blob-urls.ts';
 
-class PendingFetch implements Resource {
+class PendingFetch implements Waiting {
   readonly id: number;
   readonly inv: Invocation;
   readonly resolve: (response: Response) => void;
@@ -302,17 +302,8 @@ export interface ResponseEvent {
   readonly body: WireBody;
 }
 
-const take = (id: number): PendingFetch | undefined => {
-  const found = pending.get(id);
-  if (found === undefined) return undefined;
-  pending.delete(id);
-  found.inv.drop(found);
-  enter(found.inv);
-  return found;
-};
-
 export const deliverResponse = (event: ResponseEvent, chunks: readonly Uint8Array[]): void => {
-  const found = take(event.id);
+  const found = takeWaiting(pending, event.id);
   if (found === undefined) return;
   const headers = new HeaderState(event.headers);
   headers.immutable = true;
@@ -361,7 +352,7 @@ export interface FailureEvent {
 }
 
 export const deliverFailure = (event: FailureEvent): void => {
-  const found = take(event.id);
+  const found = takeWaiting(pending, event.id);
   if (found === undefined) return;
   found.answered(null);
   if (own(event, 'limit') === true) found.reject(limitError(event.message));

@@ -21,7 +21,7 @@ import {
   toLowerCase,
 } from './00-primordials.ts';
 import { enumerable } from './04-globals.ts';
-import { current, emit, enter, type Invocation, type Resource, topLevel } from './10-box.ts';
+import { current, emit, enter, type Invocation, takeWaiting, topLevel, type Waiting } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { arity, dictionary } from './43-webidl.ts';
 import { trimHttp } from './44-mime.ts';
@@ -52,7 +52,7 @@ class Answer {
 }
 Object.setPrototypeOf(Answer.prototype, null);
 
-class Pending implements Resource {
+class Pending implements Waiting {
   readonly id: number;
   readonly inv: Invocation;
   readonly resolve: (answer: Answer) => void;
@@ -74,23 +74,14 @@ Object.setPrototypeOf(Pending.prototype, null);
 const pending = new SafeMap<number, Pending>();
 let lastId = 0;
 
-const take = (id: number): Pending | undefined => {
-  const found = pending.get(id);
-  if (found === undefined) return undefined;
-  pending.delete(id);
-  found.inv.drop(found);
-  enter(found.inv);
-  return found;
-};
-
 export const deliverCache = (event: CacheEvent, chunks: readonly Uint8Array[]): void => {
-  const found = take(event.id);
+  const found = takeWaiting(pending, event.id);
   if (found === undefined) return;
   found.resolve(new Answer(event, found.inv, chunks));
 };
 
 export const deliverCacheError = (event: { readonly id: number; readonly message: string }): void => {
-  const found = take(event.id);
+  const found = takeWaiting(pending, event.id);
   if (found === undefined) return;
   found.reject(own(event, 'limit') === true ? limitError(event.message) : new NativeTypeError(event.message));
 };

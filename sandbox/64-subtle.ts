@@ -24,7 +24,7 @@ import {
 } from './00-primordials.ts';
 import { enumerable } from './04-globals.ts';
 import { DOMException } from './08-errors.ts';
-import { copyBytes, current, enter, host, type Invocation, mustCross, type Resource, tight } from './10-box.ts';
+import { copyBytes, current, host, mustCross, takeWaiting, tight, type Waiting } from './10-box.ts';
 import { once, rare } from './13-rare.ts';
 import { bytesOf } from './30-encoding.ts';
 import { contextOver } from './49-pipes.ts';
@@ -205,15 +205,14 @@ const classes = rare(
       }
     };
 
-    interface Waiting extends Resource {
-      readonly inv: Invocation;
+    interface Asked extends Waiting {
       readonly resolve: (value: unknown) => void;
       readonly reject: (error: unknown) => void;
     }
-    const pending = new SafeMap<number, Waiting>();
-    const expect = (id: number, resolve: Waiting['resolve'], reject: Waiting['reject']): void => {
+    const pending = new SafeMap<number, Asked>();
+    const expect = (id: number, resolve: Asked['resolve'], reject: Asked['reject']): void => {
       const inv = current;
-      const waiting: Waiting = { inv, resolve, reject, release: () => pending.delete(id) };
+      const waiting: Asked = { inv, resolve, reject, release: () => pending.delete(id) };
       pending.set(id, waiting);
       inv.hold(waiting);
     };
@@ -296,22 +295,13 @@ const classes = rare(
       }
     };
 
-    const take = (id: number): Waiting | undefined => {
-      const found = pending.get(id);
-      if (found === undefined) return undefined;
-      pending.delete(id);
-      found.inv.drop(found);
-      enter(found.inv);
-      return found;
-    };
-
     deliverSubtle = (id, value, first, chunks) => {
-      const found = take(id);
+      const found = takeWaiting(pending, id);
       if (found !== undefined) found.resolve(shown(value, first, chunks));
     };
 
     deliverSubtleError = (id, name, message) => {
-      const found = take(id);
+      const found = takeWaiting(pending, id);
       if (found !== undefined) found.reject(exception(name, message));
     };
 

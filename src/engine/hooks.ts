@@ -19,7 +19,9 @@ export interface HookSink {
   readonly codecs: Codecs;
   /** Returns false once the invocation's limits.logBytes is used up. */
   log(inv: number, level: LogLevel, text: string): boolean;
+  /** Begins an operation of `crypto.subtle`; see `GuestHooks.subtle`. */
   subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
+  /** The same of `node:crypto`; see `GuestHooks.nodeCrypto`. */
   nodeCrypto(
     inv: number,
     call: { readonly op: string; readonly json: string; readonly later: boolean },

@@ -4,22 +4,14 @@
  * the host, and the only value ever copied out is the prelude's own box.
  */
 import ivm from 'isolated-vm';
-import type { LogLevel, TurnBox } from '../contract/turn.ts';
+import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
-import { createHooks, HOOK_ORDER } from './hooks.ts';
+import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 
-export interface ShellSink {
-  log(inv: number, level: LogLevel, text: string): boolean;
-  /** Begins an operation of `crypto.subtle`; see `GuestHooks.subtle`. */
-  subtle(inv: number, op: string, json: string, bytes: readonly Uint8Array[]): number | string | boolean | Uint8Array;
-  /** The same of `node:crypto`; see `GuestHooks.nodeCrypto`. */
-  nodeCrypto(
-    inv: number,
-    call: { readonly op: string; readonly json: string; readonly later: boolean },
-    bytes: readonly Uint8Array[],
-  ): number | string | Uint8Array;
+/** What a guest asks of its lane, and how it ends. */
+export interface ShellSink extends Omit<HookSink, 'codecs'> {
   catastrophe(message: string): void;
 }
 
