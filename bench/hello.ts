@@ -27,8 +27,8 @@ async function measure(name: SubjectName, seconds: number): Promise<Measured> {
   const subject = await startSubject(name);
   const durationMs = seconds * 1000;
   try {
-    // A second and more of warm-up before the CPU is read: what is compiled is compiled by then.
-    const warmupMs = Math.min(2000, durationMs);
+    // Before the CPU is read: what is compiled is compiled by then.
+    const warmupMs = seconds < 1 ? durationMs : 2000;
     await closedLoop(subject, { connections: BUSY_CONNECTIONS, warmupMs: 0, durationMs: warmupMs });
     const before = await cpuByThread(subject.pid);
     const busy = await closedLoop(subject, { connections: BUSY_CONNECTIONS, warmupMs: 0, durationMs });
