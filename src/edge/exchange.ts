@@ -13,16 +13,57 @@ import { DRAIN_BYTES_PER_SECOND } from './ports.ts';
 import { errorBody, type RefusalContext, refuse } from './refusal.ts';
 import type { RequestStream } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
-import { contentLength, isBodiless, isSendable, isStatus, ownHeaders } from './response-head.ts';
+import {
+  contentLength,
+  type HeadEnd,
+  headText,
+  isBodiless,
+  isSendable,
+  isStatus,
+  ownHeaders,
+} from './response-head.ts';
 import type { Upgrade } from './upgrade.ts';
+
+/** What Node's response has beside its types. Where a Node has no such method, its own head is written. */
+interface Internals {
+  _storeHeader(statusLine: string, headers: unknown): void;
+  _header: string;
+  _headerSent: boolean;
+  _last: boolean;
+  readonly maxRequestsOnConnectionReached?: boolean;
+}
+const INTERNALS = ServerResponse.prototype as unknown as Internals;
 
 /** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
 export class EdgeResponse extends ServerResponse<IncomingMessage> {
-  edge: { responseClosed(outgoing: EdgeResponse): void; upgraded(outgoing: EdgeResponse): void } | null = null;
+  edge: ResponseOwner | null = null;
   visit: Visit | null = null;
   exchange: Exchange | null = null;
   /** The client asks for a WebSocket. */
   upgrade: Upgrade | null = null;
+  /** Headers known to be sendable, to frame the body and to say nothing of date and connection. */
+  plain: readonly string[] | null = null;
+
+  /** Node's own for all heads but plain ones, of which it would look at every name and value again. */
+  _storeHeader(statusLine: string, headers: unknown): void {
+    const { plain, edge } = this;
+    if (plain === null || edge === null) {
+      INTERNALS._storeHeader.call(this, statusLine, headers);
+      return;
+    }
+    const self = this as unknown as Internals;
+    if (!this.shouldKeepAlive) self._last = true;
+    const stays = this.shouldKeepAlive && self.maxRequestsOnConnectionReached !== true;
+    self._header = headText(statusLine, plain, edge.headEnd.text(stays));
+    self._headerSent = false;
+  }
+}
+
+/** Who knows what all responses share. */
+interface ResponseOwner {
+  readonly headEnd: HeadEnd;
+  responseClosed(outgoing: EdgeResponse): void;
+  upgraded(outgoing: EdgeResponse): void;
 }
 
 /** A request that passed the gate. */
@@ -165,16 +206,10 @@ export class Exchange implements Reply {
     if (this.#debug && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
+    if (!isSendable(headers)) return false;
     if (this.#door.closing) headers.push('connection', 'close');
-    // Refused by Node after it has noted that such a status has no body, which would hold for our own answer too.
-    if (isBodiless(status) && !isSendable(headers)) return false;
-    try {
-      outgoing.writeHead(status, headers);
-    } catch {
-      // Node refused a name or a value; nothing was written, but it remembers the reason phrase.
-      outgoing.statusMessage = '';
-      return false;
-    }
+    else if (length !== null) outgoing.plain = headers;
+    outgoing.writeHead(status, headers);
     this.#status = status;
     return true;
   }
@@ -183,7 +218,8 @@ export class Exchange implements Reply {
     const outgoing = this.#outgoing;
     if (body instanceof Uint8Array && body.byteLength <= ONE_WRITE_BYTES) {
       // Latin-1 maps every byte to itself, and Node joins a string, not bytes, with the head into a single write.
-      outgoing.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
+      const bytes = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      outgoing.end(bytes.toString('latin1'), 'latin1');
     } else {
       outgoing.end(body);
       if (body !== undefined) this.#drain(Buffer.byteLength(body));
