@@ -244,6 +244,19 @@ export interface FetchEvent {
   readonly ctx: WireContext;
 }
 
+const paramsOf = (list: readonly string[]): Record<string, string> => {
+  const params = {};
+  for (let i = 0; i < list.length; i += 2) {
+    defineProperty(params, list[i] as string, {
+      value: list[i + 1],
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return params;
+};
+
 export const fetchEvent = (start: FetchStart): FetchEvent => ({
   inv: start[1],
   method: start[2],
@@ -254,7 +267,7 @@ export const fetchEvent = (start: FetchStart): FetchEvent => ({
     invocationId: start[6],
     clientAddress: start[7],
     deadlineMs: start[8],
-    params: start[9],
+    params: paramsOf(start[9]),
     webhook: start[10] === null ? undefined : start[10],
   },
 });

@@ -20,12 +20,11 @@ const FIXED_CHARS = 19;
 /** One source per process; a simulator may build its own with a seeded `fill`. */
 export class IdSource {
   readonly #fill: (bytes: Uint8Array) => void;
-  readonly #pool: Uint8Array = new Uint8Array(POOL_BYTES);
+  readonly #pool: Buffer = Buffer.alloc(POOL_BYTES);
   #next: number = POOL_BYTES;
   /** Ids are written here digit by digit: strings joined from pieces are flattened later, at more cost. */
   readonly #text: Buffer = Buffer.alloc(36);
   #at = 0;
-  readonly #raw: Buffer = Buffer.alloc(HEX_BYTES);
   #digits = '';
   #digit = 0;
   #lastMs = -1;
@@ -104,10 +103,19 @@ export class IdSource {
     return this.#pool[this.#next++]!;
   }
 
+  /** `count` of them, until the next call of anything. */
+  #bytes(count: number): Buffer {
+    if (this.#next + count > POOL_BYTES) {
+      this.#fill(this.#pool);
+      this.#next = 0;
+    }
+    this.#next += count;
+    return this.#pool.subarray(this.#next - count, this.#next);
+  }
+
   #random(digits: number): string {
     if (this.#digit + digits > this.#digits.length) {
-      this.#fill(this.#raw);
-      this.#digits = this.#raw.toString('hex');
+      this.#digits = this.#bytes(HEX_BYTES).toString('hex');
       this.#digit = 0;
     }
     this.#digit += digits;

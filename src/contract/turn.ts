@@ -47,7 +47,8 @@ export type FetchStart = readonly [
   invocationId: string,
   clientAddress: string,
   deadlineMs: number,
-  params: Readonly<Record<string, string>>,
+  /** Names and values, alternating: an object here costs more to write than all the rest. */
+  params: readonly string[],
   webhook: unknown,
 ];
 

@@ -51,7 +51,7 @@ export class Edge {
   readonly #door: DoorState;
   readonly #functions: FunctionDoor;
   readonly #whole: Omit<WholeRules, 'limit'>;
-  readonly headEnd: HeadEnd;
+  readonly #keepAliveMs: number;
   readonly #sockets = new Set<EdgeSocket>();
   #routes = new Routes([]);
   #webhooks: ReadonlySet<string> = new Set();
@@ -62,7 +62,10 @@ export class Edge {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies);
     this.#peers = new Peers(options.maxConnections);
+    // Less than what they get: one that reuses a connection at its last moment is still answered.
+    this.#keepAliveMs = Math.max(1000, timeouts.idleMs - 1000);
     this.#door = {
+      headEnd: new HeadEnd(ports.clock, this.#keepAliveMs),
       clock: ports.clock,
       lingerMs: timeouts.lingerMs,
       drainMs: timeouts.drainMs,
@@ -73,7 +76,6 @@ export class Edge {
     this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget(WHOLE_BODIES_BYTES) };
     const publicOrigin = options.publicUrl === null ? null : new URL(options.publicUrl).origin;
     this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
-    this.headEnd = new HeadEnd(ports.clock, { ms: timeouts.keepAliveMs, requests: MAX_REQUESTS_PER_SOCKET });
     this.#app = this.#createApp();
     this.#server = this.#createServer(timeouts);
   }
@@ -166,7 +168,8 @@ export class Edge {
         // Off: it would also end slow uploads that a function reads at its own pace. Bodies have their own limits:
         // whole ones `bodyMs`, streamed ones `idleMs` while the function waits and its wall limit altogether.
         requestTimeout: 0,
-        keepAliveTimeout: timeouts.keepAliveMs,
+        // Off: it would set two timers for every request. `timeout` below watches idle connections, too.
+        keepAliveTimeout: 0,
         connectionsCheckingInterval: Math.ceil(Math.min(5000, timeouts.headersMs / 3)),
       },
       (incoming, outgoing) => this.#arrive(incoming, outgoing as unknown as EdgeResponse),
@@ -225,6 +228,8 @@ export class Edge {
     }
     (outgoing.socket as EdgeSocket)[ANSWERING] = outgoing;
     outgoing.edge = this;
+    // What Node says in heads it writes itself.
+    (outgoing as { _keepAliveTimeout?: number })._keepAliveTimeout = this.#keepAliveMs;
     outgoing.on('close', onClose);
     const head = readRequestHead(incoming);
     const visit = this.#visitOf(incoming, head, false);

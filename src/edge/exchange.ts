@@ -21,49 +21,40 @@ import {
   isSendable,
   isStatus,
   ownHeaders,
+  statusLine,
 } from './response-head.ts';
 import type { Upgrade } from './upgrade.ts';
 
-/** What Node's response has beside its types. Where a Node has no such method, its own head is written. */
+/** What Node's response has beside its types: where its head is kept until the body comes, and whether it is the last. */
 interface Internals {
-  _storeHeader(statusLine: string, headers: unknown): void;
   _header: string;
   _headerSent: boolean;
   _last: boolean;
+  readonly _expect_continue: boolean;
+  readonly _sent100: boolean;
   readonly maxRequestsOnConnectionReached?: boolean;
 }
-const INTERNALS = ServerResponse.prototype as unknown as Internals;
 
 /** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
 export class EdgeResponse extends ServerResponse<IncomingMessage> {
-  edge: ResponseOwner | null = null;
+  edge: { responseClosed(outgoing: EdgeResponse): void; upgraded(outgoing: EdgeResponse): void } | null = null;
   visit: Visit | null = null;
   exchange: Exchange | null = null;
   /** The client asks for a WebSocket. */
   upgrade: Upgrade | null = null;
-  /** Headers known to be sendable, to frame the body and to say nothing of date and connection. */
-  plain: readonly string[] | null = null;
-
-  /** Node's own for all heads but plain ones, of which it would look at every name and value again. */
-  _storeHeader(statusLine: string, headers: unknown): void {
-    const { plain, edge } = this;
-    if (plain === null || edge === null) {
-      INTERNALS._storeHeader.call(this, statusLine, headers);
-      return;
-    }
+  /**
+   * Instead of `writeHead`, which would look at every name and value again: headers known to be sendable, to frame the body
+   * and to say nothing of date and connection.
+   */
+  writePlainHead(status: number, headers: HeaderList, end: HeadEnd): void {
     const self = this as unknown as Internals;
-    if (!this.shouldKeepAlive) self._last = true;
-    const stays = this.shouldKeepAlive && self.maxRequestsOnConnectionReached !== true;
-    self._header = headText(statusLine, plain, edge.headEnd.text(stays));
+    this.statusCode = status;
+    // A client that waits to be told to go on may send its body behind the answer, or not.
+    if (!this.shouldKeepAlive || (self._expect_continue && !self._sent100)) self._last = true;
+    const stays = !self._last && self.maxRequestsOnConnectionReached !== true;
+    self._header = headText(statusLine(status), headers, end.text(stays));
     self._headerSent = false;
   }
-}
-
-/** Who knows what all responses share. */
-interface ResponseOwner {
-  readonly headEnd: HeadEnd;
-  responseClosed(outgoing: EdgeResponse): void;
-  upgraded(outgoing: EdgeResponse): void;
 }
 
 /** A request that passed the gate. */
@@ -81,6 +72,7 @@ export interface Visit {
 }
 
 export interface ExchangeDoor extends RefusalContext {
+  readonly headEnd: HeadEnd;
   readonly drainMs: number;
   clientClosed(invocationId: string): void;
   /** A fault of the edge or dispatch: a 500, or a cut when a head is out. */
@@ -207,9 +199,12 @@ export class Exchange implements Reply {
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
     if (!isSendable(headers)) return false;
-    if (this.#door.closing) headers.push('connection', 'close');
-    else if (length !== null) outgoing.plain = headers;
-    outgoing.writeHead(status, headers);
+    if (length !== null && !this.#door.closing) {
+      outgoing.writePlainHead(status, headers, this.#door.headEnd);
+    } else {
+      if (this.#door.closing) headers.push('connection', 'close');
+      outgoing.writeHead(status, headers);
+    }
     this.#status = status;
     return true;
   }

@@ -2,10 +2,10 @@
  * The head of a function's response as it may leave the host. The guest chooses status and headers; framing, the
  * connection, the date and our own names are the host's. What HTTP cannot carry is refused whole, never repaired.
  */
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Clock } from '../contract/clock.ts';
 import type { Body, HeaderList } from '../contract/invocation.ts';
-import { MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
+import { MAX_REQUESTS_PER_SOCKET, MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
 
 export function isStatus(status: unknown): status is number {
   return typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 599;
@@ -46,6 +46,10 @@ export function isSendable(headers: HeaderList): boolean {
   }
 }
 
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+}
+
 /** The head as it goes over the wire; `end` says what the host has to say and closes it. */
 export function headText(statusLine: string, headers: HeaderList, end: string): string {
   let text = statusLine;
@@ -61,9 +65,10 @@ export class HeadEnd {
   #date = '';
   #stays = '';
 
-  constructor(clock: Pick<Clock, 'epochMs'>, keepAlive: { readonly ms: number; readonly requests: number }) {
+  /** `keepAliveMs`: what clients are told. */
+  constructor(clock: Pick<Clock, 'epochMs'>, keepAliveMs: number) {
     this.#clock = clock;
-    this.#keepAlive = `timeout=${Math.floor(keepAlive.ms / 1000)}, max=${keepAlive.requests}`;
+    this.#keepAlive = `timeout=${Math.floor(keepAliveMs / 1000)}, max=${MAX_REQUESTS_PER_SOCKET}`;
   }
 
   /** `stays`: the connection takes a further request. */

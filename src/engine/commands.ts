@@ -89,7 +89,9 @@ export function readHeaders(text: string): HeaderList {
 
 /** Joins a header list for the wire. Node refuses line breaks in header values, so none can split it. */
 export function wireHeaders(headers: HeaderList): string {
-  return headers.join('\n');
+  let text = headers[0] ?? '';
+  for (let i = 1; i < headers.length; i++) text += `\n${headers[i]}`;
+  return text;
 }
 
 function check(command: unknown): void {

@@ -12,7 +12,7 @@ import { Shell, shellStart } from './shell.ts';
 const ISOLATES = 4;
 const SOURCE = `export default { fetch() { return new Response(crypto.randomUUID() + Math.random()) } }`;
 const START = JSON.stringify([
-  ['fetch', 1, 'GET', 'http://self.test/', '', null, 'x', '', 0, {}, null] satisfies FetchStart,
+  ['fetch', 1, 'GET', 'http://self.test/', '', null, 'x', '', 0, [], null] satisfies FetchStart,
 ]);
 const FACTS = JSON.stringify({
   env: {},

@@ -43,7 +43,7 @@ const request = (inv: number): TurnEvent => [
   'x',
   '',
   NOW,
-  {},
+  ['a', 'b'],
   null,
 ];
 

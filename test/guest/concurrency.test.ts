@@ -57,7 +57,7 @@ it('attributes everything to its owner', async () => {
     if (events.length > 0) handle(guest.turn(events));
   };
   const starts = [1, 2, 3].map(
-    (inv): FetchStart => ['fetch', inv, 'GET', `http://x/${inv}`, '', null, `i${inv}`, '', 0, {}, null],
+    (inv): FetchStart => ['fetch', inv, 'GET', `http://x/${inv}`, '', null, `i${inv}`, '', 0, [], null],
   );
   let turn = guest.turn(starts);
   handle(turn);

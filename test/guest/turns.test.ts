@@ -202,7 +202,7 @@ describe('failures (catalogue 50, 53, 54)', () => {
     );
     guest.fetch();
     guest.turn([{ e: 'forget', inv: 1 }]);
-    const second = guest.turn([['fetch', 2, 'GET', 'http://x/', '', null, 'b', '', 0, {}, null]]);
+    const second = guest.turn([['fetch', 2, 'GET', 'http://x/', '', null, 'b', '', 0, [], null]]);
     expect(second.commands).toEqual([]);
   });
 });

@@ -210,7 +210,7 @@ export class Guest {
       ctx.invocationId,
       ctx.clientAddress,
       ctx.deadlineMs,
-      ctx.params,
+      Object.entries(ctx.params).flat(),
       ctx.webhook ?? null,
     ];
     return this.turn([event], init.chunks ?? []);
