@@ -1,5 +1,5 @@
 /**
- * `node bench/run.ts [--only hello,cold,cap,ledger,streaming,guest-runtime] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
+ * `node bench/run.ts [--only hello,cold,burst,cap,ledger,streaming,guest-runtime] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
  * runs the benchmarks and prints one Markdown table; figures and the machine go to bench/results/<time>.json.
  * `--small` runs everything briefly, to see that it still works; its figures mean nothing.
  */
@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchBurst } from './burst.ts';
 import { benchCap } from './cap.ts';
 import { benchCold } from './cold.ts';
 import { printTable, type Row } from './figure.ts';
@@ -16,7 +17,7 @@ import { benchLedger } from './ledger.ts';
 import { benchStreaming } from './streaming.ts';
 import type { SubjectName } from './subject.ts';
 
-const BENCHES = ['hello', 'cold', 'cap', 'ledger', 'streaming', 'guest-runtime'] as const;
+const BENCHES = ['hello', 'cold', 'burst', 'cap', 'ledger', 'streaming', 'guest-runtime'] as const;
 const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane', 'process'];
 
 function choose<T extends string>(text: string | undefined, known: readonly T[], flag: string): readonly T[] {
@@ -52,6 +53,7 @@ const subjects = choose(values.subjects, SUBJECTS, '--subjects');
 const run: Record<(typeof BENCHES)[number], () => Promise<readonly Row[]>> = {
   hello: () => benchHello({ subjects, seconds, repetitions, progress }),
   cold: () => benchCold({ functions: small ? 3 : 60, repetitions, progress }),
+  burst: () => benchBurst({ functions: small ? 8 : 100, rounds: small ? 1 : 3, repetitions, progress }),
   cap: () => benchCap({ kills: small ? 2 : 10, repetitions, progress }),
   streaming: () => benchStreaming({ mib: small ? 16 : 1024, events: small ? 200 : 10_000, repetitions, progress }),
   'guest-runtime': () => benchGuestRuntime({ calls: small ? 500 : 20_000, repetitions, progress }),
