@@ -1,5 +1,6 @@
 /** Every benchmark there is, in the order they run. One that is not in this table does not exist. */
 import type { Benchmark } from './benchmark.ts';
+import { benchBurst } from './burst.ts';
 import { benchCap } from './cap.ts';
 import { benchCold } from './cold.ts';
 import { benchGuestRuntime } from './guest-runtime.ts';
@@ -24,6 +25,14 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 6 : 40),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
+  },
+  burst: {
+    title: 'Burst from zero',
+    measures: 'a hundred functions that were never loaded, called at once, and a warm bystander meanwhile',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 6 : 25),
+    run: (options) => benchBurst({ ...options, functions: options.small ? 8 : 100, rounds: options.small ? 1 : 3 }),
   },
   cap: {
     title: 'Overshoot of the CPU limit',

@@ -20,6 +20,7 @@ import { MIB, NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
+import { codeKey } from './engine/code-cache.ts';
 import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
@@ -155,6 +156,7 @@ class Host implements StandbyHost, Parts {
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
     this.#retain();
+    if (versions == null) this.#press();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -199,6 +201,7 @@ class Host implements StandbyHost, Parts {
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
+    this.#press();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
   }
@@ -261,6 +264,7 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      codeKey: codeKey(this.config.server.dataDir),
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,
@@ -291,6 +295,11 @@ class Host implements StandbyHost, Parts {
   #retain(): void {
     this.quarantine.retain(this.versions);
     this.pool.retain(this.versions);
+  }
+
+  /** An engine process has nothing made that the host would run, nor does the host run what belongs in one. */
+  #press(): void {
+    this.engine.press(this.versions.filter((version) => this.quarantine.realmOf(version) === ''));
   }
 
   #observers(): readonly Observer[] {

@@ -14,6 +14,8 @@ export interface EngineOptions extends AgentOptions {
   /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+  /** Under which code caches are kept (`codeKey`); `null`: none are. */
+  readonly codeKey?: Uint8Array | null;
   /** A file that outlives this process, on which its lanes note who runs (`readBoard`); `null`: they do not. */
   readonly boardFd?: number | null;
   readonly processes?: Partial<ProcessOptions>;

@@ -41,7 +41,7 @@ function answers({ prelude, snapshot }: TestData): readonly string[] {
       catastrophe: (message: string) => fail(message),
     };
     const shell = new Shell(shellStart({ prelude, snapshot }), 32, sink);
-    shell.evaluate(FACTS, { source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
+    shell.evaluate(FACTS, { kind: 'module', source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
     shell.turn(Date.now(), '[]', null);
     const { out } = shell.turn(Date.now(), START, null);
     shell.dispose();

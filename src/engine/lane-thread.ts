@@ -4,19 +4,21 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
+import { CodeCache } from './code-cache.ts';
+import { Codes } from './codes.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
+import { Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
@@ -26,8 +28,6 @@ import { endings, first, said } from './yielded.ts';
 const MOST_ORDERS = 256;
 /** What is reported does not wait behind a turn that is expected to take longer. */
 const SHORT_NS = 200_000;
-/** Bundles whose text and code cache a lane keeps. */
-const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
@@ -56,7 +56,7 @@ export class LaneThread {
   readonly #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
-  readonly #codes = new Map<string, Code>();
+  readonly #codes: Codes;
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
   readonly #workshop: Workshop;
@@ -72,6 +72,7 @@ export class LaneThread {
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
     this.#workshop = new Workshop(init.places);
+    this.#codes = new Codes(init.codeKey === null ? null : new CodeCache(init.codeKey));
     this.#loads = new Loads({
       slots: this.#slots,
       agenda: this.#agenda,
@@ -79,6 +80,7 @@ export class LaneThread {
       cpuNs: this.#cpuNs,
       send: (report) => this.#link.send(report),
       forget: (guest) => this.#forgetGuest(guest),
+      press: (order, code, { shell }) => this.#codes.press(order, code, shell),
     });
     this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
@@ -124,7 +126,8 @@ export class LaneThread {
   #obey(order: LaneOrder): void {
     switch (order.k) {
       case 'load':
-        this.#load(order);
+        if (order.isPress) this.#press(order);
+        else this.#load(order);
         return;
       case 'start':
         this.#start(order);
@@ -151,11 +154,23 @@ export class LaneThread {
   #load(order: LoadOrder): void {
     this.#link.flush();
     this.#loads.begin(order, () => {
-      const code = this.#code(order);
+      const code = this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       return { guest: this.#settleIn(order, shell), code };
     });
     this.#spares.restock();
+  }
+
+  #press(order: LoadOrder): void {
+    if (this.#codes.isPressed(order)) {
+      const figures = { endedNs: nowNs(), initNs: 0, cpuNs: 0, heapBytes: 0, logs: null };
+      this.#link.send({ k: 'loaded', isolate: order.isolate, ...figures });
+      return;
+    }
+    this.#loads.begin(order, () => {
+      const shell = this.#shell(order.memoryMiB);
+      return { guest: this.#settleIn(order, shell), code: this.#codes.draft(order, shell) };
+    });
   }
 
   #settleIn(order: LoadOrder, shell: Shell): Guest {
@@ -343,15 +358,6 @@ export class LaneThread {
     if (guest.live.size === 0) return;
     const owner = guest.live.size === 1 ? first(guest.live) : guest.live.has(guest.wakeInv) ? guest.wakeInv : 0;
     this.#turn(guest, owner, '{"e":"tick"}', null);
-  }
-
-  #code(order: LoadOrder): Code {
-    const known = this.#codes.get(order.hash);
-    if (known !== undefined) return known;
-    if (this.#codes.size >= CODES) this.#codes.delete(this.#codes.keys().next().value!);
-    const code: Code = { source: order.source ?? readFileSync(order.bundlePath, 'utf8'), cachedData: null };
-    this.#codes.set(order.hash, code);
-    return code;
   }
 
   #shell(memoryMiB: number): Shell {
