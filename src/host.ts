@@ -261,6 +261,7 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,

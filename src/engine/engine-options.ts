@@ -37,8 +37,8 @@ export interface ProcessOptions {
   readonly lanes: number;
   /** Resident memory of each above the memory limits of the guests in it: V8 takes so much before a limit bites. */
   readonly headroomMiB: number;
-  /** What the system lets each of them map, whatever its guests' limits. */
-  readonly dataMiB: number;
+  /** Most isolates in one: V8 reserves address space for each, which the system counts as data. */
+  readonly isolates: number;
   /** One with nothing loaded for so long is closed. */
   readonly idleMs: number;
 }

@@ -18,6 +18,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
+import type { Lost } from './judge.ts';
 import type { Culprit, Lane } from './lane.ts';
 import { nowNs } from './monotonic.ts';
 import type { EngineProcess } from './process/engine-process.ts';
@@ -237,7 +238,8 @@ export class Engine implements EnginePort {
     if (tookNs > STUCK_NS && (lane.unclaimed > 0 || residents.loading > 0)) residents.listener.stuck(lane.id);
     const record = residents.on(lane, turn.isolate);
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
-    if (!lane.sick && lane.look(turn, now)) this.#wedged(lane, turn);
+    const lost = lane.sick ? null : lane.look(turn, now);
+    if (lost !== null) this.#lost(lane, turn, lost);
   }
 
   /** A first turn that takes long has no report yet: its START row must not wait for one. */
@@ -249,12 +251,11 @@ export class Engine implements EnginePort {
     }
   }
 
-  #wedged(lane: Lane, turn: RunningTurn): void {
+  #lost(lane: Lane, turn: RunningTurn, how: Lost): void {
     const version = this.#residents.on(lane, turn.isolate)?.version;
-    this.#options.log(
-      `engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: it ignores its end`,
-    );
-    this.#condemn(lane, turn);
+    const why = how === 'parked' ? 'V8 found no memory and parked its thread' : 'it ignores its end';
+    this.#options.log(`engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: ${why}`);
+    this.#condemn(lane, turn, how === 'parked');
     if (version !== undefined) this.#residents.listener.felled(version, 'wedged');
   }
 
@@ -275,13 +276,13 @@ export class Engine implements EnginePort {
   }
 
   /** A lane of our own that cannot be trusted. Its thread may burn on: it cannot be ended without the process. */
-  #condemn(lane: Lane, turn: RunningTurn | null): void {
+  #condemn(lane: Lane, turn: RunningTurn | null, parked = false): void {
     if (lane.sick) return;
     lane.abandon();
     this.#wedgedLanes += 1;
     this.#census();
     const now = nowNs();
-    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0 };
+    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0, parked };
     this.#residents.bury(lane, culprit, now);
     if (this.lanes('').length < this.#options.lanes) this.grow('');
   }
@@ -296,7 +297,7 @@ export class Engine implements EnginePort {
     const living = new Set<FunctionVersion>();
     for (const lane of process.lanes) {
       for (const record of this.#residents.of(lane)) living.add(record.version);
-      const version = this.#residents.bury(lane, lane.culprit, nowNs());
+      const version = this.#residents.bury(lane, process.culpritOf(lane), nowNs());
       if (version !== null) felled.add(version);
       this.#lanes.delete(lane.id);
     }
