@@ -143,7 +143,8 @@ export interface LoadFailedReport {
   readonly k: 'load-failed';
   readonly isolate: number;
   readonly endedNs: number;
-  readonly why: 'error' | 'killed' | 'memory';
+  /** `fault`: the host's own; the function had no part in it. */
+  readonly why: 'error' | 'killed' | 'memory' | 'fault';
   readonly name: string;
   readonly message: string;
   readonly stack: string;

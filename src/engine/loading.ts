@@ -121,7 +121,8 @@ export class Loads {
   }
 
   #failed({ order, guest, startedNs, cpuNs }: Loading, error: unknown, killed: boolean): void {
-    const why = killed ? 'killed' : guest?.shell.isolate.isDisposed === true ? 'memory' : 'error';
+    // Nothing of the function has been looked at: no file could be opened, no isolate made.
+    const why = killed ? 'killed' : guest === null ? 'fault' : guest.shell.isolate.isDisposed ? 'memory' : 'error';
     const logs = guest?.takeLogs() ?? null;
     if (guest !== null) this.#ports.forget(guest);
     const endedNs = nowNs();

@@ -74,7 +74,7 @@ const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
   'load-failed': {
     isolate: 'number',
     endedNs: 'number',
-    why: ['error', 'killed', 'memory'],
+    why: ['error', 'killed', 'memory', 'fault'],
     ...SAID,
     initNs: 'number',
     cpuNs: 'number',
