@@ -266,7 +266,7 @@ export class Life {
     this.#ports.ledger.whenDurable(send, () => {
       if (isStream(this.#body)) this.#body.cancel();
       this.#head?.socket?.ended({ code: 1006, reason: '', clean: false, error: 'The ledger failed' });
-      this.invocation.reply.fail('aborted');
+      this.invocation.reply.fail('aborted', this.hasStarted ? undefined : null);
     });
   }
 

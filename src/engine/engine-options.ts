@@ -14,8 +14,6 @@ export interface EngineOptions extends AgentOptions {
   /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
-  /** A file that outlives this process, on which its lanes note who runs (`readBoard`); `null`: they do not. */
-  readonly boardFd?: number | null;
   readonly processes?: Partial<ProcessOptions>;
   bundleUrl(name: string): string;
   /** A guest stack in terms of the user's source, without frames that are nobody's business. */

@@ -77,6 +77,8 @@ export type LaneOrder =
   /** The host has ended `inv`: the guest forgets it. */
   | { readonly k: 'forget'; readonly isolate: number; readonly inv: number }
   | { readonly k: 'drop'; readonly isolate: number }
+  /** Write on that board from now on. */
+  | { readonly k: 'board'; readonly fd: number; readonly line: number }
   | { readonly k: 'close' };
 
 export interface LaneLog {

@@ -17,7 +17,7 @@ import { readiness, said } from './yielded.ts';
 export interface LoadPorts {
   readonly slots: LaneSlots;
   readonly agenda: Agenda;
-  readonly board: Board | null;
+  board(): Board | null;
   cpuNs(): number;
   send(report: LaneReport): void;
   forget(guest: Guest): void;
@@ -83,7 +83,7 @@ export class Loads {
   #publish({ order, leftNs, untilMs }: Loading): void {
     const { board, slots, cpuNs } = this.#ports;
     const startNs = nowNs();
-    board?.begin(order.name, order.isolate, 0, startNs);
+    board()?.begin(order.name, order.isolate, 0, startNs);
     slots.begin({ isolate: order.isolate, inv: 0 }, { baseNs: cpuNs(), budgetNs: leftNs }, startNs, untilMs);
   }
 

@@ -357,10 +357,8 @@ export class Pool implements IsolateListener {
     const tickets = [...isolate.tickets, ...group.waiting.splice(0)];
     const ranAs = tickets[0]?.invocation.id ?? null;
     if (report.outcome !== 'aborted') group.failed(report, ranAs, this.#options.nowNs());
-    for (const ticket of tickets) {
-      ticket.over = true;
-      ticket.listener.unloadable(report, ranAs);
-    }
+    for (const ticket of tickets) ticket.over = true;
+    for (const ticket of tickets) ticket.listener.unloadable(report, ranAs);
   }
 
   /** Evicts idle isolates until one more fits; false when everything is busy. */

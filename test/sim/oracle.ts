@@ -3,6 +3,7 @@
  * it finds wrong is a violation with a name, so that shrinking can keep to the same one.
  */
 import type { Invocation, Reply } from '../../src/contract/invocation.ts';
+import type { Unstarted } from '../../src/contract/outcome.ts';
 import { Chance } from './chance.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { Step, WorldSpec } from './world.ts';
@@ -117,6 +118,15 @@ export class Oracle {
     const seen = this.seen.get(id);
     if (seen === undefined) throw new Error(`nobody admitted ${id}`);
     return seen;
+  }
+
+  shed(version: string, reason: Unstarted): void {
+    this.sheds += 1;
+    if (reason !== 'unloadable') return;
+    // Their answers wait for the ledger, and for nothing else any more.
+    for (const [id, { invocation }] of this.unanswered) {
+      if (invocation.version.key === version) this.unanswered.delete(id);
+    }
   }
 
   claimed(id: string): void {
