@@ -25,6 +25,7 @@ import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { Boards } from './host/boards.ts';
 import { openBook } from './host/book.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
@@ -92,6 +93,7 @@ class Host implements StandbyHost, Parts {
   dispatch!: Dispatch;
   callers!: Callers;
   #falls!: Falls;
+  #boards!: Boards;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -184,11 +186,17 @@ class Host implements StandbyHost, Parts {
     return this.clock.epochMs();
   }
 
-  async recover(): Promise<void> {
+  async recover(aborted: readonly string[] = []): Promise<void> {
+    const culprits = this.#boards.takeOver(aborted);
+    for (const { function: name } of culprits) this.strike(name, 'crashed');
     // One after the other: both ask who is dead.
-    await this.ledger.recover();
+    await this.ledger.recover({ culprits });
     await this.inbox.recover();
     this.webhooks.wake();
+  }
+
+  guard(): void {
+    this.engine.guard(this.#boards.open());
   }
 
   async retire(graceMs: number): Promise<void> {
@@ -229,6 +237,8 @@ class Host implements StandbyHost, Parts {
     this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
+    this.#boards = new Boards(dataDir, hostId);
+    this.#closers.push(async () => this.#boards.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -265,6 +275,7 @@ class Host implements StandbyHost, Parts {
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
       codeKey: codeKey(this.config.server.dataDir),
+      processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,

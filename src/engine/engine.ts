@@ -19,6 +19,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
+import type { Lost } from './judge.ts';
 import type { Culprit, Lane } from './lane.ts';
 import { nowNs } from './monotonic.ts';
 import { Press } from './press.ts';
@@ -57,6 +58,7 @@ export class Engine implements EnginePort {
   #streams = 0;
   #lines = 0;
   #pressLine: number | null = null;
+  #boardFd: number | null = null;
   #wedgedLanes = 0;
   #closing = false;
   #up: (() => void) | null = null;
@@ -212,6 +214,13 @@ export class Engine implements EnginePort {
     if (record !== undefined && this.#residents.forget(record)) record.lane.post({ k: 'drop', isolate });
   }
 
+  /** From now on the lanes of this process note on the file who is in a turn (`readBoard`): 1.3–1.5 µs of each. */
+  guard(boardFd: number): void {
+    this.#boardFd = boardFd;
+    for (const lane of this.#lanes.values())
+      if (lane.realm === '' && !lane.sick) lane.post({ k: 'board', fd: boardFd, line: this.#lines++ });
+  }
+
   /** A thread was given up: leaving by `process.exit` may wait for it for ever. */
   get wedged(): boolean {
     return this.#wedgedLanes > 0;
@@ -237,10 +246,13 @@ export class Engine implements EnginePort {
   }
 
   #addLane(isPress = false): Lane {
-    const { image, spareMemoryMiB, boardFd = null, codeKey = null } = this.#options;
+    const { image, spareMemoryMiB, codeKey = null } = this.#options;
     const spares = isPress ? 0 : this.#options.spares;
     const line = isPress ? (this.#pressLine ??= this.#lines++) : this.#lines++;
-    const init = { image, spares, spareMemoryMiB, boardFd, places: this.#places, line, codeKey, isPress };
+    const init = {
+      ...{ image, spares, spareMemoryMiB, places: this.#places },
+      ...{ boardFd: this.#boardFd, line, codeKey, isPress },
+    };
     const lane = new ThreadLane(this.#next(), init, {
       reports: (from, reports) => {
         this.#hearing.reports(from, reports);
@@ -264,7 +276,8 @@ export class Engine implements EnginePort {
     if (tookNs > STUCK_NS && (lane.unclaimed > 0 || residents.loading > 0)) residents.listener.stuck(lane.id);
     const record = residents.on(lane, turn.isolate);
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
-    if (!lane.sick && lane.look(turn, now)) this.#wedged(lane, turn);
+    const lost = lane.sick ? null : lane.look(turn, now);
+    if (lost !== null) this.#lost(lane, turn, lost);
   }
 
   /** A first turn that takes long has no report yet: its START row must not wait for one. */
@@ -276,12 +289,11 @@ export class Engine implements EnginePort {
     }
   }
 
-  #wedged(lane: Lane, turn: RunningTurn): void {
+  #lost(lane: Lane, turn: RunningTurn, how: Lost): void {
     const version = this.#residents.on(lane, turn.isolate)?.version;
-    this.#options.log(
-      `engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: it ignores its end`,
-    );
-    this.#condemn(lane, turn);
+    const why = how === 'parked' ? 'V8 found no memory and parked its thread' : 'it ignores its end';
+    this.#options.log(`engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: ${why}`);
+    this.#condemn(lane, turn, how === 'parked');
     if (version !== undefined) this.#residents.listener.felled(version, 'wedged');
   }
 
@@ -303,13 +315,13 @@ export class Engine implements EnginePort {
   }
 
   /** A lane of our own that cannot be trusted. Its thread may burn on: it cannot be ended without the process. */
-  #condemn(lane: Lane, turn: RunningTurn | null): void {
+  #condemn(lane: Lane, turn: RunningTurn | null, parked = false): void {
     if (lane.sick) return;
     lane.abandon();
     this.#wedgedLanes += 1;
     this.#census();
     const now = nowNs();
-    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0 };
+    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0, parked };
     this.#residents.bury(lane, culprit, now);
     if (this.#press.owns(lane)) this.#press.lost();
     if (this.lanes('').length < this.#options.lanes) this.grow('');
@@ -325,7 +337,7 @@ export class Engine implements EnginePort {
     const living = new Set<FunctionVersion>();
     for (const lane of process.lanes) {
       for (const record of this.#residents.of(lane)) living.add(record.version);
-      const version = this.#residents.bury(lane, lane.culprit, nowNs());
+      const version = this.#residents.bury(lane, process.culpritOf(lane), nowNs());
       if (version !== null) felled.add(version);
       this.#lanes.delete(lane.id);
     }

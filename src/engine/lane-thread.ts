@@ -53,7 +53,7 @@ export class LaneThread {
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
   readonly #link: LaneLink;
-  readonly #board: Board | null;
+  #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
   readonly #codes: Codes;
@@ -76,7 +76,7 @@ export class LaneThread {
     this.#loads = new Loads({
       slots: this.#slots,
       agenda: this.#agenda,
-      board: this.#board,
+      board: () => this.#board,
       cpuNs: this.#cpuNs,
       send: (report) => this.#link.send(report),
       forget: (guest) => this.#forgetGuest(guest),
@@ -140,6 +140,9 @@ export class LaneThread {
         return;
       case 'drop':
         this.#drop(order.isolate);
+        return;
+      case 'board':
+        this.#board = new Board(order.fd, order.line);
         return;
       case 'close':
         this.#close();
