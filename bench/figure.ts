@@ -1,6 +1,6 @@
 /** A measured figure: the median of its repetitions with the smallest and largest, and how it is printed. */
 export interface Figure {
-  readonly unit: 'requests/s' | 'ms' | 'µs' | 'MiB' | 'MiB/s';
+  readonly unit: 'requests/s' | 'ms' | 'µs' | 'MiB' | 'MiB/s' | '%';
   readonly median: number;
   readonly min: number;
   readonly max: number;
@@ -11,6 +11,10 @@ export interface Figure {
 export interface Row {
   readonly name: string;
   readonly figures: Readonly<Record<string, Figure>>;
+}
+
+export function median(values: readonly number[]): number {
+  return figure('ms', values).median;
 }
 
 export function figure(unit: Figure['unit'], values: readonly number[]): Figure {
