@@ -130,11 +130,34 @@ export async function benchCpuBound(options: CpuBoundOptions): Promise<readonly 
   }
   const names = Object.keys(START) as SubjectName[];
   return Object.keys(WORK).flatMap((kind) => [
-    row(`${kind}: CPU`, names.map((name) => [name, figure('ms', all.map((each) => each[kind]![name]))])),
+    row(
+      `${kind}: CPU`,
+      names.map((name) => [
+        name,
+        figure(
+          'ms',
+          all.map((each) => each[kind]![name]),
+        ),
+      ]),
+    ),
     row(`${kind}: speed of plain Node with the same flags`, [
-      [ISOLANE, figure('%', all.map((each) => percent(each[kind]!, SAME_FLAGS)))],
+      [
+        ISOLANE,
+        figure(
+          '%',
+          all.map((each) => percent(each[kind]!, SAME_FLAGS)),
+        ),
+      ],
     ]),
-    row(`${kind}: speed of plain Node`, [[ISOLANE, figure('%', all.map((each) => percent(each[kind]!, NODE)))]]),
+    row(`${kind}: speed of plain Node`, [
+      [
+        ISOLANE,
+        figure(
+          '%',
+          all.map((each) => percent(each[kind]!, NODE)),
+        ),
+      ],
+    ]),
   ]);
 }
 
