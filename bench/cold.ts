@@ -6,11 +6,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Histogram } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
 import { generateProject } from './generated.ts';
-import { Histogram } from './histogram.ts';
 
 export interface ColdOptions {
   /** Of each series. */
