@@ -3,9 +3,11 @@
  * The border rules of isolation facts §0 live here: guests get plain Callbacks only, one `turn` reference is kept by
  * the host, and the only value ever copied out is the prelude's own box.
  */
+import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
+import { GUEST_HEAP_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
@@ -46,6 +48,7 @@ export interface ShellStart {
 }
 
 export const shellStart = (image: Image): ShellStart => {
+  setFlagsFromString(GUEST_HEAP_FLAG);
   const { script, late } = preludeParts(image.prelude);
   const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
   return { prelude: { source: script, cachedData: null }, late, snapshot };
