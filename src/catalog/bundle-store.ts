@@ -51,7 +51,9 @@ export class BundleStore {
     const files = new Map<string, { readonly bytes: Uint8Array; readonly durable: boolean }>();
     for (const { hash, code, map } of bundles) {
       // A map that a power failure takes is made anew; thousands of them cost their fsync each.
-      files.set(this.mapPath(hash), { bytes: map, durable: false }).set(this.path(hash), { bytes: code, durable: true });
+      files
+        .set(this.mapPath(hash), { bytes: map, durable: false })
+        .set(this.path(hash), { bytes: code, durable: true });
     }
     const left = files.entries();
     let written = false;
