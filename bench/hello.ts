@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { alternate } from './benchmark.ts';
 import { type Figure, figure, type Row } from './figure.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import { type Subject, type SubjectName, startSubject } from './subject.ts';
@@ -55,19 +56,15 @@ async function measure(name: SubjectName, seconds: number): Promise<Measured> {
 }
 
 export async function benchHello(options: HelloOptions): Promise<readonly Row[]> {
-  const measured = new Map<SubjectName, Measured[]>(options.subjects.map((name) => [name, []]));
-  for (let repetition = 0; repetition < options.repetitions; repetition++) {
-    const order = repetition % 2 === 0 ? options.subjects : options.subjects.toReversed();
-    for (const name of order) {
-      const result = await measure(name, options.seconds);
-      measured.get(name)!.push(result);
-      const { busy, single, half } = result;
-      options.progress(
-        `${name}: ${Math.round(busy.perSecond)} requests/s, p50 ${busy.p50Ms.toFixed(3)} ms; alone p50 ` +
-          `${single.p50Ms.toFixed(3)} ms; half load p99 ${half.p99Ms.toFixed(3)} ms (generator late ${half.lagP99Ms.toFixed(1)} ms)`,
-      );
-    }
-  }
+  const measured = await alternate(options.subjects, options, async (name) => {
+    const result = await measure(name, options.seconds);
+    const { busy, single, half } = result;
+    options.progress(
+      `${name}: ${Math.round(busy.perSecond)} requests/s, p50 ${busy.p50Ms.toFixed(3)} ms; alone p50 ` +
+        `${single.p50Ms.toFixed(3)} ms; half load p99 ${half.p99Ms.toFixed(3)} ms (generator late ${half.lagP99Ms.toFixed(1)} ms)`,
+    );
+    return result;
+  });
   const row = (name: string, unit: Figure['unit'], pick: (each: Measured) => number): Row => ({
     name,
     figures: Object.fromEntries([...measured].map(([subject, all]) => [subject, figure(unit, all.map(pick))])),

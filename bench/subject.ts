@@ -12,7 +12,8 @@ import { startHost } from '../test/support/host.ts';
 import type { Target } from './connection.ts';
 
 /** `process`: isolane with every function in an engine process. */
-export type SubjectName = 'hono' | 'workerd' | 'isolane' | 'process';
+export const SUBJECTS = ['hono', 'workerd', 'isolane', 'process'] as const;
+export type SubjectName = (typeof SUBJECTS)[number];
 
 export interface Subject extends Target {
   readonly pid: number;

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { figure, printTable } from '../../../bench/figure.ts';
-import { Histogram } from '../../../bench/histogram.ts';
 import { type LoadPlan, runLoad } from '../../../bench/load.ts';
+import { Histogram } from '../../../src/load/histogram.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -105,7 +105,7 @@ describe('load', () => {
 
 describe('figures', () => {
   it('are the median with its spread', () => {
-    expect(figure('ms', [3, 1, 2])).toEqual({ unit: 'ms', median: 2, min: 1, max: 3, runs: 3 });
+    expect(figure('ms', [3, 1, 2])).toEqual({ unit: 'ms', median: 2, min: 1, max: 3, runs: 3, values: [3, 1, 2] });
     expect(figure('ms', [4, 1, 2, 3]).median).toBe(2.5);
     expect(() => figure('ms', [])).toThrow();
   });
