@@ -11,6 +11,7 @@ import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
+import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads } from './loading.ts';
@@ -49,6 +50,7 @@ export class LaneThread {
   readonly #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
+  readonly #dropped: Dropped = new Dropped();
   readonly #codes = new Map<string, Code>();
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
@@ -97,7 +99,7 @@ export class LaneThread {
     this.#agenda.runDue();
     this.#board?.rest();
     this.#link.flush();
-    return obeyed;
+    return obeyed + this.#dropped.clear(obeyed === 0);
   }
 
   get closed(): boolean {
@@ -128,9 +130,11 @@ export class LaneThread {
       case 'forget':
         this.#forget(order.isolate, order.inv);
         return;
-      case 'drop':
-        this.#drop(order.isolate);
+      case 'drop': {
+        const guest = this.#guests.get(order.isolate);
+        if (guest !== undefined) this.#dropped.add(this.#release(guest));
         return;
+      }
       case 'close':
         this.#close();
         return;
@@ -308,18 +312,19 @@ export class LaneThread {
     this.#link.send(report);
   }
 
-  #drop(isolate: number): void {
-    const guest = this.#guests.get(isolate);
-    if (guest !== undefined) this.#forgetGuest(guest);
+  #forgetGuest(guest: Guest): void {
+    this.#release(guest).dispose();
   }
 
-  #forgetGuest(guest: Guest): void {
+  /** Nothing comes to it any more. */
+  #release(guest: Guest): Guest {
     this.#guests.delete(guest.number);
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
-    guest.dispose();
+    guest.desk.close();
+    return guest;
   }
 
   /** Notes when the guest's next timer is due. */
@@ -363,6 +368,7 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
+    this.#dropped.close();
     this.#spares.close();
     this.#reaper.close();
     this.#closed = true;
