@@ -6,6 +6,7 @@ import { benchCold } from './cold.ts';
 import { benchGuestRuntime } from './guest-runtime.ts';
 import { benchHello } from './hello.ts';
 import { benchLedger } from './ledger.ts';
+import { benchMany } from './many.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
 
@@ -33,6 +34,14 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 6 : 25),
     run: (options) => benchBurst({ ...options, functions: options.small ? 8 : 100, rounds: options.small ? 1 : 3 }),
+  },
+  many: {
+    title: 'Thousands of functions',
+    measures: 'a host with thousands of functions deployed, and with thousands of them warm, against one with few',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 15 : 180),
+    run: (options) => benchMany(options),
   },
   cap: {
     title: 'Overshoot of the CPU limit',

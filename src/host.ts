@@ -31,6 +31,7 @@ import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
+import { tenantLimits, watchMemory } from './host/memory.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
@@ -102,6 +103,8 @@ class Host implements StandbyHost, Parts {
   url = '';
   adminUrl = '';
   #adminPort = 0;
+  /** Deployed. */
+  #tenants = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions & Partial<StandbyOptions>) {
@@ -157,6 +160,8 @@ class Host implements StandbyHost, Parts {
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
+    const watch = watchMemory(this);
+    this.#closers.push(async () => watch.cancel());
     this.#retain();
     if (versions == null) this.#press();
     this.#openEvents();
@@ -298,6 +303,7 @@ class Host implements StandbyHost, Parts {
       },
       realmOf: (version) => this.quarantine.realmOf(version),
       felled: (version, how) => this.#falls.felled(version, how),
+      tenantLimits: (name) => tenantLimits(this.config, name),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
@@ -329,6 +335,7 @@ class Host implements StandbyHost, Parts {
       observers: this.#observers(),
       clock,
       queueDepth: this.config.server.queueDepth,
+      tenants: () => this.#tenants,
     });
     this.callers = new Callers({
       find: (name) => this.live.get(name),
@@ -402,6 +409,7 @@ class Host implements StandbyHost, Parts {
 
   #adopt(versions: readonly FunctionVersion[]): void {
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
+    this.#tenants = new Set(versions.map((version) => version.spec.tenant)).size;
   }
 }
 

@@ -13,6 +13,7 @@ import { Board } from './board.ts';
 import { CodeCache } from './code-cache.ts';
 import { Codes } from './codes.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
+import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads } from './loading.ts';
@@ -56,6 +57,7 @@ export class LaneThread {
   #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
+  readonly #dropped: Dropped = new Dropped();
   readonly #codes: Codes;
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
@@ -106,7 +108,7 @@ export class LaneThread {
     this.#agenda.runDue();
     this.#board?.rest();
     this.#link.flush();
-    return obeyed;
+    return obeyed + this.#dropped.clear(obeyed === 0);
   }
 
   get closed(): boolean {
@@ -138,9 +140,11 @@ export class LaneThread {
       case 'forget':
         this.#forget(order.isolate, order.inv);
         return;
-      case 'drop':
-        this.#drop(order.isolate);
+      case 'drop': {
+        const guest = this.#guests.get(order.isolate);
+        if (guest !== undefined) this.#dropped.add(this.#release(guest));
         return;
+      }
       case 'board':
         this.#board = new Board(order.fd, order.line);
         return;
@@ -333,18 +337,19 @@ export class LaneThread {
     this.#link.send(report);
   }
 
-  #drop(isolate: number): void {
-    const guest = this.#guests.get(isolate);
-    if (guest !== undefined) this.#forgetGuest(guest);
+  #forgetGuest(guest: Guest): void {
+    this.#release(guest).dispose();
   }
 
-  #forgetGuest(guest: Guest): void {
+  /** Nothing comes to it any more. */
+  #release(guest: Guest): Guest {
     this.#guests.delete(guest.number);
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
-    guest.dispose();
+    guest.desk.close();
+    return guest;
   }
 
   /** Notes when the guest's next timer is due. */
@@ -379,6 +384,7 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
+    this.#dropped.close();
     this.#spares.close();
     this.#reaper.close();
     this.#closed = true;
