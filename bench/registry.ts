@@ -1,10 +1,12 @@
 /** Every benchmark there is, in the order they run. One that is not in this table does not exist. */
 import type { Benchmark } from './benchmark.ts';
+import { benchBurst } from './burst.ts';
 import { benchCap } from './cap.ts';
 import { benchCold } from './cold.ts';
 import { benchGuestRuntime } from './guest-runtime.ts';
 import { benchHello } from './hello.ts';
 import { benchLedger } from './ledger.ts';
+import { benchMany } from './many.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
 
@@ -24,6 +26,22 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 6 : 40),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
+  },
+  burst: {
+    title: 'Burst from zero',
+    measures: 'a hundred functions that were never loaded, called at once, and a warm bystander meanwhile',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 6 : 25),
+    run: (options) => benchBurst({ ...options, functions: options.small ? 8 : 100, rounds: options.small ? 1 : 3 }),
+  },
+  many: {
+    title: 'Thousands of functions',
+    measures: 'a host with thousands of functions deployed, and with thousands of them warm, against one with few',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 15 : 180),
+    run: (options) => benchMany(options),
   },
   cap: {
     title: 'Overshoot of the CPU limit',

@@ -20,15 +20,18 @@ import { MIB, NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
+import { codeKey } from './engine/code-cache.ts';
 import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { Boards } from './host/boards.ts';
 import { openBook } from './host/book.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
+import { tenantLimits, watchMemory } from './host/memory.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
@@ -91,6 +94,7 @@ class Host implements StandbyHost, Parts {
   dispatch!: Dispatch;
   callers!: Callers;
   #falls!: Falls;
+  #boards!: Boards;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -99,6 +103,8 @@ class Host implements StandbyHost, Parts {
   url = '';
   adminUrl = '';
   #adminPort = 0;
+  /** Deployed. */
+  #tenants = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions & Partial<StandbyOptions>) {
@@ -154,7 +160,10 @@ class Host implements StandbyHost, Parts {
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
+    const watch = watchMemory(this);
+    this.#closers.push(async () => watch.cancel());
     this.#retain();
+    if (versions == null) this.#press();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -182,11 +191,17 @@ class Host implements StandbyHost, Parts {
     return this.clock.epochMs();
   }
 
-  async recover(): Promise<void> {
+  async recover(aborted: readonly string[] = []): Promise<void> {
+    const culprits = this.#boards.takeOver(aborted);
+    for (const { function: name } of culprits) this.strike(name, 'crashed');
     // One after the other: both ask who is dead.
-    await this.ledger.recover();
+    await this.ledger.recover({ culprits });
     await this.inbox.recover();
     this.webhooks.wake();
+  }
+
+  guard(): void {
+    this.engine.guard(this.#boards.open());
   }
 
   async retire(graceMs: number): Promise<void> {
@@ -199,6 +214,7 @@ class Host implements StandbyHost, Parts {
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
+    this.#press();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
   }
@@ -226,6 +242,8 @@ class Host implements StandbyHost, Parts {
     this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
+    this.#boards = new Boards(dataDir, hostId);
+    this.#closers.push(async () => this.#boards.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -261,6 +279,8 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      codeKey: codeKey(this.config.server.dataDir),
+      processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,
@@ -283,6 +303,7 @@ class Host implements StandbyHost, Parts {
       },
       realmOf: (version) => this.quarantine.realmOf(version),
       felled: (version, how) => this.#falls.felled(version, how),
+      tenantLimits: (name) => tenantLimits(this.config, name),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
@@ -291,6 +312,11 @@ class Host implements StandbyHost, Parts {
   #retain(): void {
     this.quarantine.retain(this.versions);
     this.pool.retain(this.versions);
+  }
+
+  /** An engine process has nothing made that the host would run, nor does the host run what belongs in one. */
+  #press(): void {
+    this.engine.press(this.versions.filter((version) => this.quarantine.realmOf(version) === ''));
   }
 
   #observers(): readonly Observer[] {
@@ -309,6 +335,7 @@ class Host implements StandbyHost, Parts {
       observers: this.#observers(),
       clock,
       queueDepth: this.config.server.queueDepth,
+      tenants: () => this.#tenants,
     });
     this.callers = new Callers({
       find: (name) => this.live.get(name),
@@ -382,6 +409,7 @@ class Host implements StandbyHost, Parts {
 
   #adopt(versions: readonly FunctionVersion[]): void {
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
+    this.#tenants = new Set(versions.map((version) => version.spec.tenant)).size;
   }
 }
 

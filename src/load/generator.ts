@@ -64,11 +64,12 @@ export class Generator {
       const { user, system } = process.cpuUsage(cpu);
       return user + system;
     });
+    let tookMs = durationMs;
     if (ratePerSecond === null) await Promise.all(this.#connections.map((each) => this.#closedLoop(each, phase)));
-    else await this.#openLoop(ratePerSecond, phase);
+    else tookMs = Math.max(tookMs, await this.#openLoop(ratePerSecond, phase));
     const cpuUs = await over;
     clearTimeout(begin);
-    return this.#meter.result(durationMs, cpuUs);
+    return this.#meter.result(tookMs, cpuUs);
   }
 
   close(): void {
@@ -129,13 +130,15 @@ export class Generator {
     });
   }
 
-  async #openLoop(ratePerSecond: number, { startedAt, from, to }: Phase): Promise<void> {
+  /** Resolves with the time from the beginning of the measured phase to its last answer, ms. */
+  async #openLoop(ratePerSecond: number, { startedAt, from, to }: Phase): Promise<number> {
     const free = [...this.#connections];
     /** When those without a connection fell due. */
     const waiting: number[] = [];
     let head = 0;
     let underWay = 0;
     let due = 0;
+    let lastAt = to;
     const everyMs = 1000 / ratePerSecond;
     const counts = (dueAt: number): boolean => dueAt >= from && dueAt < to;
 
@@ -148,6 +151,7 @@ export class Generator {
           if (counts(dueAt)) {
             this.#answered(connection, status, bodyIsRight, now - since);
             this.#meter.sinceDue(now - dueAt);
+            lastAt = now;
           }
           released(connection, now);
         },
@@ -196,6 +200,7 @@ export class Generator {
     for (const dueAt of waiting.slice(head))
       if (counts(dueAt)) this.#meter.failed('no connection was free', now - dueAt);
     for (let n = 0; n < underWay; n++) this.#meter.failed('no answer', DRAIN_MS);
+    return lastAt - from;
   }
 }
 
