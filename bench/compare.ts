@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { choose, positive } from './arguments.ts';
 import type { BenchOptions } from './benchmark.ts';
 import type { Row } from './figure.ts';
-import { type Judgement, judge, type Pair, printJudgements } from './judgement.ts';
+import { type BenchRow, type Judgement, judge, type Pair, printJudgements } from './judgement.ts';
 import { machineFacts } from './machine.ts';
 import { checkOut } from './reference.ts';
 import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
@@ -47,9 +47,11 @@ async function measure(folder: string, name: BenchmarkName, options: CompareOpti
 /** `folder` against this tree. */
 export async function compare(folder: string, options: CompareOptions): Promise<readonly Judgement[]> {
   const pairs: Pair[] = [];
-  const all = async (tree: string): Promise<readonly Row[]> => {
-    const rows: Row[] = [];
-    for (const name of options.names) rows.push(...(await measure(tree, name, options)));
+  const all = async (tree: string): Promise<readonly BenchRow[]> => {
+    const rows: BenchRow[] = [];
+    for (const bench of options.names) {
+      for (const row of await measure(tree, bench, options)) rows.push({ ...row, bench });
+    }
     return rows;
   };
   for (let pair = 0; pair < options.pairs; pair++) {
@@ -95,6 +97,9 @@ async function main(): Promise<number> {
     progress: (line) => void process.stderr.write(`${line}\n`),
   };
   const reference = await checkOut(ref);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void reference.remove().finally(() => process.exit(130)));
+  }
   let judgements: readonly Judgement[];
   try {
     judgements = await compare(reference.folder, options);

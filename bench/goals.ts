@@ -82,6 +82,11 @@ const HALF = /^p99 at half of its own most, open loop$/;
 const OVERSHOOT = /^past a CPU limit of 100 ms, worst$/;
 const BODY = /^body /;
 const EVENTS = /^1,000 events\/s: p99 late$/;
+const SAME_FLAGS = /: speed of plain Node with the same flags$/;
+const PLAIN = /: speed of plain Node$/;
+const COLD_P50 = /^cold start, hello, one every 10 ms, time added, p50$/;
+const COLD_P99 = /^cold start, hello, one every 10 ms, time added, p99$/;
+const COLD_LARGE = /^cold start, bundle of 500 KB, one every 10 ms, time added, p50$/;
 const JSON_CALLS = /^(Response|response|request)\.json\(\)$/;
 
 export const GOALS: readonly Goal[] = [
@@ -125,6 +130,98 @@ export const GOALS: readonly Goal[] = [
         { value: added, bound: 60, more: false, text: `${added.toFixed(0)} µs` },
       ];
     },
+  },
+  {
+    promise: 'CPU-bound functions, against Node with the same V8 flags and without',
+    goal: '≥ 95 % and ≥ 80 % of plain Node, each kind',
+    bench: 'cpu-bound',
+    rows: [SAME_FLAGS, PLAIN],
+    judge: (figures) => {
+      const [same, plain] = [figures.least(SAME_FLAGS, 'isolane'), figures.least(PLAIN, 'isolane')];
+      return [
+        { value: same, bound: 95, more: true, text: `${same.toFixed(0)} %` },
+        { value: plain, bound: 80, more: true, text: `${plain.toFixed(0)} %` },
+      ];
+    },
+  },
+  {
+    promise: 'cold start over a warm call, hello, one every 10 ms (spares on), p50 / p99',
+    goal: '≤ 2 / 8 ms',
+    bench: 'cold',
+    rows: [COLD_P50, COLD_P99],
+    judge: (figures) => [atMost(figures, COLD_P50, 2, 'ms'), atMost(figures, COLD_P99, 8, 'ms')],
+  },
+  {
+    promise: 'the same with a bundle of 500 KB, p50',
+    goal: '≤ 10 ms',
+    bench: 'cold',
+    rows: [COLD_LARGE],
+    judge: (figures) => [atMost(figures, COLD_LARGE, 10, 'ms')],
+  },
+  {
+    promise: 'memory of an idle warm isolate',
+    goal: '≤ 1.6 MiB',
+    bench: 'cold',
+    rows: [/^memory per warm isolate$/],
+    judge: (figures) => [atMost(figures, /^memory per warm isolate$/, 1.6, 'MiB')],
+  },
+  {
+    promise: 'burst of 100 never-loaded functions at once, spares exhausted',
+    goal: 'all answered within 600 ms, bystander p99 ≤ 15 ms meanwhile',
+    bench: 'burst',
+    rows: [/^burst of \d+ never-loaded functions, last answer$/, /^bystander meanwhile, p99$/],
+    judge: (figures) => [
+      atMost(figures, /^burst of 100 never-loaded functions, last answer$/, 600, 'ms'),
+      atMost(figures, /^bystander meanwhile, p99$/, 15, 'ms'),
+    ],
+  },
+  {
+    promise: '5,000 deployed functions',
+    goal: 'warm p50 ≤ 1.1 × that with one, start of the host ≤ 3 s',
+    bench: 'many',
+    rows: [/deployed against one, p50$/, /^start of the host/],
+    judge: (figures) => [
+      atMost(figures, /^warm call, 5000 deployed against one, p50$/, 1.1, '×'),
+      atMost(figures, /^start of the host, 5000 deployed/, 3, 's'),
+    ],
+  },
+  {
+    promise: '1,000 functions round-robin in a pool of 200',
+    goal: 'no error, ≤ 4 ms p50 per request',
+    bench: 'many',
+    rows: [/^\d+ functions in turn, room for \d+, p50$/],
+    judge: (figures) => [atMost(figures, /^1000 functions in turn, room for 200, p50$/, 4, 'ms')],
+  },
+  {
+    promise: 'billing / telemetry 5 % / telemetry 100 %, of throughput',
+    goal: '≤ 8 % / 5 % / 25 %',
+    bench: 'overhead',
+    rows: [],
+    judge: (figures) => [
+      atMost(figures, /^throughput lost to billing$/, 8, '%'),
+      atMost(figures, /^throughput lost to 5 % of traces$/, 5, '%'),
+      atMost(figures, /^throughput lost to 100 % of traces$/, 25, '%'),
+    ],
+  },
+  {
+    promise: 'webhook accept, durable',
+    goal: '≥ 3,000/s, p99 ack ≤ 25 ms at 500/s',
+    bench: 'webhook',
+    rows: [/^webhooks accepted\/s/, /^p99 at 500\/s, open loop$/],
+    judge: (figures) => {
+      const value = figures.of(/^webhooks accepted\/s/, 'isolane');
+      return [
+        { value, bound: 3000, more: true, text: `${digits(value)}/s` },
+        atMost(figures, /^p99 at 500\/s, open loop$/, 25, 'ms'),
+      ];
+    },
+  },
+  {
+    promise: 'eight functions burning CPU on two cores: p99 of a bystander at 200 requests/s',
+    goal: '≤ 30 ms, no failure',
+    bench: 'neighbour',
+    rows: [/^bystander beside \d+ that burn: p99$/],
+    judge: (figures) => [atMost(figures, /^bystander beside \d+ that burn: p99$/, 30, 'ms')],
   },
   {
     promise: 'a function that never yields, past its CPU limit on an idle host',

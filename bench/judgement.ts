@@ -3,12 +3,18 @@ import { digits, median, moreIsBetter, type Row, type Unit } from './figure.ts';
 import { GOALS } from './goals.ts';
 import { type Comparison, comparePairs, holm } from './statistics.ts';
 
+/** A row of a benchmark: other benchmarks may have rows of its name. */
+export interface BenchRow extends Row {
+  readonly bench: string;
+}
+
 export interface Pair {
-  readonly before: readonly Row[];
-  readonly after: readonly Row[];
+  readonly before: readonly BenchRow[];
+  readonly after: readonly BenchRow[];
 }
 
 export interface Judgement extends Comparison {
+  readonly bench: string;
   readonly name: string;
   readonly unit: Unit;
   readonly before: number;
@@ -26,40 +32,43 @@ const SIGNIFICANT = 0.05;
 
 /** `threshold`: 0.05 is 5 %. */
 export function judge(pairs: readonly Pair[], subject: string, threshold: number): readonly Judgement[] {
-  const units = new Map<string, Unit>();
-  for (const row of pairs[0]?.before ?? []) {
+  const compared = (pairs[0]?.before ?? []).flatMap((row) => {
+    const { bench, name } = row;
     const unit = row.figures[subject]?.unit;
-    if (unit !== undefined) units.set(row.name, unit);
-  }
-  const compared = [...units].flatMap(([name, unit]) => {
+    if (unit === undefined) return [];
     const before = valuesOf(
       pairs.map((pair) => pair.before),
-      name,
+      row,
       subject,
     );
     const after = valuesOf(
       pairs.map((pair) => pair.after),
-      name,
+      row,
       subject,
     );
     // A row that only one of the trees has is nothing to compare.
     if (before === null || after === null) return [];
-    return [{ name, unit, before: median(before), after: median(after), ...comparePairs(before, after) }];
+    return [{ bench, name, unit, before: median(before), after: median(after), ...comparePairs(before, after) }];
   });
   const adjusted = holm(compared.map(({ p }) => p));
   return compared.map((each, at): Judgement => {
     const isSignificant = adjusted[at]! < SIGNIFICANT && !(each.low <= 1 && each.high >= 1);
     const isBetter = moreIsBetter(each.unit) ? each.ratio > 1 : each.ratio < 1;
     const verdict = !isSignificant ? 'no difference' : isBetter ? 'better' : 'worse';
-    const isPromised = GOALS.some((goal) => goal.rows.some((pattern) => pattern.test(each.name)));
+    const isPromised = GOALS.some(
+      (goal) => goal.bench === each.bench && goal.rows.some((pattern) => pattern.test(each.name)),
+    );
     const worseBy = moreIsBetter(each.unit) ? 1 / each.ratio - 1 : each.ratio - 1;
     const isRegression = verdict === 'worse' && worseBy > threshold;
     return { ...each, adjustedP: adjusted[at]!, verdict, isPromised, isRegression };
   });
 }
 
-function valuesOf(runs: readonly (readonly Row[])[], name: string, subject: string): readonly number[] | null {
-  const values = runs.map((rows) => rows.find((row) => row.name === name)?.figures[subject]?.median);
+/** `null`: a run is without it. */
+function valuesOf(runs: readonly (readonly BenchRow[])[], of: BenchRow, subject: string): readonly number[] | null {
+  const values = runs.map(
+    (rows) => rows.find(({ bench, name }) => bench === of.bench && name === of.name)?.figures[subject]?.median,
+  );
   return values.every((value) => value !== undefined) ? values : null;
 }
 
