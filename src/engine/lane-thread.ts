@@ -5,7 +5,6 @@
  */
 
 import { readlinkSync } from 'node:fs';
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
@@ -23,7 +22,7 @@ import { Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -40,13 +39,6 @@ export interface LaneLink {
   send(report: LaneReport): void;
   flush(): void;
   close(): void;
-}
-
-interface Yielded {
-  readonly box: TurnBox;
-  /** Who has settled. */
-  readonly ended: readonly number[];
-  readonly stray: GuestProblem | null;
 }
 
 export class LaneThread {
