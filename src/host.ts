@@ -20,6 +20,7 @@ import { MIB, NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
+import { codeKey } from './engine/code-cache.ts';
 import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
@@ -30,6 +31,7 @@ import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
+import { tenantLimits, watchMemory } from './host/memory.ts';
 import type { Parts } from './host/parts.ts';
 import { requireFlags } from './host/process-flags.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
@@ -101,6 +103,8 @@ class Host implements StandbyHost, Parts {
   url = '';
   adminUrl = '';
   #adminPort = 0;
+  /** Deployed. */
+  #tenants = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions & Partial<StandbyOptions>) {
@@ -156,7 +160,10 @@ class Host implements StandbyHost, Parts {
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
+    const watch = watchMemory(this);
+    this.#closers.push(async () => watch.cancel());
     this.#retain();
+    if (versions == null) this.#press();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -207,6 +214,7 @@ class Host implements StandbyHost, Parts {
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
+    this.#press();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
   }
@@ -271,6 +279,7 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      codeKey: codeKey(this.config.server.dataDir),
       processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
@@ -294,6 +303,7 @@ class Host implements StandbyHost, Parts {
       },
       realmOf: (version) => this.quarantine.realmOf(version),
       felled: (version, how) => this.#falls.felled(version, how),
+      tenantLimits: (name) => tenantLimits(this.config, name),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);
@@ -302,6 +312,11 @@ class Host implements StandbyHost, Parts {
   #retain(): void {
     this.quarantine.retain(this.versions);
     this.pool.retain(this.versions);
+  }
+
+  /** An engine process has nothing made that the host would run, nor does the host run what belongs in one. */
+  #press(): void {
+    this.engine.press(this.versions.filter((version) => this.quarantine.realmOf(version) === ''));
   }
 
   #observers(): readonly Observer[] {
@@ -320,6 +335,7 @@ class Host implements StandbyHost, Parts {
       observers: this.#observers(),
       clock,
       queueDepth: this.config.server.queueDepth,
+      tenants: () => this.#tenants,
     });
     this.callers = new Callers({
       find: (name) => this.live.get(name),
@@ -393,6 +409,7 @@ class Host implements StandbyHost, Parts {
 
   #adopt(versions: readonly FunctionVersion[]): void {
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
+    this.#tenants = new Set(versions.map((version) => version.spec.tenant)).size;
   }
 }
 

@@ -14,6 +14,8 @@ export interface EngineOptions extends AgentOptions {
   /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+  /** Under which code caches are kept (`codeKey`); `null`: none are. */
+  readonly codeKey?: Uint8Array | null;
   readonly processes?: Partial<ProcessOptions>;
   bundleUrl(name: string): string;
   /** A guest stack in terms of the user's source, without frames that are nobody's business. */

@@ -14,6 +14,7 @@ import { CacheStore } from './bridge/cache-store.ts';
 import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
 import { hop } from './bridge/subrequests.ts';
+import { CACHED_BYTES } from './code-cache.ts';
 import { Places } from './crypto/places.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
@@ -22,6 +23,7 @@ import { Job } from './job.ts';
 import type { Lost } from './judge.ts';
 import type { Culprit, Lane } from './lane.ts';
 import { nowNs } from './monotonic.ts';
+import { Press } from './press.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
 import { type IsolateRecord, Residents } from './residents.ts';
@@ -42,6 +44,11 @@ export class Engine implements EnginePort {
   readonly #fleet: Fleet;
   readonly #agents: Agents;
   readonly #watch: Watch<Lane>;
+  readonly #press: Press = new Press({
+    open: () => this.#addLane(true),
+    load: (version, lane) => this.#load(version, lane, true),
+    drop: (isolate) => this.drop(isolate),
+  });
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
   readonly #places: SharedArrayBuffer = Places.memory();
@@ -51,6 +58,7 @@ export class Engine implements EnginePort {
   #sequence = 0;
   #streams = 0;
   #lines = 0;
+  #pressLine: number | null = null;
   #boardFd: number | null = null;
   #wedgedLanes = 0;
   #closing = false;
@@ -64,6 +72,7 @@ export class Engine implements EnginePort {
       up: () => this.#up?.(),
       sick: (lane, message) => this.#sick(lane, message),
       abort: (invocationId, outcome) => this.abort(invocationId, outcome),
+      unpressed: (version) => this.press([version]),
       nowNs,
     });
     this.#fleet = new Fleet(
@@ -120,6 +129,16 @@ export class Engine implements EnginePort {
   load(version: FunctionVersion, laneId: number): number {
     const lane = this.#lanes.get(laneId);
     if (lane === undefined) throw new Error(`no lane ${laneId}`);
+    return this.#load(version, lane, false);
+  }
+
+  /** Has the code caches made that these versions lack. Only for what may run in the host's own process. */
+  press(versions: readonly FunctionVersion[]): void {
+    if (this.#closing || (this.#options.codeKey ?? null) === null) return;
+    this.#press.want(versions.filter(({ bundleBytes }) => bundleBytes >= CACHED_BYTES));
+  }
+
+  #load(version: FunctionVersion, lane: Lane, isPress: boolean): number {
     const { spec } = version;
     const number = this.#next();
     const bridge = new Bridge(this.#bridgePorts(number, lane));
@@ -133,6 +152,8 @@ export class Engine implements EnginePort {
       source: null,
       bundleUrl: this.#options.bundleUrl(spec.name),
       hash: version.hash,
+      bundleBytes: version.bundleBytes,
+      isPress,
       facts: this.#facts.of(version),
       memoryMiB: spec.limits.memoryMiB,
       initMs: spec.limits.initMs,
@@ -225,22 +246,28 @@ export class Engine implements EnginePort {
     return count;
   }
 
-  #addLane(): void {
-    const { image, spares, spareMemoryMiB } = this.#options;
+  #addLane(isPress = false): Lane {
+    const { image, spareMemoryMiB, codeKey = null } = this.#options;
+    const spares = isPress ? 0 : this.#options.spares;
+    const line = isPress ? (this.#pressLine ??= this.#lines++) : this.#lines++;
     const init = {
       ...{ image, spares, spareMemoryMiB, places: this.#places },
-      ...{ boardFd: this.#boardFd, line: this.#lines++ },
+      ...{ boardFd: this.#boardFd, line, codeKey, isPress },
     };
     const lane = new ThreadLane(this.#next(), init, {
-      reports: (from, reports) => this.#hearing.reports(from, reports),
+      reports: (from, reports) => {
+        this.#hearing.reports(from, reports);
+        if (this.#press.owns(from)) this.#press.heard(reports);
+      },
       died: (from, error) => this.#died(from, error),
     });
     this.#lanes.set(lane.id, lane);
     this.#census();
+    return lane;
   }
 
   #census(): void {
-    this.#healthy = [...this.#lanes.values()].filter((lane) => !lane.sick);
+    this.#healthy = [...this.#lanes.values()].filter((lane) => !lane.sick && lane.isPress !== true);
     this.#realms = Map.groupBy(this.#healthy, (lane) => lane.realm);
   }
 
@@ -281,7 +308,8 @@ export class Engine implements EnginePort {
   #died(lane: Lane, error: Error | null): void {
     if (this.#closing) return;
     if (error !== null) this.#options.log(`engine lane ${lane.id} died: ${error.message}`);
-    this.#condemn(lane, lane.turn());
+    // One that only pressed has ended with its work.
+    if (lane.isPress !== true || error !== null) this.#condemn(lane, lane.turn());
     this.#lanes.delete(lane.id);
     this.#census();
     if (this.lanes('').length < this.#options.lanes) this.#addLane();
@@ -296,6 +324,7 @@ export class Engine implements EnginePort {
     const now = nowNs();
     const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0, parked };
     this.#residents.bury(lane, culprit, now);
+    if (this.#press.owns(lane)) this.#press.lost();
     if (this.lanes('').length < this.#options.lanes) this.grow('');
   }
 

@@ -22,6 +22,8 @@ export interface HearingPorts {
   /** The lane says itself that it is not to be trusted any more. */
   sick(lane: Lane, message: string): void;
   abort(invocationId: string, outcome: 'wall_timeout' | 'aborted'): void;
+  /** The code cache of its bundle is not sound. */
+  unpressed(version: FunctionVersion): void;
   nowNs(): number;
 }
 
@@ -70,6 +72,11 @@ export class Hearing {
       case 'skipped': {
         const entry = this.#residents.entryOn(lane, report.inv);
         if (entry !== undefined) this.#residents.passed(entry);
+        return;
+      }
+      case 'refused': {
+        const record = this.#residents.on(lane, report.isolate);
+        if (record !== undefined) this.#ports.unpressed(record.version);
         return;
       }
       case 'sick':

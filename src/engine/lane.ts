@@ -10,6 +10,8 @@ import type { RunningTurn } from './slots.ts';
 export interface Lane extends LaneView {
   isolates: number;
   unclaimed: number;
+  /** It only makes code caches: the pool does not know of it. */
+  readonly isPress?: boolean;
   /** Not to be given anything any more. */
   readonly sick: boolean;
   /** A slot for one more invocation, or -1 when the lane has as many as it may. */

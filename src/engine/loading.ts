@@ -21,6 +21,8 @@ export interface LoadPorts {
   cpuNs(): number;
   send(report: LaneReport): void;
   forget(guest: Guest): void;
+  /** It has loaded, to have its code cache made. */
+  press(order: LoadOrder, code: Code, guest: Guest): void;
 }
 
 /** One module: what it has used so far, and until when it may. */
@@ -31,6 +33,7 @@ export class Loading {
   /** Of turns and of operations in the thread pool. */
   cpuNs = 0;
   guest: Guest | null = null;
+  code: Code | null = null;
   /** The commands of its turns so far. */
   out = '';
 
@@ -64,6 +67,7 @@ export class Loads {
     this.#step(loading, () => {
       const { guest, code } = open();
       loading.guest = guest;
+      loading.code = code;
       guest.loading = loading;
       this.#publish(loading);
       guest.shell.evaluate(order.facts, code, order.bundleUrl);
@@ -110,9 +114,10 @@ export class Loads {
     else this.#failed(loading, Object.assign(new Error(), { ...problem, stack: '' }), false);
   }
 
-  #loaded(guest: Guest, { startedNs, cpuNs }: Loading): void {
+  #loaded(guest: Guest, { order, code, startedNs, cpuNs }: Loading): void {
     this.#ports.agenda.cancel(guest);
     guest.loading = null;
+    if (order.isPress) this.#ports.press(order, code!, guest);
     guest.heapBytes = guest.shell.heapBytes();
     const { number: isolate, heapBytes } = guest;
     const endedNs = nowNs();

@@ -26,6 +26,7 @@ const MOST_REPORTS = 64;
 export class ThreadLane implements Lane {
   readonly id: number;
   readonly realm = '';
+  readonly isPress: boolean;
   readonly slots: LaneSlots = new LaneSlots();
   isolates = 0;
   unclaimed = 0;
@@ -45,6 +46,7 @@ export class ThreadLane implements Lane {
 
   constructor(id: number, init: Omit<LaneInit, 'lane' | 'slots'>, events: LaneEvents) {
     this.id = id;
+    this.isPress = init.isPress;
     this.#events = events;
     const orders = Ring.memory();
     const reports = Ring.memory();

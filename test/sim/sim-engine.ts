@@ -20,6 +20,8 @@ export class SimEngine implements EnginePort {
   listener!: IsolateListener;
   readonly isolates: Map<number, SimIsolate> = new Map();
   readonly jobs: Map<string, SimJob> = new Map();
+  /** What is deployed. */
+  live: readonly FunctionVersion[] = [];
   readonly #lanes: Map<number, SimLane> = new Map();
   readonly #options: SimEngineOptions;
   readonly #turns: SimTurns;
@@ -174,9 +176,28 @@ export class SimEngine implements EnginePort {
     return [...this.isolates.values()].filter((isolate) => isolate.version.key === key).length;
   }
 
+  censusOf(tenant: string): number {
+    return [...this.isolates.values()].filter((isolate) => isolate.version.spec.tenant === tenant).length;
+  }
+
+  /** Isolates for which room is reserved and which are not there. */
+  unusedReserve(live: Iterable<FunctionVersion>): number {
+    let unused = 0;
+    for (const { key, spec } of live) unused += Math.max(0, spec.reserved - this.census(key));
+    return unused;
+  }
+
   #countInstances(version: FunctionVersion): void {
     const { instances } = version.spec.limits;
     const { oracle, spec } = this.#options;
+    const { tenant } = version.spec;
+    const most = spec.tenantInstances[tenant] ?? Number.POSITIVE_INFINITY;
+    if (this.censusOf(tenant) > most)
+      oracle.violate('more isolates than its tenant may have', `${tenant}: ${this.censusOf(tenant)} of ${most}`);
+    const own = this.live.find((one) => one.key === version.key)?.spec.reserved ?? 0;
+    const kept = this.unusedReserve(this.live);
+    if (this.census(version.key) > own && this.isolates.size + kept > spec.maxIsolates)
+      oracle.violate('reserved room is taken', `by ${version.key}: ${this.isolates.size} there, ${kept} reserved`);
     if (this.census(version.key) > instances)
       oracle.violate('more instances than allowed', `${version.key}: ${this.census(version.key)} of ${instances}`);
     if (this.isolates.size > spec.maxIsolates)

@@ -16,6 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'index.ts',
     'admin/tokens.ts',
     'supervisor/supervisor.ts',
+    'load',
   ],
 };
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

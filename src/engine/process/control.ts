@@ -60,7 +60,8 @@ const USAGE = {
   heapBytes: 'number',
 } as const;
 const SAID = { name: 'text', message: 'text', stack: 'text' } as const;
-const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
+/** `refused` is none of theirs: they have no code caches. */
+const LANE_SHAPES: Readonly<Record<Exclude<LaneReport['k'], 'refused'>, Shape>> = {
   up: {},
   turn: { logs: 'logs', notes: 'notes' },
   loaded: {

@@ -118,6 +118,8 @@ class Warden {
       image: this.#image,
       spares,
       spareMemoryMiB,
+      codeKey: null,
+      isPress: false,
       boardFd: BOARD_FD,
       places: this.#places,
       line: order.line,
