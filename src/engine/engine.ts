@@ -18,8 +18,9 @@ import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
-import type { Culprit, Lane } from './lane.ts';
+import type { Culprit, Lane, LaneEvents } from './lane.ts';
 import { nowNs } from './monotonic.ts';
+import { Patience } from './patience.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
 import { type IsolateRecord, Residents } from './residents.ts';
@@ -42,6 +43,7 @@ export class Engine implements EnginePort {
   readonly #watch: Watch<Lane>;
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
+  readonly #patience: Patience = new Patience();
   readonly #places: SharedArrayBuffer = Places.memory();
   #healthy: readonly Lane[] = [];
   /** The same by realm. */
@@ -218,10 +220,11 @@ export class Engine implements EnginePort {
   #addLane(): void {
     const { image, spares, spareMemoryMiB, boardFd = null } = this.#options;
     const init = { image, spares, spareMemoryMiB, boardFd, places: this.#places, line: this.#lines++ };
-    const lane = new ThreadLane(this.#next(), init, {
+    const events: LaneEvents = {
       reports: (from, reports) => this.#hearing.reports(from, reports),
       died: (from, error) => this.#died(from, error),
-    });
+    };
+    const lane = new ThreadLane(this.#next(), init, events, this.#patience);
     this.#lanes.set(lane.id, lane);
     this.#census();
   }
