@@ -20,10 +20,12 @@ import { MIB, NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
+import { codeKey } from './engine/code-cache.ts';
 import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { Boards } from './host/boards.ts';
 import { openBook } from './host/book.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
@@ -91,6 +93,7 @@ class Host implements StandbyHost, Parts {
   dispatch!: Dispatch;
   callers!: Callers;
   #falls!: Falls;
+  #boards!: Boards;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -155,6 +158,7 @@ class Host implements StandbyHost, Parts {
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
     this.#retain();
+    if (versions == null) this.#press();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -182,11 +186,17 @@ class Host implements StandbyHost, Parts {
     return this.clock.epochMs();
   }
 
-  async recover(): Promise<void> {
+  async recover(aborted: readonly string[] = []): Promise<void> {
+    const culprits = this.#boards.takeOver(aborted);
+    for (const { function: name } of culprits) this.strike(name, 'crashed');
     // One after the other: both ask who is dead.
-    await this.ledger.recover();
+    await this.ledger.recover({ culprits });
     await this.inbox.recover();
     this.webhooks.wake();
+  }
+
+  guard(): void {
+    this.engine.guard(this.#boards.open());
   }
 
   async retire(graceMs: number): Promise<void> {
@@ -199,6 +209,7 @@ class Host implements StandbyHost, Parts {
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
+    this.#press();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
   }
@@ -226,6 +237,8 @@ class Host implements StandbyHost, Parts {
     this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
+    this.#boards = new Boards(dataDir, hostId);
+    this.#closers.push(async () => this.#boards.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -261,6 +274,8 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      codeKey: codeKey(this.config.server.dataDir),
+      processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,
@@ -291,6 +306,11 @@ class Host implements StandbyHost, Parts {
   #retain(): void {
     this.quarantine.retain(this.versions);
     this.pool.retain(this.versions);
+  }
+
+  /** An engine process has nothing made that the host would run, nor does the host run what belongs in one. */
+  #press(): void {
+    this.engine.press(this.versions.filter((version) => this.quarantine.realmOf(version) === ''));
   }
 
   #observers(): readonly Observer[] {

@@ -122,7 +122,7 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this);
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this, atNs);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
@@ -186,13 +186,14 @@ export class Life {
     this.#finish(settlement);
   }
 
-  /** Only the invocation that ran the load has a record; the others are told what is remembered. */
-  unloadable(report: LoadReport, first: boolean): void {
+  /** Only the invocation that ran the load has a record; the others are told of that one, and counted. */
+  unloadable(report: LoadReport, ranAs: string | null): void {
     const outcome = report.outcome ?? 'init_error';
-    if (!first) {
+    if (ranAs !== this.invocation.id) {
       this.#deadline?.cancel();
       this.#ports.dequeued();
-      this.invocation.reply.fail(outcome);
+      this.#answer(() => this.invocation.reply.fail(outcome, ranAs));
+      for (const observer of this.#ports.observers) observer.shed(this.invocation.version, 'unloadable');
       this.#end(outcome);
       return;
     }
@@ -265,7 +266,7 @@ export class Life {
     this.#ports.ledger.whenDurable(send, () => {
       if (isStream(this.#body)) this.#body.cancel();
       this.#head?.socket?.ended({ code: 1006, reason: '', clean: false, error: 'The ledger failed' });
-      this.invocation.reply.fail('aborted');
+      this.invocation.reply.fail('aborted', this.hasStarted ? undefined : null);
     });
   }
 

@@ -7,7 +7,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { ChannelEnd } from './channel.ts';
 import { entryBeside } from './entry.ts';
-import { Judge } from './judge.ts';
+import { Judge, type Lost } from './judge.ts';
 import { type Lane, type LaneEvents, SlotNumbers } from './lane.ts';
 import type { LaneInit, LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
 import { nowNs } from './monotonic.ts';
@@ -28,6 +28,7 @@ const MOST_REPORTS = 64;
 export class ThreadLane implements Lane {
   readonly id: number;
   readonly realm = '';
+  readonly isPress: boolean;
   readonly slots: LaneSlots = new LaneSlots();
   isolates = 0;
   unclaimed = 0;
@@ -49,6 +50,7 @@ export class ThreadLane implements Lane {
 
   constructor(id: number, init: Omit<LaneInit, 'lane' | 'slots'>, events: LaneEvents, patience: Patience) {
     this.id = id;
+    this.isPress = init.isPress;
     this.#events = events;
     this.#patience = patience;
     const orders = Ring.memory();
@@ -121,7 +123,7 @@ export class ThreadLane implements Lane {
     this.#priority.look(turn, atNs);
   }
 
-  look(turn: RunningTurn, atNs: number): boolean {
+  look(turn: RunningTurn, atNs: number): Lost | null {
     return this.#judge.look(turn, atNs);
   }
 

@@ -49,6 +49,15 @@ export interface PooledIsolate {
   apart: boolean;
 }
 
+/** A load that failed, and until when it is not tried again. */
+interface Failure {
+  readonly report: LoadReport;
+  /** The invocation that has its record; `null`: nobody had asked for it. */
+  readonly ranAs: string | null;
+  readonly untilNs: number;
+  readonly backoffNs: number;
+}
+
 /** An isolate that is being loaded. */
 export function newIsolate(number: number, lane: number, group: Group): PooledIsolate {
   return {
@@ -85,7 +94,7 @@ export class Group {
   #awaiting = 0;
   /** Expected run of one invocation, ns; `null` before the first. */
   expectedNs: number | null = null;
-  failure: { readonly report: LoadReport; readonly untilNs: number; readonly backoffNs: number } | null = null;
+  failure: Failure | null = null;
 
   constructor(version: FunctionVersion, realm: Realm) {
     this.version = version;
@@ -121,9 +130,9 @@ export class Group {
   }
 
   /** It could not be loaded: told to whoever comes, until it is tried again. */
-  failed(report: LoadReport, nowNs: number): void {
+  failed(report: LoadReport, ranAs: string | null, nowNs: number): void {
     const backoffNs = Math.min(BACKOFF_MOST_NS, (this.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
-    this.failure = { report, untilNs: nowNs + backoffNs, backoffNs };
+    this.failure = { report, ranAs: ranAs ?? this.failure?.ranAs ?? null, untilNs: nowNs + backoffNs, backoffNs };
   }
 
   /** Puts an invocation that came back where its age says, before all that came later. */

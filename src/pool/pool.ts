@@ -79,7 +79,7 @@ export class Pool implements IsolateListener {
     const group = this.#group(ticket.invocation.version);
     const { failure } = group;
     if (failure !== null && failure.untilNs > this.#options.nowNs() && group.isolates.size === 0) {
-      ticket.listener.unloadable(failure.report, false);
+      ticket.listener.unloadable(failure.report, failure.ranAs);
       return;
     }
     if (ticket.invocation.start === 'cold' && group.mayGrow) {
@@ -354,12 +354,11 @@ export class Pool implements IsolateListener {
     const { group } = isolate;
     this.#warm.remove(isolate);
     if (group.loading > 0 || group.isolates.size > 0) return;
-    group.failed(report, this.#options.nowNs());
     const tickets = [...isolate.tickets, ...group.waiting.splice(0)];
-    tickets.forEach((ticket, index) => {
-      ticket.over = true;
-      ticket.listener.unloadable(report, index === 0);
-    });
+    const ranAs = tickets[0]?.invocation.id ?? null;
+    if (report.outcome !== 'aborted') group.failed(report, ranAs, this.#options.nowNs());
+    for (const ticket of tickets) ticket.over = true;
+    for (const ticket of tickets) ticket.listener.unloadable(report, ranAs);
   }
 
   /** Evicts idle isolates until one more fits; false when everything is busy. */

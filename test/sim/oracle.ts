@@ -3,6 +3,7 @@
  * it finds wrong is a violation with a name, so that shrinking can keep to the same one.
  */
 import type { Invocation, Reply } from '../../src/contract/invocation.ts';
+import type { Unstarted } from '../../src/contract/outcome.ts';
 import { Chance } from './chance.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { Step, WorldSpec } from './world.ts';
@@ -19,6 +20,8 @@ export interface Seen {
   readonly admittedUs: number;
   /** `respond 200`, `fail aborted`, `shed overloaded`. */
   readonly answers: string[];
+  /** Its answer was the end of the one that ran the load. */
+  isToldOfAnother: boolean;
   claims: number;
   starts: number;
   /** Outcomes of END rows. */
@@ -85,6 +88,7 @@ export class Oracle {
       admittedUs: this.#clock.nowUs,
       answers: [],
       ends: [],
+      isToldOfAnother: false,
       ...{ claims: 0, starts: 0, stories: 0, isStartDurable: false, isEndDurable: false },
     };
     this.seen.set(invocation.id, seen);
@@ -97,9 +101,10 @@ export class Oracle {
         this.#answered(seen, `respond ${head.status}`);
         reply.respond(head, body);
       },
-      fail: (outcome) => {
+      fail: (outcome, as) => {
+        seen.isToldOfAnother = as !== undefined;
         this.#answered(seen, `fail ${outcome}`);
-        reply.fail(outcome);
+        reply.fail(outcome, as);
       },
       shed: (reason) => {
         this.#answered(seen, `shed ${reason}`);
@@ -113,6 +118,15 @@ export class Oracle {
     const seen = this.seen.get(id);
     if (seen === undefined) throw new Error(`nobody admitted ${id}`);
     return seen;
+  }
+
+  shed(version: string, reason: Unstarted): void {
+    this.sheds += 1;
+    if (reason !== 'unloadable') return;
+    // Their answers wait for the ledger, and for nothing else any more.
+    for (const [id, { invocation }] of this.unanswered) {
+      if (invocation.version.key === version) this.unanswered.delete(id);
+    }
   }
 
   claimed(id: string): void {
@@ -150,10 +164,10 @@ export class Oracle {
   conclude(): void {
     let sheds = 0;
     for (const seen of this.seen.values()) {
-      const { key, answers, claims, starts, ends, stories } = seen;
+      const { key, answers, claims, starts, ends, stories, isToldOfAnother } = seen;
       const facts = `${key}: ${JSON.stringify({ answers, claims, starts, ends, stories })}`;
       if (answers.length === 0) this.violate('no answer', facts);
-      const isShed = answers[0]?.startsWith('shed') === true;
+      const isShed = answers[0]?.startsWith('shed') === true || isToldOfAnother;
       const ran = claims > 0;
       const isLoadError = !ran && starts === 1;
       if (starts > 1 || ends.length !== starts || stories !== starts) this.violate('not one record', facts);

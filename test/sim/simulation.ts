@@ -124,7 +124,7 @@ class Simulation {
       observers: [
         {
           settled: (story) => void (oracle.of(story.invocation.id).stories += 1),
-          shed: () => void (oracle.sheds += 1),
+          shed: (version, reason) => oracle.shed(version.key, reason),
           stray: () => undefined,
         },
       ],

@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 import type { Fall, Realm } from '../../contract/engine-port.ts';
 import { MIB } from '../../contract/units.ts';
 import { openBoard, readBoard } from '../board.ts';
-import type { LaneEvents } from '../lane.ts';
+import type { Culprit, LaneEvents } from '../lane.ts';
 import { asControlReport, type ControlOrder, type ControlReport } from './control.ts';
 import { FrameReader, FrameWriter } from './frames.ts';
 import { CONTROL_FD, FIRST_LANE_FD, launch } from './launch.ts';
@@ -62,6 +62,7 @@ export class EngineProcess {
   readonly #writer: FrameWriter = new FrameWriter();
   readonly #gone: Promise<void>;
 
+  #guilty: ProcessLane | null = null;
   #isUp = false;
   #isClosing = false;
   /** It said what makes no sense: nothing it says is heard any more. */
@@ -177,8 +178,9 @@ export class EngineProcess {
       this.#silent = 0;
       return;
     }
-    if (this.lanes.some((lane) => lane.isOverdue())) {
-      this.kill('wedged', 'an end that was ordered does not come');
+    const overdue = this.lanes.filter((lane) => lane.isOverdue());
+    if (overdue.length > 0) {
+      this.kill('wedged', 'an end that was ordered does not come', overdue[0]);
       return;
     }
     if (this.#checks % MEMORY_EVERY === 0 && this.#outgrown()) return;
@@ -188,10 +190,11 @@ export class EngineProcess {
     if (this.#silent >= patience) this.kill('wedged', 'it gives no sign of life');
   }
 
-  /** `null` as the reason: it is not needed any more. */
-  kill(how: Fall | null, why: string): void {
+  /** `null` as the reason: it is not needed any more. `guilty`: the lane whose turn is to blame, and no other. */
+  kill(how: Fall | null, why: string, guilty?: ProcessLane): void {
     if (this.isDead || this.how !== null) return;
     this.how = how;
+    this.#guilty = guilty ?? null;
     if (how === null) this.#isClosing = true;
     else this.#events.log(`engine process ${this.pid} (${this.realm ?? 'spare'}) is killed: ${why}`);
     this.#child.kill('SIGKILL');
@@ -203,6 +206,11 @@ export class EngineProcess {
     this.kill(null, 'not needed');
     this.#child.ref();
     await this.#gone;
+  }
+
+  /** Who was in a turn there as it died, unless the blame is another lane's. */
+  culpritOf(lane: ProcessLane): Culprit | null {
+    return this.#guilty === null || this.#guilty === lane ? lane.culprit : null;
   }
 
   get isClosing(): boolean {
@@ -227,9 +235,13 @@ export class EngineProcess {
         if (lane !== undefined) this.#events.recalled(lane, report.inv);
         return;
       }
-      case 'wedged':
-        this.kill('wedged', 'a turn ignores its end');
+      case 'lost': {
+        const lane = this.#lane(report.lane);
+        const parked = report.how === 'parked';
+        if (lane !== undefined) lane.parked = parked;
+        this.kill('wedged', parked ? 'V8 found no memory and parked a thread' : 'a turn ignores its end', lane);
         return;
+      }
       case 'lane-died':
         this.kill('crashed', `a lane has ended: ${report.message.slice(0, 500)}`);
         return;

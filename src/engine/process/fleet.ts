@@ -15,13 +15,15 @@ const LOOK_MS = 50;
 
 /** What V8 maps before it has done anything. */
 const MAPPED_MIB = 4096;
+/** And for each isolate: 512 MiB for code, most of which is never touched, all of which the system counts as data. */
+const RESERVED_MIB = 544;
 
 function defaults(): ProcessOptions {
   return {
     most: 16,
     lanes: Math.max(4, availableParallelism()),
     headroomMiB: 1536,
-    dataMiB: MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB),
+    isolates: 4000,
     idleMs: 60_000,
   };
 }
@@ -103,7 +105,8 @@ export class Fleet {
       if (idle === undefined) return null;
       void idle.close();
     }
-    const { lanes, headroomMiB, dataMiB } = this.#options;
+    const { lanes, headroomMiB, isolates } = this.#options;
+    const dataMiB = MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB) + RESERVED_MIB * isolates;
     this.#init ??= this.#initOf();
     const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
     let process: EngineProcess;
