@@ -22,6 +22,7 @@ import { NS_PER_MS } from '../contract/units.ts';
 import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { limitUses, type Uses } from './limit-uses.ts';
+import type { Share } from './queue.ts';
 
 /** How long a host that goes waits for what it asked back. */
 const RECALL_MS = 250;
@@ -66,7 +67,7 @@ export interface LifePorts {
   readonly deadlines: Deadlines;
   withdraw(life: Life): boolean;
   /** It waits no more. */
-  dequeued(): void;
+  dequeued(life: Life): void;
   shed(life: Life, reason: Shed, limit?: LimitName): void;
   /** `null`: it never started. */
   over(life: Life, outcome: Outcome | null): void;
@@ -78,6 +79,8 @@ export class Life {
   hasStarted = false;
   recalled = false;
   over = false;
+  /** In the queue, until it starts. */
+  readonly place: Share;
   /** It tries a quarantined function. */
   readonly isProbe: boolean;
   readonly #ports: LifePorts;
@@ -101,8 +104,9 @@ export class Life {
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
 
-  constructor(invocation: Invocation, ports: LifePorts, isProbe: boolean) {
+  constructor(invocation: Invocation, ports: LifePorts, place: Share, isProbe: boolean) {
     this.invocation = invocation;
+    this.place = place;
     this.isProbe = isProbe;
     this.#ports = ports;
   }
@@ -126,7 +130,7 @@ export class Life {
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
-    this.#ports.dequeued();
+    this.#ports.dequeued(this);
     this.#mark = this.#ports.ledger.start(this.#start);
     if (this.#clientGone) this.#ports.engine.clientClosed(this.invocation.id);
   }
@@ -191,7 +195,7 @@ export class Life {
     const outcome = report.outcome ?? 'init_error';
     if (ranAs !== this.invocation.id) {
       this.#deadline?.cancel();
-      this.#ports.dequeued();
+      this.#ports.dequeued(this);
       this.#answer(() => this.invocation.reply.fail(outcome, ranAs));
       for (const observer of this.#ports.observers) observer.shed(this.invocation.version, 'unloadable');
       this.#end(outcome);
@@ -284,7 +288,8 @@ export class Life {
       limits: this.#limits,
     });
     this.#ports.ledger.end(record, this.#mark);
-    this.invocation.reply.timing = timing(record);
+    const { reply } = this.invocation;
+    if (reply.timed === true) reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
     const { uses, ended } = this.#uses(settled, record, endedNs);

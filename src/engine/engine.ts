@@ -13,6 +13,7 @@ import { Bridge, type BridgePorts } from './bridge/bridge.ts';
 import { CacheStore } from './bridge/cache-store.ts';
 import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
+import { hop } from './bridge/subrequests.ts';
 import { CACHED_BYTES } from './code-cache.ts';
 import { Places } from './crypto/places.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -371,7 +372,13 @@ export class Engine implements EnginePort {
         const via = { agents: this.#agents, dialer: this.#options.dialer, signal };
         return dial(request, termsOf(job.invocation), via, listener);
       },
-      fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
+      fetch: (job, request, signal) =>
+        exchange(
+          request,
+          termsOf(job.invocation, () => hop(job)),
+          this.#agents,
+          signal,
+        ),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

@@ -4,8 +4,6 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import { readlinkSync } from 'node:fs';
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
@@ -13,16 +11,17 @@ import { Board } from './board.ts';
 import { CodeCache } from './code-cache.ts';
 import { Codes } from './codes.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
+import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { Shell, type ShellStart, shellStart } from './shell.ts';
+import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
-import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { threadCpuClock, threadId } from './thread-cpu.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -41,13 +40,6 @@ export interface LaneLink {
   close(): void;
 }
 
-interface Yielded {
-  readonly box: TurnBox;
-  /** Who has settled. */
-  readonly ended: readonly number[];
-  readonly stray: GuestProblem | null;
-}
-
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
@@ -56,6 +48,7 @@ export class LaneThread {
   #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
+  readonly #dropped: Dropped = new Dropped();
   readonly #codes: Codes;
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
@@ -106,7 +99,7 @@ export class LaneThread {
     this.#agenda.runDue();
     this.#board?.rest();
     this.#link.flush();
-    return obeyed;
+    return obeyed + this.#dropped.clear(obeyed === 0);
   }
 
   get closed(): boolean {
@@ -138,9 +131,11 @@ export class LaneThread {
       case 'forget':
         this.#forget(order.isolate, order.inv);
         return;
-      case 'drop':
-        this.#drop(order.isolate);
+      case 'drop': {
+        const guest = this.#guests.get(order.isolate);
+        if (guest !== undefined) this.#dropped.add(this.#release(guest));
         return;
+      }
       case 'board':
         this.#board = new Board(order.fd, order.line);
         return;
@@ -269,7 +264,7 @@ export class LaneThread {
       box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
     } catch (error) {
       failure = error;
-      if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
+      if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
@@ -333,18 +328,19 @@ export class LaneThread {
     this.#link.send(report);
   }
 
-  #drop(isolate: number): void {
-    const guest = this.#guests.get(isolate);
-    if (guest !== undefined) this.#forgetGuest(guest);
+  #forgetGuest(guest: Guest): void {
+    this.#release(guest).dispose();
   }
 
-  #forgetGuest(guest: Guest): void {
+  /** Nothing comes to it any more. */
+  #release(guest: Guest): Guest {
     this.#guests.delete(guest.number);
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
-    guest.dispose();
+    guest.desk.close();
+    return guest;
   }
 
   /** Notes when the guest's next timer is due. */
@@ -379,30 +375,10 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
+    this.#dropped.close();
     this.#spares.close();
     this.#reaper.close();
     this.#closed = true;
     this.#link.close();
-  }
-}
-
-/**
- * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
- * again. `null` when the isolate cannot be entered any more.
- */
-function peek(shell: Shell): TurnBox | null {
-  try {
-    return shell.peek();
-  } catch {
-    return null;
-  }
-}
-
-/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
-function threadId(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').pop());
-  } catch {
-    return 0;
   }
 }

@@ -44,8 +44,11 @@ export class Oracle {
   readonly unanswered: Map<string, Seen> = new Map();
   readonly hits: Map<Step, number> = new Map();
   readonly trace: string[] = [];
+  readonly waitsUs: Map<string, number> = new Map();
   /** The ledger says that it cannot write: what is answered now is a 503 without a durable row. */
   refusing = false;
+  /** The host lets nobody in any more. */
+  closing = false;
   /** Told to observers. */
   sheds = 0;
   readonly #clock: SimClock;
@@ -134,6 +137,8 @@ export class Oracle {
     seen.claims += 1;
     this.unanswered.delete(id);
     this.say(() => `claim ${seen.key}`);
+    const { name } = seen.invocation.version.spec;
+    this.waitsUs.set(name, Math.max(this.waitsUs.get(name) ?? 0, this.#clock.nowUs - seen.admittedUs));
     if (seen.claims > 1) this.violate('runs twice', seen.key);
     if (seen.answers.length > 0) this.violate('runs after its answer', `${seen.key}: ${seen.answers}`);
     this.#onTime(seen, 'started');
@@ -150,6 +155,7 @@ export class Oracle {
     seen.answers.push(answer);
     this.unanswered.delete(seen.invocation.id);
     if (seen.answers.length > 1) this.violate('answered twice', `${seen.key}: ${seen.answers}`);
+    if (answer === 'shed overloaded' && this.#clock.nowUs === seen.admittedUs) this.#findsPlace(seen);
     if (seen.claims === 0 && seen.starts === 0) this.#onTime(seen, `answered "${answer}"`);
     if (answer.startsWith('shed') && seen.claims > 0) this.violate('shed after it ran', seen.key);
     if (this.refusing && answer !== 'fail aborted') this.violate('answer without a row', `${seen.key}: ${answer}`);
@@ -158,6 +164,16 @@ export class Oracle {
     // Without a head the answer is the end, and the end is a row.
     if (answer.startsWith('fail') && seen.ends.length > 0 && !seen.isEndDurable)
       this.violate('answer before its END row', `${seen.key}: ${answer}`);
+  }
+
+  /** Of two tenants, one that has nobody in the queue finds a place in it, however many the other has. */
+  #findsPlace(refused: Seen): void {
+    const tenants = new Set(this.#spec.functions.map((one) => one.tenant));
+    if (this.closing || tenants.size !== 2) return;
+    const { tenant } = refused.invocation.version.spec;
+    for (const { invocation, starts, answers } of this.seen.values())
+      if (invocation.version.spec.tenant === tenant && starts === 0 && answers.length === 0) return;
+    this.violate('turned away by its neighbours', `${refused.key} of ${tenant}`);
   }
 
   /** When nothing is left to happen. */

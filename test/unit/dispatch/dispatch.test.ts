@@ -86,6 +86,7 @@ beforeEach(() => {
     ],
     clock,
     queueDepth: 3,
+    tenants: () => 1,
   });
 });
 

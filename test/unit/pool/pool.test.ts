@@ -317,6 +317,7 @@ describe('pool', () => {
     const of = version('kept', {}, { warm: 2 });
     pool.retain([of]);
     for (const isolate of engine.loading) engine.finishLoad(isolate);
+    pool.retain([of, version('a'), version('b'), version('c')]);
     for (const name of ['a', 'b', 'c']) {
       const one = enter(version(name));
       engine.finishLoad(engine.loading[0]!);
