@@ -14,8 +14,6 @@ import { Ring } from './ring.ts';
 const SLEEP_MS = 250;
 /** While it pays an idle lane looks for so long before it sleeps: the next order comes sooner than a wake-up would take. */
 const LOOK_MS = 0.05;
-/** Otherwise only for so long: between two orders of one round of the main thread. */
-const SHORT_LOOK_MS = 0.02;
 /** How long a full ring is waited on before trying again. */
 const FULL_MS = 1;
 /** How far lanes give way to the doors, on the system's scale of 40. */
@@ -54,7 +52,7 @@ port.on('message', () => undefined);
 function round(idle: boolean): void {
   const obeyed = thread.work();
   if (thread.closed) return;
-  if (idle && obeyed === 0 && !orders.look(orders.isLookedAt ? LOOK_MS : SHORT_LOOK_MS)) {
+  if (idle && obeyed === 0 && !(orders.isLookedAt && orders.look(LOOK_MS))) {
     if (thread.awaits) {
       restOpenly();
       return;
