@@ -4,11 +4,11 @@
  * 200 times a second whatever the host does, and each counts from when it fell due.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Histogram } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
 import { generateProject } from './generated.ts';
-import { Histogram } from './histogram.ts';
 
 export interface BurstOptions {
   /** Never-loaded functions called at once. */

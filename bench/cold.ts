@@ -7,11 +7,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Histogram } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
 import { generateProject } from './generated.ts';
-import { Histogram } from './histogram.ts';
 import { library } from './library.ts';
 
 export interface ColdOptions {

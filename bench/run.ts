@@ -1,39 +1,22 @@
 /**
- * `node bench/run.ts [--only hello,cold,burst,cap,ledger,streaming,guest-runtime] [--subjects hono,workerd,isolane,process] [--seconds 4] [--repetitions 3] [--small]`
- * runs the benchmarks and prints one Markdown table; figures and the machine go to bench/results/<time>.json.
- * `--small` runs everything briefly, to see that it still works; its figures mean nothing.
+ * `node bench/run.ts [--only hello,cold,…] [--subjects hono,isolane,…] [--seconds 4] [--repetitions 3] [--small] [--list]`
+ * runs benchmarks one after the other and prints a Markdown table for each; all figures, every repetition and the machine
+ * go to bench/results/<time>.json, with a page of plots beside it. `--small` runs everything briefly, to see that it
+ * still works; its figures mean nothing.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchBurst } from './burst.ts';
-import { benchCap } from './cap.ts';
-import { benchCold } from './cold.ts';
-import { printTable, type Row } from './figure.ts';
-import { benchGuestRuntime } from './guest-runtime.ts';
-import { benchHello } from './hello.ts';
-import { benchLedger } from './ledger.ts';
-import { benchStreaming } from './streaming.ts';
-import type { SubjectName } from './subject.ts';
+import { choose, positive } from './arguments.ts';
+import type { BenchOptions } from './benchmark.ts';
+import { printTable } from './figure.ts';
+import { machineFacts } from './machine.ts';
+import { Progress } from './progress.ts';
+import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
+import type { BenchResult, RunResult } from './result.ts';
+import { available, SUBJECTS, type SubjectName } from './subject.ts';
 
-const BENCHES = ['hello', 'cold', 'burst', 'cap', 'ledger', 'streaming', 'guest-runtime'] as const;
-const SUBJECTS: readonly SubjectName[] = ['hono', 'workerd', 'isolane', 'process'];
-
-function choose<T extends string>(text: string | undefined, known: readonly T[], flag: string): readonly T[] {
-  if (text === undefined) return known;
-  return text.split(',').map((word) => {
-    const found = known.find((each) => each === word);
-    if (!found) throw new Error(`${flag} knows ${known.join(', ')}, not "${word}"`);
-    return found;
-  });
-}
-
-function positive(text: string, flag: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`${flag} takes a number above 0, not "${text}"`);
-  return value;
-}
+const SMALL_SECONDS = 0.5;
 
 const { values } = parseArgs({
   options: {
@@ -42,39 +25,59 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     repetitions: { type: 'string', default: '3' },
     small: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
 });
 
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const { small } = values;
-const seconds = small ? 0.5 : positive(values.seconds, '--seconds');
+const seconds = small ? SMALL_SECONDS : positive(values.seconds, '--seconds');
 const repetitions = small ? 1 : Math.round(positive(values.repetitions, '--repetitions'));
-const subjects = choose(values.subjects, SUBJECTS, '--subjects');
-const run: Record<(typeof BENCHES)[number], () => Promise<readonly Row[]>> = {
-  hello: () => benchHello({ subjects, seconds, repetitions, progress }),
-  cold: () => benchCold({ functions: small ? 3 : 60, repetitions, progress }),
-  burst: () => benchBurst({ functions: small ? 8 : 100, rounds: small ? 1 : 3, repetitions, progress }),
-  cap: () => benchCap({ kills: small ? 2 : 10, repetitions, progress }),
-  streaming: () => benchStreaming({ mib: small ? 16 : 1024, events: small ? 200 : 10_000, repetitions, progress }),
-  'guest-runtime': () => benchGuestRuntime({ calls: small ? 500 : 20_000, repetitions, progress }),
-  ledger: () => benchLedger({ rows: small ? 2000 : 60_000, repetitions, progress }),
-};
+const wanted = choose(values.subjects, SUBJECTS, '--subjects');
+const names = choose(values.only, BENCHMARK_NAMES, '--only');
 
-const rows: Row[] = [];
-for (const name of choose(values.only, BENCHES, '--only')) rows.push(...(await run[name]()));
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
 
-const machine = {
-  cores: availableParallelism(),
-  cpu: cpus()[0]?.model ?? 'unknown',
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  system: `${process.platform} ${release()}`,
-  node: process.version,
-};
-const results = join(import.meta.dirname, 'results');
-await mkdir(results, { recursive: true });
-const at = new Date().toISOString();
-const file = join(results, `${at.replaceAll(':', '-')}.json`);
-await writeFile(file, `${JSON.stringify({ at, machine, small, seconds, repetitions, rows }, null, 2)}\n`);
-process.stdout.write(
-  `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n\n${printTable(rows)}\n`,
-);
+async function runAll(): Promise<void> {
+  const asked = wanted.filter((subject) => names.some((name) => benchmark(name).subjects.includes(subject)));
+  const { present, missing, versions } = await available(asked, { install: !small, progress: say });
+  for (const [name, reason] of Object.entries(missing)) say(`${name} is missing: ${reason}`);
+  const optionsOf = (name: BenchmarkName, progress: (line: string) => void): BenchOptions => {
+    const subjects: readonly SubjectName[] = benchmark(name).subjects.filter((each) => present.includes(each));
+    return { subjects, seconds, repetitions, small, progress };
+  };
+  const runnable = names.filter((name) => {
+    const { subjects } = benchmark(name);
+    return subjects.length === 0 || subjects.some((each) => present.includes(each));
+  });
+  const steps = runnable.map((name) => ({ bench: benchmark(name), options: optionsOf(name, () => {}) }));
+  const progress = new Progress(steps, say);
+  const machine = await machineFacts();
+  const at = new Date().toISOString();
+  const benches: BenchResult[] = [];
+  for (const name of runnable) {
+    const { title, measures } = benchmark(name);
+    progress.begin(name);
+    const rows = await benchmark(name).run(optionsOf(name, (line) => progress.line(line)));
+    progress.end();
+    benches.push({ name, title, measures, rows });
+    process.stdout.write(`## ${title}\n\n${printTable(rows)}\n\n`);
+  }
+  const result: RunResult = { at, machine, missing, versions, small, seconds, repetitions, benches };
+  const results = join(import.meta.dirname, 'results');
+  await mkdir(results, { recursive: true });
+  const file = join(results, `${at.replaceAll(':', '-')}.json`);
+  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  process.stdout.write(
+    `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n`,
+  );
+  for (const [name, reason] of Object.entries(missing)) process.stdout.write(`missing: ${name} (${reason})\n`);
+  say(file);
+}
+
+if (values.list) {
+  for (const name of BENCHMARK_NAMES) process.stdout.write(`${name.padEnd(16)} ${benchmark(name).measures}\n`);
+} else {
+  await runAll();
+}

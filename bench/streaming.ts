@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { startHost } from '../test/support/host.ts';
+import { alternate } from './benchmark.ts';
 import { type Figure, figure, type Row } from './figure.ts';
 import type { StreamPlan, StreamResult } from './stream-load.ts';
 import { startHono } from './subject.ts';
@@ -135,17 +136,14 @@ async function measure(name: SubjectName, options: StreamingOptions): Promise<Me
 }
 
 export async function benchStreaming(options: StreamingOptions): Promise<readonly Row[]> {
-  const measured = new Map<SubjectName, Measured[]>(SUBJECTS.map((name) => [name, []]));
-  for (let repetition = 0; repetition < options.repetitions; repetition++) {
-    for (const name of repetition % 2 === 0 ? SUBJECTS : SUBJECTS.toReversed()) {
-      const result = await measure(name, options);
-      measured.get(name)!.push(result);
-      options.progress(
-        `${name}: echo ${result.echoMiBs.toFixed(0)} MiB/s (+${result.echoGrowthMiB.toFixed(0)} MiB), rework ` +
-          `${result.reworkMiBs.toFixed(0)} MiB/s (+${result.reworkGrowthMiB.toFixed(0)} MiB), events p99 ${result.lateP99Ms.toFixed(2)} ms late`,
-      );
-    }
-  }
+  const measured = await alternate(SUBJECTS, options, async (name) => {
+    const result = await measure(name, options);
+    options.progress(
+      `${name}: echo ${result.echoMiBs.toFixed(0)} MiB/s (+${result.echoGrowthMiB.toFixed(0)} MiB), rework ` +
+        `${result.reworkMiBs.toFixed(0)} MiB/s (+${result.reworkGrowthMiB.toFixed(0)} MiB), events p99 ${result.lateP99Ms.toFixed(2)} ms late`,
+    );
+    return result;
+  });
   const row = (name: string, unit: Figure['unit'], pick: (each: Measured) => number): Row => ({
     name,
     figures: Object.fromEntries([...measured].map(([subject, all]) => [subject, figure(unit, all.map(pick))])),

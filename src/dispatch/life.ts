@@ -122,7 +122,7 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this);
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this, atNs);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });

@@ -41,6 +41,13 @@ export interface LaneLink {
   close(): void;
 }
 
+interface Yielded {
+  readonly box: TurnBox;
+  /** Who has settled. */
+  readonly ended: readonly number[];
+  readonly stray: GuestProblem | null;
+}
+
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
@@ -270,21 +277,21 @@ export class LaneThread {
       this.#gone(guest, inv, endedNs, { failure, why });
       return;
     }
+    const ended = endings(guest, inv, box.out);
     // The watch sees turns that are long; what adds up over many short ones ends here.
-    if (guest.cpuBudgetNs(inv) <= 0 && endings(guest, inv, box.out).length === 0) {
+    if (guest.cpuBudgetNs(inv) <= 0 && ended.length === 0) {
       this.#gone(guest, inv, endedNs, { failure, why: 'cpu' });
       return;
     }
     guest.ran(endedNs - startNs);
-    if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
-    this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    if (guest.live.size === 1 && ended.length === 1) guest.rested();
+    this.#reportTurn(guest, inv, endedNs, { box, ended, stray: failure === null ? null : said(failure) });
     guest.wakeInv = box.wakeInv ?? 0;
     this.#wake(guest, box.wake);
   }
 
-  #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: { box: TurnBox; stray: GuestProblem | null }): void {
-    const { box, stray } = yielded;
-    const ended = endings(guest, inv, box.out);
+  #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: Yielded): void {
+    const { box, ended, stray } = yielded;
     const owner = inv !== 0 ? inv : ended.length === 1 ? ended[0]! : guest.live.size === 1 ? first(guest.live) : inv;
     this.#link.send({
       k: 'turn',

@@ -11,7 +11,7 @@ const origin = { resource: emptyResource(), scope: { name: 'isolane' } };
 
 function spansOf(changes: StoryChanges) {
   let next = 0;
-  return storySpans(aStory(changes), origin, () => (++next).toString(16).padStart(16, '0'));
+  return storySpans(aStory(changes), origin, (++next).toString(16).padStart(16, '0'));
 }
 
 function rootOf(changes: StoryChanges) {
@@ -220,7 +220,7 @@ describe('children', () => {
 
 it('a limit nearly or wholly used is an event with its figures', () => {
   const limits = [{ limit: 'cpuMs', used: 900, allowed: 1000, reached: false }] as const;
-  const [root] = storySpans(aStory({ story: { limits } }), origin, () => 'c'.repeat(16));
+  const [root] = storySpans(aStory({ story: { limits } }), origin, 'c'.repeat(16));
   expect(root?.events).toMatchObject([
     {
       name: 'isolane.limit.warning',
