@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export interface GeneratedProject {
+  readonly directory: string;
   readonly config: string;
   readonly names: readonly string[];
   remove(): Promise<void>;
@@ -17,6 +18,10 @@ export interface GeneratedOptions {
   readonly limits: (n: number) => Readonly<Record<string, number>>;
   /** What functions import: text by path beside them. */
   readonly files?: ReadonlyMap<string, string>;
+  /** Routes of function number `n`, beside its own URL. */
+  readonly routes?: (n: number) => readonly string[];
+  /** `server` of the configuration. */
+  readonly server?: Readonly<Record<string, number>>;
 }
 
 export async function generateProject(options: GeneratedOptions): Promise<GeneratedProject> {
@@ -30,9 +35,12 @@ export async function generateProject(options: GeneratedOptions): Promise<Genera
     await writeFile(file, text);
   }
   const functions = Object.fromEntries(
-    names.map((name, n) => [name, { entry: `functions/${name}.ts`, url: true, limits: options.limits(n) }]),
+    names.map((name, n) => [
+      name,
+      { entry: `functions/${name}.ts`, url: true, routes: options.routes?.(n) ?? [], limits: options.limits(n) },
+    ]),
   );
   const config = join(directory, 'isolane.json');
-  await writeFile(config, JSON.stringify({ functions }));
-  return { config, names, remove: () => rm(directory, { recursive: true, force: true }) };
+  await writeFile(config, JSON.stringify({ functions, server: options.server ?? {} }));
+  return { directory, config, names, remove: () => rm(directory, { recursive: true, force: true }) };
 }

@@ -140,7 +140,7 @@ async function servePeer(name: PeerName): Promise<Served> {
 }
 
 /** The platform's own binary: the npm package's `bin/workerd` is a script that starts it as a child. */
-async function workerdBinary(): Promise<string> {
+export async function workerdBinary(): Promise<string> {
   const require = createRequire(import.meta.url);
   const manifest = require.resolve('workerd/package.json');
   const { optionalDependencies } = JSON.parse(await readFile(manifest, 'utf8')) as {

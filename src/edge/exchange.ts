@@ -84,11 +84,11 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 export class Exchange implements Reply {
   timing: Timing | null = null;
+  readonly timed: boolean;
   readonly #id: string;
   readonly #outgoing: EdgeResponse;
   readonly #head: RequestHead;
   readonly #door: ExchangeDoor;
-  readonly #debug: boolean;
   #requestStream: RequestStream | null = null;
   #pump: BodyPump | null = null;
   #status = 0;
@@ -99,7 +99,7 @@ export class Exchange implements Reply {
     this.#outgoing = outgoing;
     this.#head = head;
     this.#door = door;
-    this.#debug = debug;
+    this.timed = debug;
   }
 
   /** The status that was sent; 0 while none was. */
@@ -154,7 +154,7 @@ export class Exchange implements Reply {
     upgrade.complete(headers, socket);
   }
 
-  fail(outcome: Outcome): void {
+  fail(outcome: Outcome, as: string | null = this.#id): void {
     // A socket is closed by whoever holds its other end.
     if (this.#status === 101) return;
     if (this.#status !== 0) {
@@ -165,10 +165,10 @@ export class Exchange implements Reply {
     if (this.#outgoing.destroyed) return;
     const rule = OUTCOMES[outcome];
     const status = rule.status ?? 500;
-    const body = errorBody(outcome, rule.message, this.#id);
+    const body = errorBody(outcome, rule.message, as ?? undefined);
     const headers = ['content-type', 'application/json'];
     if (rule.retryAfter) headers.push('retry-after', '1');
-    this.#writeHead(status, headers, headers, Buffer.from(body));
+    this.#writeHead(status, headers, headers, Buffer.from(body), as);
     this.#end(body);
   }
 
@@ -192,10 +192,10 @@ export class Exchange implements Reply {
     return this.#requestStream?.reading === true || this.#outgoing.writableLength > 0;
   }
 
-  #writeHead(status: number, headers: string[], guest: HeaderList, body: Body): boolean {
+  #writeHead(status: number, headers: string[], guest: HeaderList, body: Body, id: string | null = this.#id): boolean {
     const outgoing = this.#outgoing;
-    headers.push('x-invocation-id', this.#id);
-    if (this.#debug && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
+    if (id !== null) headers.push('x-invocation-id', id);
+    if (this.timed && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
     if (!isSendable(headers)) return false;

@@ -1,6 +1,7 @@
 /** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { Outcome } from '../contract/outcome.ts';
 import { strayLine } from './bridge/problems.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
@@ -8,6 +9,13 @@ import type { EngineOptions } from './engine-options.ts';
 import type { Lane } from './lane.ts';
 import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
 import type { IsolateRecord, Residents } from './residents.ts';
+
+const LOAD_ENDS: Readonly<Record<LoadFailedReport['why'], Outcome>> = {
+  error: 'init_error',
+  killed: 'init_error',
+  memory: 'memory_exceeded',
+  fault: 'aborted',
+};
 
 export interface HearingPorts {
   up(): void;
@@ -138,7 +146,7 @@ export class Hearing {
       initNs: report.initNs,
       cpuNs: report.cpuNs,
       heapBytes: 0,
-      outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
+      outcome: LOAD_ENDS[report.why],
       ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
       problem,
     });

@@ -4,7 +4,6 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
@@ -13,17 +12,18 @@ import { CodeCache } from './code-cache.ts';
 import { Codes } from './codes.ts';
 import { ColdLoads } from './cold-loads.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
+import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads, pressed } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { type Newborn, Nursery } from './nursery.ts';
 import { Reaper } from './reaper.ts';
-import { Shell, type ShellStart, shellStart } from './shell.ts';
+import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
 import { threadCpuClock, threadId } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -42,21 +42,15 @@ export interface LaneLink {
   close(): void;
 }
 
-interface Yielded {
-  readonly box: TurnBox;
-  /** Who has settled. */
-  readonly ended: readonly number[];
-  readonly stray: GuestProblem | null;
-}
-
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
   readonly #link: LaneLink;
-  readonly #board: Board | null;
+  #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
+  readonly #dropped: Dropped = new Dropped();
   readonly #codes: Codes;
   readonly #nursery: Nursery;
   readonly #spares: Spares;
@@ -80,7 +74,7 @@ export class LaneThread {
     this.#loads = new Loads({
       slots: this.#slots,
       agenda: this.#agenda,
-      board: this.#board,
+      board: () => this.#board,
       cpuNs: this.#cpuNs,
       send: (report) => this.#link.send(report),
       forget: (guest) => this.#forgetGuest(guest),
@@ -124,7 +118,7 @@ export class LaneThread {
     if (this.#cold.step()) obeyed += 1;
     this.#board?.rest();
     this.#link.flush();
-    return obeyed;
+    return obeyed + this.#dropped.clear(obeyed === 0);
   }
 
   get closed(): boolean {
@@ -156,9 +150,14 @@ export class LaneThread {
       case 'forget':
         this.#forget(order.isolate, order.inv);
         return;
-      case 'drop':
+      case 'drop': {
         this.#cold.drop(order.isolate);
-        this.#drop(order.isolate);
+        const guest = this.#guests.get(order.isolate);
+        if (guest !== undefined) this.#dropped.add(this.#release(guest));
+        return;
+      }
+      case 'board':
+        this.#board = new Board(order.fd, order.line);
         return;
       case 'close':
         this.#close();
@@ -279,7 +278,7 @@ export class LaneThread {
       box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
     } catch (error) {
       failure = error;
-      if (!guest.shell.isolate.isDisposed) box = guest.shell.peek();
+      if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
@@ -343,18 +342,19 @@ export class LaneThread {
     this.#link.send(report);
   }
 
-  #drop(isolate: number): void {
-    const guest = this.#guests.get(isolate);
-    if (guest !== undefined) this.#forgetGuest(guest);
+  #forgetGuest(guest: Guest): void {
+    this.#release(guest).dispose();
   }
 
-  #forgetGuest(guest: Guest): void {
+  /** Nothing comes to it any more. */
+  #release(guest: Guest): Guest {
     this.#guests.delete(guest.number);
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.shell.handle);
-    guest.dispose();
+    guest.desk.close();
+    return guest;
   }
 
   /** Notes when the guest's next timer is due. */
@@ -389,6 +389,7 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
+    this.#dropped.close();
     this.#spares.close();
     this.#nursery.close();
     this.#reaper.close();

@@ -84,6 +84,8 @@ export type LaneOrder =
   /** The host has ended `inv`: the guest forgets it. */
   | { readonly k: 'forget'; readonly isolate: number; readonly inv: number }
   | { readonly k: 'drop'; readonly isolate: number }
+  /** Write on that board from now on. */
+  | { readonly k: 'board'; readonly fd: number; readonly line: number }
   | { readonly k: 'close' };
 
 export interface LaneLog {
@@ -150,7 +152,8 @@ export interface LoadFailedReport {
   readonly k: 'load-failed';
   readonly isolate: number;
   readonly endedNs: number;
-  readonly why: 'error' | 'killed' | 'memory';
+  /** `fault`: the host's own; the function had no part in it. */
+  readonly why: 'error' | 'killed' | 'memory' | 'fault';
   readonly name: string;
   readonly message: string;
   readonly stack: string;

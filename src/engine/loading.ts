@@ -17,7 +17,7 @@ import { readiness, said } from './yielded.ts';
 export interface LoadPorts {
   readonly slots: LaneSlots;
   readonly agenda: Agenda;
-  readonly board: Board | null;
+  board(): Board | null;
   cpuNs(): number;
   send(report: LaneReport): void;
   forget(guest: Guest): void;
@@ -87,7 +87,7 @@ export class Loads {
   #publish({ order, guest, leftNs, untilMs }: Loading): void {
     const { board, slots, cpuNs } = this.#ports;
     const startNs = nowNs();
-    board?.begin(order.name, order.isolate, 0, startNs);
+    board()?.begin(order.name, order.isolate, 0, startNs);
     slots.begin(
       { isolate: order.isolate, inv: 0, handle: guest!.shell.handle },
       { baseNs: cpuNs(), budgetNs: leftNs },
@@ -131,7 +131,8 @@ export class Loads {
   }
 
   #failed({ order, guest, startedNs, cpuNs }: Loading, error: unknown, killed: boolean): void {
-    const why = killed ? 'killed' : guest?.shell.isolate.isDisposed === true ? 'memory' : 'error';
+    // Nothing of the function has been looked at: no file could be opened, no isolate made.
+    const why = killed ? 'killed' : guest === null ? 'fault' : guest.shell.isolate.isDisposed ? 'memory' : 'error';
     const logs = guest?.takeLogs() ?? null;
     if (guest !== null) this.#ports.forget(guest);
     const endedNs = nowNs();

@@ -3,9 +3,11 @@
  * The border rules of isolation facts §0 live here: guests get plain Callbacks only, one `turn` reference is kept by
  * the host, and the only value ever copied out is the prelude's own box.
  */
+import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
+import { GUEST_HEAP_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
 import type { Newborn } from './nursery.ts';
@@ -45,6 +47,7 @@ export interface ShellStart {
 }
 
 export const shellStart = (image: Image): ShellStart => {
+  setFlagsFromString(GUEST_HEAP_FLAG);
   const { script, late } = preludeParts(image.prelude);
   const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
   return { prelude: { source: script, cachedData: null }, late, snapshot };
@@ -177,16 +180,9 @@ export class Shell {
     }
   }
 
-  /**
-   * The box of the last turn once more, with what has been added since; no new turn begins. A rejection that nobody handled
-   * replaces the result of the turn in which isolated-vm notices it. `null` when the isolate cannot be entered any more.
-   */
-  peek(): TurnBox | null {
-    try {
-      return this.#turn.applySync(undefined, [0, 'peek'], COPY) as TurnBox;
-    } catch {
-      return null;
-    }
+  /** The box of the last turn once more, with what has been added since; no new turn begins. */
+  peek(): TurnBox {
+    return this.#turn.applySync(undefined, [0, 'peek'], COPY) as TurnBox;
   }
 
   /** Heap and array buffers in use, bytes. */
@@ -208,4 +204,16 @@ function runScript(isolate: ivm.Isolate, context: ivm.Context, code: ShellStart[
   code.cachedData = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData ?? cachedData;
   script.runSync(context, { release: true });
   script.release();
+}
+
+/**
+ * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
+ * again. `null` when the isolate cannot be entered any more.
+ */
+export function peeked(shell: Shell): TurnBox | null {
+  try {
+    return shell.peek();
+  } catch {
+    return null;
+  }
 }

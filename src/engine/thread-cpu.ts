@@ -53,7 +53,7 @@ function quietly<T>(load: () => T): T {
   }
 }
 
-/** The calling thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
+/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
 export function threadId(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').pop());

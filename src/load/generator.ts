@@ -4,10 +4,11 @@
  * counts from when it fell due, so a stall is seen by all it held up (no coordinated omission). Whoever has no answer when
  * the time is over is waited for, and then counted. What the generator itself was late is told apart.
  */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './connection.ts';
 import { Meter } from './meter.ts';
-import type { GeneratorPlan, GeneratorResult } from './plan.ts';
+import { type GeneratorPlan, type GeneratorResult, SERIAL } from './plan.ts';
 
 /** For answers still under way when the time is over. */
 const DRAIN_MS = 10_000;
@@ -31,10 +32,15 @@ export class Generator {
   readonly #connections: readonly Connection[];
   readonly #meter: Meter;
   #next = 0;
+  /** Where in each request its serial belongs; -1: it has none. */
+  readonly #serialAt: readonly number[];
+  readonly #series: string = randomBytes(3).toString('hex');
+  #serial = 0;
 
   constructor(plan: GeneratorPlan) {
     this.#plan = plan;
     this.#requests = plan.requests.map((text) => Buffer.from(text, 'base64'));
+    this.#serialAt = this.#requests.map((bytes) => bytes.indexOf(SERIAL));
     this.#expectBody = plan.expect.body === null ? null : Buffer.from(plan.expect.body);
     this.#meter = new Meter(plan.expect);
     const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -77,7 +83,7 @@ export class Generator {
   }
 
   async #ask(n: number): Promise<void> {
-    const bytes = this.#requests[n % this.#requests.length]!;
+    const bytes = this.#stamped(n % this.#requests.length);
     const { status, body } = await this.#connections[n % this.#connections.length]!.ask(bytes);
     const { expect } = this.#plan;
     const right = expect.status === null ? status >= 200 && status < 300 : status === expect.status;
@@ -88,7 +94,7 @@ export class Generator {
   }
 
   #request(): Buffer {
-    const bytes = this.#requests[this.#next]!;
+    const bytes = this.#stamped(this.#next);
     this.#next = this.#next + 1 === this.#requests.length ? 0 : this.#next + 1;
     return bytes;
   }
@@ -96,6 +102,16 @@ export class Generator {
   #answered(connection: Connection, status: number, bodyIsRight: boolean, ms: number): void {
     this.#meter.answered(status, bodyIsRight, ms);
     if (this.#plan.serverTiming) this.#meter.timing(connection.head);
+  }
+
+  #stamped(n: number): Buffer {
+    const bytes = this.#requests[n]!;
+    const at = this.#serialAt[n]!;
+    if (at < 0) return bytes;
+    const own = Buffer.from(bytes);
+    const serial = String(this.#serial++).padStart(SERIAL.length - this.#series.length, '0');
+    own.write(this.#series + serial, at, 'latin1');
+    return own;
   }
 
   #closedLoop(connection: Connection, { from, to }: Phase): Promise<void> {

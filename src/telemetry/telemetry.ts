@@ -13,7 +13,7 @@ import { newSpanId, newTraceId } from '../contract/ids.ts';
 import type { TraceSeed } from '../contract/invocation.ts';
 import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
-import type { Shed } from '../contract/outcome.ts';
+import type { Unstarted } from '../contract/outcome.ts';
 import { type HostStats, observeHost, observeProcess } from './gauges.ts';
 import { isKept } from './keep.ts';
 import { FailureLog, metricExport, spanExport } from './otlp.ts';
@@ -135,7 +135,7 @@ class HostTelemetry implements Telemetry {
     }
   }
 
-  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void {
+  shed(version: FunctionVersion, reason: Unstarted, limit?: LimitName): void {
     this.#series.of(version).refused(reason, limit);
   }
 

@@ -169,6 +169,7 @@ export class Path {
       ],
       clock: this.clock,
       queueDepth: 10_000,
+      tenants: () => 1,
     });
     callers = new Callers({
       find: (name) => this.#live.get(name),
