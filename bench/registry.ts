@@ -64,7 +64,7 @@ export const BENCHMARKS = {
     measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ small }) => (small ? 6 : 40),
+    estimateSeconds: ({ small }) => (small ? 15 : 60),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
   },
   burst: {
