@@ -12,7 +12,11 @@ import { benchHello } from './hello.ts';
 import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
+<<<<<<< HEAD
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
+=======
+import { benchNeighbour } from './neighbour.ts';
+>>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
@@ -26,6 +30,38 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ subjects, seconds }) => subjects.length * (3 * seconds + 6),
     run: benchHello,
+  },
+  'json-api': {
+    title: 'JSON API',
+    measures: 'a Hono app with zod inside the function: a search, and an order whose body is checked',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchJsonApi,
+  },
+  echo: {
+    title: 'Echo of 64 KiB',
+    measures: 'a body read and sent back: as text, as bytes, as a stream',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => 3 * subjects.length * (seconds + 5),
+    run: benchEcho,
+  },
+  'fan-out': {
+    title: 'Fan-out',
+    measures: 'five fetches at once from inside the function, their answers added up',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchFanOut,
+  },
+  'cpu-bound': {
+    title: 'CPU-bound functions',
+    measures: 'integers, floats, JSON, regular expressions and strings: CPU inside an isolate, plain Node being 100 %',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 8 : 40),
+    run: (options) => benchCpuBound({ ...options, rounds: options.small ? 2 : 20 }),
   },
   cold: {
     title: 'Cold start',
@@ -67,6 +103,30 @@ export const BENCHMARKS = {
     estimateSeconds: ({ small }) => (small ? 12 : 75),
     run: (options) =>
       benchStreaming({ ...options, mib: options.small ? 16 : 1024, events: options.small ? 200 : 10_000 }),
+  },
+  webhook: {
+    title: 'Webhooks',
+    measures: 'signed deliveries accepted with the fsync before the 2xx, and how fast the backlog then runs',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ seconds }) => 2 * seconds + 15,
+    run: benchWebhook,
+  },
+  neighbour: {
+    title: 'Noisy neighbours',
+    measures: 'a bystander beside functions that burn CPU',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 6),
+    run: benchNeighbour,
+  },
+  overhead: {
+    title: 'What bill and traces cost',
+    measures: 'the same function without a ledger, and with one at 0, 5 and 100 % of traces kept',
+    subjects: [],
+    comparable: false,
+    estimateSeconds: () => 50,
+    run: benchOverhead,
   },
   'guest-runtime': {
     title: 'The guest runtime',

@@ -13,6 +13,7 @@ import { printTable } from './figure.ts';
 import { machineFacts } from './machine.ts';
 import { Progress } from './progress.ts';
 import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
+import { reportPage } from './report.ts';
 import type { BenchResult, RunResult } from './result.ts';
 import { available, SUBJECTS, type SubjectName } from './subject.ts';
 
@@ -69,11 +70,13 @@ async function runAll(): Promise<void> {
   await mkdir(results, { recursive: true });
   const file = join(results, `${at.replaceAll(':', '-')}.json`);
   await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  const html = file.replace(/json$/, 'html');
+  await writeFile(html, reportPage(result));
   process.stdout.write(
     `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n`,
   );
   for (const [name, reason] of Object.entries(missing)) process.stdout.write(`missing: ${name} (${reason})\n`);
-  say(file);
+  say(`${file}\n${html}`);
 }
 
 if (values.list) {

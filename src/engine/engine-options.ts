@@ -39,6 +39,8 @@ export interface ProcessOptions {
   readonly headroomMiB: number;
   /** Most isolates in one: V8 reserves address space for each, which the system counts as data. */
   readonly isolates: number;
+  /** Where the system says which cgroup this process is in. */
+  readonly procfs: string;
   /** One with nothing loaded for so long is closed. */
   readonly idleMs: number;
 }

@@ -13,6 +13,7 @@ import { Bridge, type BridgePorts } from './bridge/bridge.ts';
 import { CacheStore } from './bridge/cache-store.ts';
 import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
+import { hop } from './bridge/subrequests.ts';
 import { CACHED_BYTES } from './code-cache.ts';
 import { Places } from './crypto/places.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -20,8 +21,9 @@ import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
 import type { Lost } from './judge.ts';
-import type { Culprit, Lane } from './lane.ts';
+import type { Culprit, Lane, LaneEvents } from './lane.ts';
 import { nowNs } from './monotonic.ts';
+import { Patience } from './patience.ts';
 import { Press } from './press.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
@@ -50,6 +52,7 @@ export class Engine implements EnginePort {
   });
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
+  readonly #patience: Patience = new Patience();
   readonly #places: SharedArrayBuffer = Places.memory();
   #healthy: readonly Lane[] = [];
   /** The same by realm. */
@@ -253,13 +256,14 @@ export class Engine implements EnginePort {
       ...{ image, spares, spareMemoryMiB, places: this.#places },
       ...{ boardFd: this.#boardFd, line, codeKey, isPress },
     };
-    const lane = new ThreadLane(this.#next(), init, {
+    const events: LaneEvents = {
       reports: (from, reports) => {
         this.#hearing.reports(from, reports);
         if (this.#press.owns(from)) this.#press.heard(reports);
       },
       died: (from, error) => this.#died(from, error),
-    });
+    };
+    const lane = new ThreadLane(this.#next(), init, events, this.#patience);
     this.#lanes.set(lane.id, lane);
     this.#census();
     return lane;
@@ -368,7 +372,13 @@ export class Engine implements EnginePort {
         const via = { agents: this.#agents, dialer: this.#options.dialer, signal };
         return dial(request, termsOf(job.invocation), via, listener);
       },
-      fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
+      fetch: (job, request, signal) =>
+        exchange(
+          request,
+          termsOf(job.invocation, () => hop(job)),
+          this.#agents,
+          signal,
+        ),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

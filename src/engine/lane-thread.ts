@@ -4,8 +4,6 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import { readlinkSync } from 'node:fs';
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
@@ -19,11 +17,11 @@ import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder
 import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { Shell, type ShellStart, shellStart } from './shell.ts';
+import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
-import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { threadCpuClock, threadId } from './thread-cpu.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -40,13 +38,6 @@ export interface LaneLink {
   send(report: LaneReport): void;
   flush(): void;
   close(): void;
-}
-
-interface Yielded {
-  readonly box: TurnBox;
-  /** Who has settled. */
-  readonly ended: readonly number[];
-  readonly stray: GuestProblem | null;
 }
 
 export class LaneThread {
@@ -273,7 +264,7 @@ export class LaneThread {
       box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
     } catch (error) {
       failure = error;
-      if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
+      if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
@@ -389,26 +380,5 @@ export class LaneThread {
     this.#reaper.close();
     this.#closed = true;
     this.#link.close();
-  }
-}
-
-/**
- * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
- * again. `null` when the isolate cannot be entered any more.
- */
-function peek(shell: Shell): TurnBox | null {
-  try {
-    return shell.peek();
-  } catch {
-    return null;
-  }
-}
-
-/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
-function threadId(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').pop());
-  } catch {
-    return 0;
   }
 }

@@ -208,3 +208,15 @@ function runScript(isolate: ivm.Isolate, context: ivm.Context, code: ShellStart[
   script.runSync(context, { release: true });
   script.release();
 }
+
+/**
+ * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
+ * again. `null` when the isolate cannot be entered any more.
+ */
+export function peeked(shell: Shell): TurnBox | null {
+  try {
+    return shell.peek();
+  } catch {
+    return null;
+  }
+}

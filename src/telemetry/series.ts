@@ -75,7 +75,7 @@ export class VersionSeries {
     const outcome = OUTCOME_INDEX.get(record.outcome) ?? 0;
     cells.outcomes[outcome] = (cells.outcomes[outcome] as number) + 1;
     cells.run.record(record.runNs);
-    cells.cpu.record(record.cpuNs + record.hostCpuNs);
+    cells.cpu.record(record.cpuNs);
     cells.queue.record(record.queueNs);
     cells.billedMs += record.billedMs;
     if (record.cold) {

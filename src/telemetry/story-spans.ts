@@ -118,7 +118,7 @@ function faasAttributes(story: InvocationStory): Attributes {
     [A.faasColdstart]: record.cold,
     [OWN.outcome]: record.outcome,
     [OWN.billedMs]: record.billedMs,
-    [OWN.cpuMs]: (record.cpuNs + record.hostCpuNs) / NS_PER_MS,
+    [OWN.cpuMs]: record.cpuNs / NS_PER_MS,
     [OWN.queueMs]: record.queueNs / NS_PER_MS,
     [OWN.tenant]: record.tenant,
     [OWN.attempt]: record.attempt,

@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'config',
     'catalog',
     'engine/flags.ts',
+    'engine/process/cgroup.ts',
     'host.ts',
     'index.ts',
     'admin/tokens.ts',

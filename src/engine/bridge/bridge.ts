@@ -17,6 +17,7 @@ import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
 import { isOutOfMemory, problemOf } from './problems.ts';
 import { Streams } from './streams.ts';
+import { NoSubrequest, spend } from './subrequests.ts';
 import { type SocketPorts, socketFlaw, WebSockets } from './websocket.ts';
 
 /** A response body known to be at most this long crosses whole, with its head. */
@@ -283,7 +284,8 @@ export class Bridge {
         job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: 0, error: message });
         if (!this.#fetches.delete(id) || job.settled) return;
         const code = codeOf(error);
-        this.#ports.event(job.inv, { e: 'response-error', id, message, ...(code === undefined ? {} : { code }) }, null);
+        const more = error instanceof NoSubrequest ? { limit: true as const } : code === undefined ? {} : { code };
+        this.#ports.event(job.inv, { e: 'response-error', id, message, ...more }, null);
       });
   }
 
@@ -325,17 +327,6 @@ export class Bridge {
       wire.chunks,
     );
   }
-}
-
-/** Takes one of the invocation's subrequests; what to say when there is none left. */
-function spend(job: Job): string | null {
-  const limit = job.invocation.version.spec.limits.subrequests;
-  if (job.subrequests < limit) {
-    job.subrequests += 1;
-    return null;
-  }
-  job.note({ limit: 'subrequests', used: limit + 1, reached: true });
-  return `The function may make ${limit} subrequests per invocation (limits.subrequests).`;
 }
 
 const NO_PARAMS: readonly string[] = [];

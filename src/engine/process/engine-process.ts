@@ -11,6 +11,7 @@ import type { Fall, Realm } from '../../contract/engine-port.ts';
 import { MIB } from '../../contract/units.ts';
 import { openBoard, readBoard } from '../board.ts';
 import type { Culprit, LaneEvents } from '../lane.ts';
+import type { Cgroup, Cgroups } from './cgroup.ts';
 import { asControlReport, type ControlOrder, type ControlReport } from './control.ts';
 import { FrameReader, FrameWriter } from './frames.ts';
 import { CONTROL_FD, FIRST_LANE_FD, launch } from './launch.ts';
@@ -42,6 +43,7 @@ export interface ProcessLimits {
   /** Resident memory above what its guests may have by their limits. */
   readonly headroomBytes: number;
   readonly dataBytes: number;
+  readonly cgroups: Cgroups;
 }
 
 export class EngineProcess {
@@ -61,7 +63,8 @@ export class EngineProcess {
   readonly #board: number;
   readonly #writer: FrameWriter = new FrameWriter();
   readonly #gone: Promise<void>;
-
+  readonly #cgroup: Cgroup | null;
+  #boundBytes = 0;
   #guilty: ProcessLane | null = null;
   #isUp = false;
   #isClosing = false;
@@ -78,7 +81,9 @@ export class EngineProcess {
     this.#events = events;
     this.#limits = limits;
     this.#board = openBoard();
-    this.#child = launch({ dataBytes: limits.dataBytes, boardFd: this.#board, lanes: limits.lanes });
+    this.#cgroup = limits.cgroups.make(limits.headroomBytes);
+    const cgroup = this.#cgroup?.path ?? '';
+    this.#child = launch({ dataBytes: limits.dataBytes, boardFd: this.#board, lanes: limits.lanes, cgroup });
     if ((this.#child.stdio as unknown) === undefined) {
       // Out of descriptors: Node made none of its sockets, and says why later.
       this.#child.once('error', () => undefined);
@@ -281,6 +286,8 @@ export class EngineProcess {
   #outgrown(): boolean {
     let bound = this.#limits.headroomBytes;
     for (const lane of this.lanes) for (const { memoryMiB } of lane.guests.values()) bound += memoryMiB * MIB;
+    if (bound !== this.#boundBytes) this.#cgroup?.bound(bound);
+    this.#boundBytes = bound;
     const resident = residentBytes(this.pid);
     if (resident <= bound) return false;
     this.kill('outgrown', `it holds ${Math.round(resident / MIB)} MiB, its bound is ${Math.round(bound / MIB)} MiB`);
@@ -305,8 +312,9 @@ export class EngineProcess {
       const said = this.#said === '' ? '' : `: ${this.#said.slice(-1000).replace(/[^\x20-\x7e]+/g, ' ')}`;
       this.#events.log(`engine process ${this.pid} (${this.realm ?? 'spare'}) has ended (${how})${said}`);
       // What V8 says when the system gives it no more memory.
-      this.how ??= /out of memory/i.test(this.#said) ? 'outgrown' : 'crashed';
+      this.how ??= this.#cgroup?.wasKilled === true || /out of memory/i.test(this.#said) ? 'outgrown' : 'crashed';
     }
+    this.#cgroup?.remove();
     this.#events.buried(this);
   }
 

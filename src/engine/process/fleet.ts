@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import type { Realm } from '../../contract/engine-port.ts';
 import { MIB } from '../../contract/units.ts';
 import type { EngineOptions, ProcessOptions } from '../engine-options.ts';
+import { Cgroups } from './cgroup.ts';
 import { EngineProcess, type ProcessEvents } from './engine-process.ts';
 import { FrameWriter } from './frames.ts';
 import type { ProcessLane } from './process-lane.ts';
@@ -24,6 +25,7 @@ function defaults(): ProcessOptions {
     lanes: Math.max(4, availableParallelism()),
     headroomMiB: 1536,
     isolates: 4000,
+    procfs: '/proc/self',
     idleMs: 60_000,
   };
 }
@@ -35,6 +37,7 @@ export class Fleet {
   readonly #initOf: () => Buffer;
   readonly #processes: Set<EngineProcess> = new Set();
   #init: Buffer | null = null;
+  #cgroups: Cgroups | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Monotonic ms at which a realm was last in use. */
   #usedMs = 0;
@@ -108,7 +111,11 @@ export class Fleet {
     const { lanes, headroomMiB, isolates } = this.#options;
     const dataMiB = MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB) + RESERVED_MIB * isolates;
     this.#init ??= this.#initOf();
-    const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
+    this.#cgroups ??= new Cgroups(this.#options.procfs);
+    const limits = {
+      ...{ lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB },
+      cgroups: this.#cgroups,
+    };
     let process: EngineProcess;
     try {
       process = new EngineProcess(this.#init, limits, this.#events);

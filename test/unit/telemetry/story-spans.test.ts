@@ -66,7 +66,7 @@ describe('the merged SERVER span', () => {
       'faas.coldstart': false,
       'isolane.outcome': 'ok',
       'isolane.billed_ms': 1,
-      'isolane.cpu_ms': 0.31,
+      'isolane.cpu_ms': 0.3,
       'isolane.queue_ms': 0.1,
     });
     expect(root.attributes['error.type']).toBeUndefined();
