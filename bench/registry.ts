@@ -12,11 +12,7 @@ import { benchHello } from './hello.ts';
 import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
-<<<<<<< HEAD
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
-=======
-import { benchNeighbour } from './neighbour.ts';
->>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
