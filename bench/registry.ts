@@ -15,7 +15,7 @@ import { benchMany } from './many.ts';
 <<<<<<< HEAD
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
 =======
-import { benchNeighbour } from './neighbour.ts';
+import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
 >>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
@@ -68,7 +68,7 @@ export const BENCHMARKS = {
     measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ small }) => (small ? 6 : 40),
+    estimateSeconds: ({ small }) => (small ? 15 : 60),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
   },
   burst: {
@@ -115,7 +115,7 @@ export const BENCHMARKS = {
   neighbour: {
     title: 'Noisy neighbours',
     measures: 'a bystander beside functions that burn CPU',
-    subjects: APP_SUBJECTS,
+    subjects: NEIGHBOUR_SUBJECTS,
     comparable: true,
     estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 6),
     run: benchNeighbour,
