@@ -13,6 +13,9 @@ import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
+=======
+import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
+>>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
@@ -111,7 +114,7 @@ export const BENCHMARKS = {
   neighbour: {
     title: 'Noisy neighbours',
     measures: 'a bystander beside functions that burn CPU',
-    subjects: APP_SUBJECTS,
+    subjects: NEIGHBOUR_SUBJECTS,
     comparable: true,
     estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 6),
     run: benchNeighbour,
