@@ -12,7 +12,7 @@ import { benchHello } from './hello.ts';
 import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
-import { benchNeighbour } from './neighbour.ts';
+import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
@@ -64,7 +64,7 @@ export const BENCHMARKS = {
     measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ small }) => (small ? 6 : 40),
+    estimateSeconds: ({ small }) => (small ? 15 : 60),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
   },
   burst: {
@@ -102,26 +102,26 @@ export const BENCHMARKS = {
   },
   webhook: {
     title: 'Webhooks',
-    measures: 'signed deliveries accepted with the fsync before the 2xx, and how fast the backlog then runs',
+    measures: 'signed deliveries that are fsynced before they are answered, while their function runs',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ seconds }) => 2 * seconds + 15,
+    estimateSeconds: ({ seconds }) => 5 * seconds + 10,
     run: benchWebhook,
   },
   neighbour: {
     title: 'Noisy neighbours',
-    measures: 'a bystander beside functions that burn CPU',
-    subjects: APP_SUBJECTS,
+    measures: 'a bystander at 200 requests a second beside eight that do nothing but compute',
+    subjects: NEIGHBOUR_SUBJECTS,
     comparable: true,
-    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 6),
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 8),
     run: benchNeighbour,
   },
   overhead: {
-    title: 'What bill and traces cost',
-    measures: 'the same function without a ledger, and with one at 0, 5 and 100 % of traces kept',
+    title: 'Overhead of billing and traces',
+    measures: 'hello without a ledger, and with one at 0, 5 and 100 % of traces kept',
     subjects: [],
-    comparable: false,
-    estimateSeconds: () => 50,
+    comparable: true,
+    estimateSeconds: ({ seconds }) => 4 * (2 * seconds + 4),
     run: benchOverhead,
   },
   'guest-runtime': {

@@ -21,9 +21,8 @@ import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
 import type { Lost } from './judge.ts';
-import type { Culprit, Lane, LaneEvents } from './lane.ts';
+import type { Culprit, Lane } from './lane.ts';
 import { nowNs } from './monotonic.ts';
-import { Patience } from './patience.ts';
 import { Press } from './press.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
@@ -52,7 +51,6 @@ export class Engine implements EnginePort {
   });
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
-  readonly #patience: Patience = new Patience();
   readonly #places: SharedArrayBuffer = Places.memory();
   #healthy: readonly Lane[] = [];
   /** The same by realm. */
@@ -117,7 +115,7 @@ export class Engine implements EnginePort {
   grow(realm: Realm): boolean {
     if (this.#closing) return false;
     if (realm === '') {
-      if (this.#own() >= this.#options.maxLanes) return false;
+      if ([...this.#lanes.values()].filter((lane) => lane.realm === '').length >= this.#options.maxLanes) return false;
       this.#addLane();
       return true;
     }
@@ -242,12 +240,6 @@ export class Engine implements EnginePort {
     await this.#agents.close();
   }
 
-  #own(): number {
-    let count = 0;
-    for (const lane of this.#lanes.values()) if (lane.realm === '') count += 1;
-    return count;
-  }
-
   #addLane(isPress = false): Lane {
     const { image, spareMemoryMiB, codeKey = null } = this.#options;
     const spares = isPress ? 0 : this.#options.spares;
@@ -256,14 +248,13 @@ export class Engine implements EnginePort {
       ...{ image, spares, spareMemoryMiB, places: this.#places },
       ...{ boardFd: this.#boardFd, line, codeKey, isPress },
     };
-    const events: LaneEvents = {
+    const lane = new ThreadLane(this.#next(), init, {
       reports: (from, reports) => {
         this.#hearing.reports(from, reports);
         if (this.#press.owns(from)) this.#press.heard(reports);
       },
       died: (from, error) => this.#died(from, error),
-    };
-    const lane = new ThreadLane(this.#next(), init, events, this.#patience);
+    });
     this.#lanes.set(lane.id, lane);
     this.#census();
     return lane;

@@ -12,7 +12,7 @@ import { Ring } from './ring.ts';
 
 /** A sleeping lane looks up this often: isolated-vm reports catastrophes through its event loop. */
 const SLEEP_MS = 250;
-/** While it pays an idle lane looks for so long before it sleeps: the next order comes sooner than a wake-up would take. */
+/** An idle lane looks for so long before it sleeps: the next order mostly comes sooner than a wake-up would take. */
 const LOOK_MS = 0.05;
 /** How long a full ring is waited on before trying again. */
 const FULL_MS = 1;
@@ -52,7 +52,7 @@ port.on('message', () => undefined);
 function round(idle: boolean): void {
   const obeyed = thread.work();
   if (thread.closed) return;
-  if (idle && obeyed === 0 && !(orders.isLookedAt && orders.look(LOOK_MS))) {
+  if (idle && obeyed === 0 && !orders.look(LOOK_MS)) {
     if (thread.awaits) {
       restOpenly();
       return;

@@ -8,7 +8,6 @@ const HEADER_BYTES = 64;
 const WRITTEN = 0;
 const READ = 1;
 const DOZING = 2;
-const LOOKED_AT = 3;
 /** In place of a length: the rest up to the end is empty. */
 const SKIP = -1;
 
@@ -53,16 +52,6 @@ export class Ring {
       at = 0;
     }
     return at;
-  }
-
-  /** Writer: whether the next frame comes soon enough for the reader to look for it. */
-  set isLookedAt(pays: boolean) {
-    this.#control[LOOKED_AT] = pays ? 1 : 0;
-  }
-
-  /** Reader: what the writer says of that. */
-  get isLookedAt(): boolean {
-    return this.#control[LOOKED_AT] === 1;
   }
 
   /** Writer: the frame at the reserved place is whole. */

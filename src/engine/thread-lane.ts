@@ -1,7 +1,6 @@
 /**
  * A lane in the host's own process: its worker, the shared slots, the channel. While something is likely to come back
- * soon, and looking pays, the main thread looks into the channel once in every round of its event loop; otherwise it lets
- * the lane wake it.
+ * soon the main thread looks into the channel once in every round of its event loop; later it lets the lane wake it.
  */
 
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -11,7 +10,6 @@ import { Judge, type Lost } from './judge.ts';
 import { type Lane, type LaneEvents, SlotNumbers } from './lane.ts';
 import type { LaneInit, LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
 import { nowNs } from './monotonic.ts';
-import type { Patience } from './patience.ts';
 import { ThreadPriority } from './priority.ts';
 import { Ring } from './ring.ts';
 import { CLAIM_SLOTS, LaneSlots, type RunningTurn } from './slots.ts';
@@ -39,25 +37,21 @@ export class ThreadLane implements Lane {
   readonly #numbers: SlotNumbers = new SlotNumbers(CLAIM_SLOTS);
   readonly #exited: Promise<void>;
   readonly #channel: ChannelEnd<LaneOrder, LaneReport>;
-  readonly #orders: Ring;
   readonly #reports: Ring;
-  readonly #patience: Patience;
   readonly #events: LaneEvents;
   #looking = false;
   #heardMs = 0;
   /** Orders sent since the lane was last woken. */
   #unsaid = 0;
 
-  constructor(id: number, init: Omit<LaneInit, 'lane' | 'slots'>, events: LaneEvents, patience: Patience) {
+  constructor(id: number, init: Omit<LaneInit, 'lane' | 'slots'>, events: LaneEvents) {
     this.id = id;
     this.isPress = init.isPress;
     this.#events = events;
-    this.#patience = patience;
     const orders = Ring.memory();
     const reports = Ring.memory();
     const { port1, port2 } = new MessageChannel();
     const out = new Ring(orders);
-    this.#orders = out;
     this.#reports = new Ring(reports);
     this.#channel = new ChannelEnd({ out, in: this.#reports }, port1, () => out.notify());
     const workerData: RingLaneInit = { ...init, lane: id, slots: this.slots.buffer, orders, reports, port: port2 };
@@ -68,7 +62,7 @@ export class ThreadLane implements Lane {
       env: {},
     });
     this.#reports.doze();
-    this.#worker.on('message', () => this.#look(performance.now()));
+    this.#worker.on('message', () => this.#look());
     this.#exited = new Promise((resolve) => {
       this.#worker.once('error', (error: Error) => events.died(this, error));
       this.#worker.once('exit', () => {
@@ -128,13 +122,10 @@ export class ThreadLane implements Lane {
   }
 
   post(order: LaneOrder): void {
-    const nowMs = performance.now();
-    if (order.k === 'start' || order.k === 'event') this.#patience.asked(nowMs);
-    this.#orders.isLookedAt = this.#patience.pays(nowMs);
     this.#channel.send(order);
     this.#unsaid += 1;
     if (this.#unsaid >= BATCH) this.#wake();
-    this.#look(nowMs);
+    this.#look();
   }
 
   async close(): Promise<void> {
@@ -154,8 +145,8 @@ export class ThreadLane implements Lane {
     this.#channel.wake();
   }
 
-  #look(nowMs: number): void {
-    this.#heardMs = nowMs;
+  #look(): void {
+    this.#heardMs = performance.now();
     if (this.#looking) return;
     this.#looking = true;
     this.#reports.stir();
@@ -168,9 +159,7 @@ export class ThreadLane implements Lane {
     const sent = this.#channel.flush();
     const nowMs = performance.now();
     if (heard > 0) this.#heardMs = nowMs;
-    // Whatever else there is: who has just said something may have more to say.
-    const goesOn = heard > 0 || (this.#patience.pays(nowMs) && nowMs - this.#heardMs < LOOK_MS);
-    if (goesOn) setImmediate(this.#round);
+    if (nowMs - this.#heardMs < LOOK_MS) setImmediate(this.#round);
     else if (!sent) setTimeout(this.#round, FULL_MS);
     else if (!this.#reports.doze()) setImmediate(this.#round);
     else this.#looking = false;
@@ -183,10 +172,7 @@ export class ThreadLane implements Lane {
       if (report === null) break;
       reports.push(report);
     }
-    if (reports.length > 0) {
-      this.#patience.answered();
-      this.#events.reports(this, reports);
-    }
+    if (reports.length > 0) this.#events.reports(this, reports);
     return reports.length;
   }
 }
