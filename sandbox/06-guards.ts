@@ -23,6 +23,7 @@ import {
   reflectOwnKeys,
   SafeSet,
   SafeWeakMap,
+  uncurry,
 } from './00-primordials.ts';
 
 /** Elements an array method walks at most; without a callback that is some tenths of a second. */
@@ -137,6 +138,8 @@ export const dress = (f: object, native: Method): void => {
   asNative(f, name);
 };
 
+/** `Function.prototype.toString` as guests have it, which calls what belongs to the runtime native, too. */
+export let shownText: (f: unknown) => string;
 {
   const native = Function.prototype.toString;
   const { method } = {
@@ -147,6 +150,7 @@ export const dress = (f: object, native: Method): void => {
     },
   };
   dress(method, native as Method);
+  shownText = uncurry(method);
   defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
 }
 

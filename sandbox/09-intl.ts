@@ -119,3 +119,6 @@ const wrap = (name: string, bytes: number): void => {
 };
 const names = reflectOwnKeys(COSTS);
 for (let i = 0; i < names.length; i++) wrap(names[i] as string, COSTS[names[i] as string] as number);
+
+/** As guests have it, for what is built later. */
+export const Formatter: typeof Intl.DateTimeFormat = Intl.DateTimeFormat;

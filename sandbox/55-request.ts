@@ -2,12 +2,11 @@
 /** Request. One that came from the host keeps the URL as given and parses its headers when somebody asks. */
 import { indexOf, isObject, NativeTypeError, slice, startsWith, toUpperCase } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import type { Invocation } from './10-box.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { type AbortSignal, abort, abortReason, isAborted, isSignal, newSignal, onAbort } from './22-abort.ts';
 import { isUrl, parseParts, partOf, urlHref } from './36-url.ts';
-import { arity, choice, dictionary } from './43-webidl.ts';
-import { isToken } from './44-mime.ts';
+import { arity, choice, dictionary, isToken } from './43-webidl.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
 import { BodyState, cloneBody, EMPTY, extractBody, installBody, moveBody, STREAM } from './50-body.ts';
 
