@@ -86,7 +86,7 @@ export const exec = uncurry(RegExp.prototype.exec);
 export const functionToString = uncurry(Function.prototype.toString);
 export const objectToString = uncurry(Object.prototype.toString);
 export const numberToString = uncurry(Number.prototype.toString);
-export const bindFunction = uncurry(bind) as (f: unknown, self: unknown) => unknown;
+export const bindFunction = uncurry(bind) as (f: unknown, self: unknown, ...args: unknown[]) => unknown;
 
 const getter = <T, R>(proto: object, name: PropertyKey): ((self: T) => R) =>
   uncurry(getOwnPropertyDescriptor(proto, name)?.get as Fn<T, [], R>);

@@ -90,32 +90,35 @@ const guarding = (owner: object, key: string): Guard | undefined => {
   return undefined;
 };
 
+/** By guard, what to say. */
+const reasons = new List<string>();
+const refuse = (which: number): never => {
+  throw new NativeRangeError(reasons[which]);
+};
+
 // biome-ignore lint/security/noGlobalEval: the text is made here of our own constants
 const indirect = eval;
 type Make = (
   apply: unknown,
   tools: object,
   natives: readonly Method[],
-  refusals: readonly unknown[],
+  refuse: (which: number) => never,
 ) => readonly Method[];
 
 /** One function makes them all: a text or a maker for each would cost every isolate some hundred KB. */
 export const installGuards = (): void => {
   const natives = new List<Method>();
-  const refusals = new List<unknown>();
   let consts = '';
   let methods = '';
   for (let i = 0; i < wanted.length; i++) {
     const { owner, key, test, what } = wanted[i] as Guard;
     natives.push(getOwnPropertyDescriptor(owner, key)?.value as Method);
-    refusals.push(() => {
-      throw new NativeRangeError(what);
-    });
-    consts += `const n${i}=natives[${i}],r${i}=refusals[${i}];`;
-    methods += `({f(...args){if(${test})r${i}();return apply(n${i},this,args)}}).f,`;
+    reasons.push(what);
+    consts += `const n${i}=natives[${i}];`;
+    methods += `({${key}(...args){if(${test})refuse(${i});return apply(n${i},this,args)}}).${key},`;
   }
-  const text = `"use strict";((apply,{wide,anyWide,hugeBig,longList},natives,refusals)=>{${consts}return[${methods}]})`;
-  const made = (indirect(text) as Make)(reflectApply, { wide, anyWide, hugeBig, longList }, natives, refusals);
+  const text = `"use strict";((apply,{wide,anyWide,hugeBig,longList},natives,refuse)=>{${consts}return[${methods}]})`;
+  const made = (indirect(text) as Make)(reflectApply, { wide, anyWide, hugeBig, longList }, natives, refuse);
   for (let i = 0; i < wanted.length; i++) {
     const { owner, key } = wanted[i] as Guard;
     put(owner, key, made[i] as Method);
@@ -133,8 +136,9 @@ export const put = (owner: object, key: PropertyKey, value: (...args: never[]) =
 /** Gives `f` the name, the length and the text of the native it stands for. */
 export const dress = (f: object, native: Method): void => {
   const { name, length } = native;
-  defineProperty(f, 'name', { value: name, configurable: true });
-  defineProperty(f, 'length', { value: length, configurable: true });
+  // A function with properties of its own costs some hundred bytes more, twice in every isolate.
+  if ((f as Method).name !== name) defineProperty(f, 'name', { value: name, configurable: true });
+  if ((f as Method).length !== length) defineProperty(f, 'length', { value: length, configurable: true });
   asNative(f, name);
 };
 

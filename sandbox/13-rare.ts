@@ -4,6 +4,7 @@
  * `build` may run when the guest has long been at work, so it keeps to the rules of the border like any other code here.
  */
 import {
+  bindFunction,
   defineProperty,
   endsWith,
   getOwnPropertyDescriptor,
@@ -11,10 +12,11 @@ import {
   NativeError,
   objectCreate,
   own,
+  SafeMap,
   slice,
 } from './00-primordials.ts';
 import { arrived, expose, place, waiting } from './04-globals.ts';
-import { asNative, hideClass } from './06-guards.ts';
+import { hideClass } from './06-guards.ts';
 import { host } from './10-box.ts';
 
 /** `build` on its first call, its result ever after. */
@@ -30,21 +32,28 @@ export const once = <T>(build: () => T): (() => T) => {
   };
 };
 
-/**
- * An accessor in place of the global `name`, until it is assigned to. One function for both ways, without a name of its own:
- * there are many, and each has to cost little.
- */
-export const lazily = (name: string, make: () => unknown, enumerable = false): unknown => {
-  const { access } = {
-    access(...given: unknown[]): unknown {
-      if (given.length === 0) return make();
-      defineProperty(globalThis, name, { value: given[0], writable: true, configurable: true, enumerable });
-      return undefined;
-    },
-  };
-  asNative(access, name);
-  defineProperty(globalThis, name, { get: access as () => unknown, set: access, configurable: true, enumerable });
-  return access;
+/** What waits for its first touch: the accessor that stands for it, and who makes it. */
+const makers = new SafeMap<string, () => unknown>();
+
+/** All such accessors are this one function, bound to a name: there are many, and each has to cost little. */
+const reach = (name: string, ...given: unknown[]): unknown => {
+  if (given.length > 0) {
+    const enumerable = getOwnPropertyDescriptor(globalThis, name)?.enumerable === true;
+    defineProperty(globalThis, name, { value: given[0], writable: true, configurable: true, enumerable });
+    return undefined;
+  }
+  makers.get(name)?.();
+  return arrived.get(name);
+};
+
+/** An accessor in place of the global `name`, until it is assigned to or `make` has put something there by `place`. */
+export const lazily = (name: string, make: () => unknown, enumerable = false): void => {
+  const access = bindFunction(reach, undefined, name) as () => unknown;
+  waiting.set(name, access);
+  makers.set(name, make);
+  // To define over what V8 builds on first touch would be to touch it: 170 KB for its Temporal.
+  delete (globalThis as Record<string, unknown>)[name];
+  defineProperty(globalThis, name, { get: access, set: access, configurable: true, enumerable });
 };
 
 /** The brand checks of late files, joined by spaces; put here by src/engine/prelude.ts. */
@@ -86,20 +95,10 @@ export const rare = <T extends object>(
   };
   for (let i = 0; i < names.length; i++) {
     const name = plain(names[i] as string);
-    const touch = (): unknown => {
-      group();
-      return arrived.get(name);
-    };
-    waiting.set(name, lazily(name, touch, name !== names[i]));
+    lazily(name, group, name !== names[i]);
   }
   return group;
 };
-/** The accessor of `name` again, where something else came in its place before a guest was there. */
-export const putBack = (name: string): void => {
-  const access = waiting.get(name) as () => unknown;
-  defineProperty(globalThis, name, { get: access, set: access, configurable: true, enumerable: false });
-};
-
 const plain = (name: string): string => (endsWith(name, '()') ? slice(name, 0, -2) : name);
 
 type Evaluate = (source: string) => () => Record<string, unknown>;

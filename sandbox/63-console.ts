@@ -35,14 +35,14 @@ import {
   toStr,
   toWellFormed,
 } from './00-primordials.ts';
-import { lengthOf, place } from './04-globals.ts';
-import { shownText } from './06-guards.ts';
+import { lengthOf } from './04-globals.ts';
+import { hideClass, shownText } from './06-guards.ts';
 import { describe } from './08-errors.ts';
 import { current, groups, log } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { inspect } from './62-inspect.ts';
 
-// late: console
+// late:
 
 /** Characters of one line that cross. */
 const MAX_LINE = 64 * 1024;
@@ -342,7 +342,8 @@ const methods: Record<string, (...args: unknown[]) => void> = {
   clear: () => {},
 };
 
-const consoleObject = objectCreate({}) as object;
+/** Boot makes it a global. */
+export const consoleObject = objectCreate({}) as object;
 {
   const names = objectKeys(methods);
   for (let i = 0; i < names.length; i++) {
@@ -355,4 +356,4 @@ const consoleObject = objectCreate({}) as object;
   defineProperty(consoleObject, SYM_TAG, { value: 'console', configurable: true });
 }
 
-place('console', consoleObject, false);
+hideClass(consoleObject);

@@ -35,7 +35,6 @@ import { RequestState } from './55-request.ts';
 import { type ResponseState, responseState } from './56-response.ts';
 import { startFetch } from './60-fetch.ts';
 
-
 rare(
   'event-source>',
   ['EventSource'],

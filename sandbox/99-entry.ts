@@ -5,6 +5,7 @@
  */
 import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
 import { defineProperty, hasOwn, jsonParse, NativeDate, NativeError, objectKeys, quote } from './00-primordials.ts';
+import { place } from './04-globals.ts';
 import { removeGlobals, runFinalizers, takenWasm, takeWasm } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
@@ -12,7 +13,7 @@ import { describe } from './08-errors.ts';
 import './09-intl.ts';
 import { beginTurn, box, emit, enter, groups, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
-import { lazily, putBack } from './13-rare.ts';
+import { lazily } from './13-rare.ts';
 import { carryContext, enterFrame } from './14-context.ts';
 import { makeTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
@@ -25,7 +26,7 @@ import { deliverSocket } from './54-sockets.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import './61-websocket.ts';
-import './63-console.ts';
+import { consoleObject } from './63-console.ts';
 import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './66-event-source.ts';
@@ -186,11 +187,6 @@ const load = (factsJson: string): void => {
   defineProperty(globalThis, REGISTER, { value: found, configurable: true });
 };
 
-const put = (name: string, value: object): object => {
-  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-  return value;
-};
-
 const boot = (
   late: GuestHooks['late'],
   log: GuestHooks['log'],
@@ -227,9 +223,10 @@ const boot = (
   takeWasm();
   removeGlobals();
   // What V8 put on this context goes; see 16-temporal.ts.
-  if (hasOwn(NativeDate.prototype, 'toTemporalInstant')) lazily('Temporal', () => put('Temporal', makeTemporal()));
+  if (hasOwn(NativeDate.prototype, 'toTemporalInstant'))
+    lazily('Temporal', () => place('Temporal', makeTemporal(), false));
   // V8 gives every context a silent console of its own.
-  putBack('console');
+  lazily('console', () => place('console', consoleObject, false));
   return { load, turn };
 };
 
