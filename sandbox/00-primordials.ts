@@ -43,6 +43,7 @@ export const { floor, min: mathMin, max: mathMax, trunc: mathTrunc } = Math;
 export const { isFinite: isFiniteNumber, isInteger, isNaN: isNaNNumber } = Number;
 export const { fromCharCode } = String;
 
+export const NativeIntl: typeof Intl = Intl;
 export const NativeObject: ObjectConstructor = Object;
 export const NativePromise: PromiseConstructor = Promise;
 export const NativeDate: DateConstructor = Date;

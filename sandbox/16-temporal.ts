@@ -5,8 +5,9 @@
  */
 import { defineProperty, NativeDate, objectCreate, objectKeys, reflectApply, SYM_TAG } from './00-primordials.ts';
 import { asNative } from './06-guards.ts';
-import { Formatter, guardLocales } from './09-intl.ts';
+import { guardLocales } from './09-intl.ts';
 import { wholeMs } from './12-clock.ts';
+import { Formatter } from './15-intl.ts';
 
 // late:
 

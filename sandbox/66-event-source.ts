@@ -30,8 +30,8 @@ import { extractMime } from './44-mime.ts';
 import { getHeader, HeaderState } from './45-headers.ts';
 import type { Source } from './49-pipes.ts';
 import { BodyState, EMPTY, SOURCE, takeBytes } from './50-body.ts';
+import { RequestState } from './51-request-state.ts';
 import { isLimitError } from './52-wire-body.ts';
-import { RequestState } from './55-request.ts';
 import { type ResponseState, responseState } from './56-response.ts';
 import { startFetch } from './60-fetch.ts';
 

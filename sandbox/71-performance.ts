@@ -1,7 +1,4 @@
-/**
- * performance, on the clock that stands still within a turn. Marks and measures are kept in a bounded timeline of the isolate;
- * their classes and PerformanceObserver are built on first touch. It times nothing by itself: no resources, no navigation.
- */
+/** performance, on the clock that stands still within a turn; marks and measures are kept in a bounded timeline. */
 import {
   defineProperty,
   freeze,

@@ -25,9 +25,11 @@ import { type AbortSignal, abort } from './22-abort.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
 import { type BodyState, BYTES, EMPTY, isUnusable, TEXT, unwrap } from './50-body.ts';
+import { RequestState } from './51-request-state.ts';
 import { isLimitError, receiveBody, sendBody } from './52-wire-body.ts';
+import { clientGone } from './53-request-build.ts';
 import { type SocketEnd, socketEnds } from './54-sockets.ts';
-import { clientGone, RequestState, wrapRequest } from './55-request.ts';
+import { wrapRequest } from './55-request.ts';
 import { isResponse, type Response, type ResponseState, responseState } from './56-response.ts';
 
 type Handler = (...args: unknown[]) => unknown;

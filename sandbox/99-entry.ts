@@ -17,6 +17,7 @@ import { lazily } from './13-rare.ts';
 import { carryContext, enterFrame } from './14-context.ts';
 import { makeTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
+import './15-intl.ts';
 import './25-on-error.ts';
 import { allowWasm } from './31-wasm.ts';
 import './37-url-pattern.ts';
