@@ -3,11 +3,12 @@
  * request to refusal, less the limit, the isolate being warm. Every kill takes a function of its own, so that neither a
  * new isolate nor a quarantine is part of the figure.
  */
+
+import { Histogram } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
 import { generateProject } from './generated.ts';
-import { Histogram } from './histogram.ts';
 
 export interface CapOptions {
   readonly kills: number;

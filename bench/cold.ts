@@ -1,16 +1,18 @@
 /**
- * Cold start and memory: distinct functions, each called for the first time and then warm, one request at a time. The
- * cold start is what the first call takes longer than that function's next ones, seen by the client. Three series: with
- * a pause between functions, in which the host can prepare a spare isolate as it can in life; straight after each other;
- * and with a memory limit of their own, for which the host keeps no spare. None is left out of the report.
+ * Cold start: distinct functions, each called for the first time and then warm. The cold start is what the first call takes
+ * longer than the median of that function's next ones, seen by the client. One function falls due every 10 ms whatever the
+ * host does, in bundles of 1, 100 and 500 KB, with the code caches that were made when they were published; in a row, one
+ * straight after the other; and with a memory limit of their own, for which the host keeps no spare. None is left out.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Histogram, mergeAll } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
 import { generateProject } from './generated.ts';
-import { Histogram } from './histogram.ts';
+import { library } from './library.ts';
 
 export interface ColdOptions {
   /** Of each series. */
@@ -21,7 +23,10 @@ export interface ColdOptions {
 
 interface Series {
   readonly title: string;
-  readonly pauseMs: number;
+  /** Size of the bundle; 0: the handler alone. */
+  readonly kib: number;
+  /** One function falls due so often; 0: as soon as the last has been measured. */
+  readonly everyMs: number;
   readonly limits: Readonly<Record<string, number>>;
 }
 
@@ -31,12 +36,18 @@ interface Measured {
 }
 
 const SERIES: readonly Series[] = [
-  { title: 'cold start', pauseMs: 50, limits: {} },
-  { title: 'cold start in a burst', pauseMs: 0, limits: {} },
-  { title: 'cold start with an unusual memory limit', pauseMs: 50, limits: { memoryMiB: 48 } },
+  { title: 'hello, one every 10 ms', kib: 0, everyMs: 10, limits: {} },
+  { title: 'bundle of 100 KB, one every 10 ms', kib: 100, everyMs: 10, limits: {} },
+  { title: 'bundle of 500 KB, one every 10 ms', kib: 500, everyMs: 10, limits: {} },
+  { title: 'hello, one every 50 ms', kib: 0, everyMs: 50, limits: {} },
+  { title: 'hello, in a row', kib: 0, everyMs: 0, limits: {} },
+  { title: 'hello with an unusual memory limit, one every 10 ms', kib: 0, everyMs: 10, limits: { memoryMiB: 48 } },
 ];
 const WARM_CALLS = 5;
+/** First calls that may be under way at once. */
+const CONNECTIONS = 64;
 const SETTLE_MS = 1500;
+const CACHES_WITHIN_MS = 60_000;
 const KIB_PER_MIB = 1024;
 
 /** Resident memory of a process, MiB (Linux). */
@@ -45,6 +56,15 @@ async function residentMib(pid: number): Promise<number> {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   if (kib === undefined) throw new Error(`no VmRSS of process ${pid}`);
   return Number(kib) / KIB_PER_MIB;
+}
+
+/** What was published has its code cache. */
+async function cachesMade(dataDir: string, count: number): Promise<void> {
+  for (const untilMs = Date.now() + CACHES_WITHIN_MS; Date.now() < untilMs; await sleep(100)) {
+    const files = await readdir(join(dataDir, 'bundles'));
+    if (files.filter((file) => file.endsWith('.code')).length >= count) return;
+  }
+  throw new Error(`${count} code caches were not made within ${CACHES_WITHIN_MS} ms`);
 }
 
 async function timed(connection: Connection, bytes: Buffer, expected: string): Promise<number> {
@@ -60,37 +80,66 @@ async function coldStartMs(connection: Connection, bytes: Buffer, expected: stri
   const first = await timed(connection, bytes, expected);
   const warm: number[] = [];
   for (let call = 0; call < WARM_CALLS; call++) warm.push(await timed(connection, bytes, expected));
-  return first - figure('ms', warm).median;
+  return Math.max(0, first - figure('ms', warm).median);
+}
+
+function source({ kib }: Series, n: number): string {
+  if (kib === 0) return `export default { fetch: () => new Response('function ${n}') };\n`;
+  return `import { parts, size } from './library-${kib}/index.ts';
+export default { fetch: () => new Response(parts.length > 0 && size > 0 ? 'function ${n}' : 'no library') };\n`;
+}
+
+type Call = (connection: Connection, n: number) => Promise<void>;
+
+/** Each falls due whether the one before has been answered or not; with no connection free it waits, and that counts. */
+async function openLoop(numbers: readonly number[], everyMs: number, free: Connection[], call: Call): Promise<void> {
+  const startedAt = performance.now();
+  const all: Promise<void>[] = [];
+  for (const [at, n] of numbers.entries()) {
+    await sleep(Math.max(0, startedAt + at * everyMs - performance.now()));
+    const connection = free.pop();
+    if (connection === undefined) throw new Error(`more than ${CONNECTIONS} first calls are under way at once`);
+    all.push(call(connection, n).then(() => void free.push(connection)));
+  }
+  await Promise.all(all);
 }
 
 async function measure(functions: number): Promise<Measured> {
-  const seriesOf = (n: number): number => Math.floor((n - 1) / functions);
+  const seriesOf = (n: number): Series | undefined => SERIES[Math.floor((n - 1) / functions)];
   const project = await generateProject({
     // Function 0 pays for what the host itself does once; it is not counted.
     count: 1 + SERIES.length * functions,
-    source: (n) => `export default { fetch: () => new Response('function ${n}') };\n`,
-    limits: (n) => SERIES[seriesOf(n)]?.limits ?? {},
+    source: (n) => source(seriesOf(n) ?? SERIES[0]!, n),
+    limits: (n) => seriesOf(n)?.limits ?? {},
+    files: new Map(SERIES.flatMap(({ kib }) => (kib === 0 ? [] : [...library(`library-${kib}`, kib)]))),
   });
   const host = await startHost({ config: project.config });
   const port = Number(new URL(host.url).port);
-  const connection = new Connection(port);
+  const connections = Array.from({ length: CONNECTIONS }, () => new Connection(port));
   const coldStarts = SERIES.map(() => new Histogram());
+  const call = async (histogram: Histogram | null, connection: Connection, n: number): Promise<void> => {
+    const bytes = requestBytes({ port, path: `/fn/${project.names[n]}/` });
+    const addedMs = await coldStartMs(connection, bytes, `function ${n}`);
+    histogram?.record(addedMs);
+  };
   try {
-    let before = 0;
-    for (const [n, name] of project.names.entries()) {
-      const series = SERIES[seriesOf(n)];
-      if (series && series.pauseMs > 0) await sleep(series.pauseMs);
-      const addedMs = await coldStartMs(connection, requestBytes({ port, path: `/fn/${name}/` }), `function ${n}`);
-      coldStarts[seriesOf(n)]?.record(Math.max(0, addedMs));
-      if (n > 0) continue;
-      await sleep(SETTLE_MS);
-      before = await residentMib(host.pid);
-    }
+    await cachesMade(host.dataDir, SERIES.filter(({ kib }) => kib > 0).length * functions);
+    for (const connection of connections) await call(null, connection, 0);
     await sleep(SETTLE_MS);
-    const mibPerIsolate = ((await residentMib(host.pid)) - before) / (project.names.length - 1);
-    return { coldStarts, mibPerIsolate };
+    let before = 0;
+    let hello = 0;
+    for (const [at, { kib, everyMs }] of SERIES.entries()) {
+      if (at === 0) before = await residentMib(host.pid);
+      const numbers = Array.from({ length: functions }, (_, n) => 1 + at * functions + n);
+      const one: Call = (connection, n) => call(coldStarts[at]!, connection, n);
+      if (everyMs > 0) await openLoop(numbers, everyMs, [...connections], one);
+      else for (const n of numbers) await one(connections[0]!, n);
+      await sleep(SETTLE_MS);
+      if (at === 0 && kib === 0) hello = (await residentMib(host.pid)) - before;
+    }
+    return { coldStarts, mibPerIsolate: hello / functions };
   } finally {
-    connection.close();
+    for (const connection of connections) connection.close();
     await host.stop();
     await project.remove();
   }
@@ -101,10 +150,10 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
   for (let repetition = 0; repetition < options.repetitions; repetition++) {
     const result = await measure(options.functions);
     all.push(result);
-    const medians = result.coldStarts.map(
-      (each, at) => `${SERIES[at]!.title} p50 ${each.quantileMs(0.5).toFixed(2)} ms`,
+    const lines = result.coldStarts.map(
+      (each, at) => `${SERIES[at]!.title} ${each.quantileMs(0.5).toFixed(2)} / ${each.quantileMs(0.99).toFixed(2)} ms`,
     );
-    options.progress(`isolane: ${medians.join(', ')}; ${result.mibPerIsolate.toFixed(2)} MiB per warm isolate`);
+    options.progress(`cold start p50 / p99: ${lines.join('; ')}; ${result.mibPerIsolate.toFixed(2)} MiB per isolate`);
   }
   const row = (name: string, unit: 'ms' | 'MiB', pick: (each: Measured) => number): Row => ({
     name,
@@ -112,8 +161,11 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
   });
   return [
     ...SERIES.flatMap(({ title }, at) => [
-      row(`${title}, time added, p50`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.5)),
-      row(`${title}, time added, p99`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.99)),
+      row(`cold start, ${title}, time added, p50`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.5)),
+      {
+        ...row(`cold start, ${title}, time added, p99`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.99)),
+        distributions: { isolane: mergeAll(all.map((each) => each.coldStarts[at]!.toJSON())) },
+      },
     ]),
     row('memory per warm isolate', 'MiB', (each) => each.mibPerIsolate),
   ];

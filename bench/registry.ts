@@ -1,12 +1,22 @@
 /** Every benchmark there is, in the order they run. One that is not in this table does not exist. */
+import { APP_SUBJECTS } from './app.ts';
 import type { Benchmark } from './benchmark.ts';
+import { benchBurst } from './burst.ts';
 import { benchCap } from './cap.ts';
 import { benchCold } from './cold.ts';
+import { benchCpuBound } from './cpu-bound.ts';
+import { benchEcho } from './echo.ts';
+import { benchFanOut } from './fan-out.ts';
 import { benchGuestRuntime } from './guest-runtime.ts';
 import { benchHello } from './hello.ts';
+import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
+import { benchMany } from './many.ts';
+import { benchNeighbour } from './neighbour.ts';
+import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
+import { benchWebhook } from './webhook.ts';
 
 export const BENCHMARKS = {
   hello: {
@@ -17,6 +27,38 @@ export const BENCHMARKS = {
     estimateSeconds: ({ subjects, seconds }) => subjects.length * (3 * seconds + 6),
     run: benchHello,
   },
+  'json-api': {
+    title: 'JSON API',
+    measures: 'a Hono app with zod inside the function: a search, and an order whose body is checked',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchJsonApi,
+  },
+  echo: {
+    title: 'Echo of 64 KiB',
+    measures: 'a body read and sent back: as text, as bytes, as a stream',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => 3 * subjects.length * (seconds + 5),
+    run: benchEcho,
+  },
+  'fan-out': {
+    title: 'Fan-out',
+    measures: 'five fetches at once from inside the function, their answers added up',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchFanOut,
+  },
+  'cpu-bound': {
+    title: 'CPU-bound functions',
+    measures: 'integers, floats, JSON, regular expressions and strings: CPU inside an isolate, plain Node being 100 %',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 8 : 40),
+    run: (options) => benchCpuBound({ ...options, rounds: options.small ? 2 : 20 }),
+  },
   cold: {
     title: 'Cold start',
     measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
@@ -24,6 +66,22 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 6 : 40),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
+  },
+  burst: {
+    title: 'Burst from zero',
+    measures: 'a hundred functions that were never loaded, called at once, and a warm bystander meanwhile',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 6 : 25),
+    run: (options) => benchBurst({ ...options, functions: options.small ? 8 : 100, rounds: options.small ? 1 : 3 }),
+  },
+  many: {
+    title: 'Thousands of functions',
+    measures: 'a host with thousands of functions deployed, and with thousands of them warm, against one with few',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 15 : 180),
+    run: (options) => benchMany(options),
   },
   cap: {
     title: 'Overshoot of the CPU limit',
@@ -41,6 +99,30 @@ export const BENCHMARKS = {
     estimateSeconds: ({ small }) => (small ? 12 : 75),
     run: (options) =>
       benchStreaming({ ...options, mib: options.small ? 16 : 1024, events: options.small ? 200 : 10_000 }),
+  },
+  webhook: {
+    title: 'Webhooks',
+    measures: 'signed deliveries accepted with the fsync before the 2xx, and how fast the backlog then runs',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ seconds }) => 2 * seconds + 15,
+    run: benchWebhook,
+  },
+  neighbour: {
+    title: 'Noisy neighbours',
+    measures: 'a bystander beside functions that burn CPU',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 6),
+    run: benchNeighbour,
+  },
+  overhead: {
+    title: 'What bill and traces cost',
+    measures: 'the same function without a ledger, and with one at 0, 5 and 100 % of traces kept',
+    subjects: [],
+    comparable: false,
+    estimateSeconds: () => 50,
+    run: benchOverhead,
   },
   'guest-runtime': {
     title: 'The guest runtime',

@@ -12,6 +12,10 @@ export interface BenchResult {
 export interface RunResult {
   readonly at: string;
   readonly machine: Machine;
+  /** Who was asked for and could not be measured, and why. */
+  readonly missing: Readonly<Record<string, string>>;
+  /** Of peers. */
+  readonly versions: Readonly<Record<string, string>>;
   readonly small: boolean;
   /** Of one load. */
   readonly seconds: number;

@@ -13,8 +13,9 @@ import { printTable } from './figure.ts';
 import { machineFacts } from './machine.ts';
 import { Progress } from './progress.ts';
 import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
+import { reportPage } from './report.ts';
 import type { BenchResult, RunResult } from './result.ts';
-import { SUBJECTS } from './subject.ts';
+import { available, SUBJECTS, type SubjectName } from './subject.ts';
 
 const SMALL_SECONDS = 0.5;
 
@@ -35,18 +36,28 @@ const repetitions = small ? 1 : Math.round(positive(values.repetitions, '--repet
 const wanted = choose(values.subjects, SUBJECTS, '--subjects');
 const names = choose(values.only, BENCHMARK_NAMES, '--only');
 
-function optionsOf(name: BenchmarkName, progress: (line: string) => void): BenchOptions {
-  const subjects = wanted.filter((subject) => benchmark(name).subjects.includes(subject));
-  return { subjects, seconds, repetitions, small, progress };
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 async function runAll(): Promise<void> {
-  const steps = names.map((name) => ({ bench: benchmark(name), options: optionsOf(name, () => {}) }));
-  const progress = new Progress(steps, (line) => void process.stderr.write(`${line}\n`));
+  const asked = wanted.filter((subject) => names.some((name) => benchmark(name).subjects.includes(subject)));
+  const { present, missing, versions } = await available(asked, { install: !small, progress: say });
+  for (const [name, reason] of Object.entries(missing)) say(`${name} is missing: ${reason}`);
+  const optionsOf = (name: BenchmarkName, progress: (line: string) => void): BenchOptions => {
+    const subjects: readonly SubjectName[] = benchmark(name).subjects.filter((each) => present.includes(each));
+    return { subjects, seconds, repetitions, small, progress };
+  };
+  const runnable = names.filter((name) => {
+    const { subjects } = benchmark(name);
+    return subjects.length === 0 || subjects.some((each) => present.includes(each));
+  });
+  const steps = runnable.map((name) => ({ bench: benchmark(name), options: optionsOf(name, () => {}) }));
+  const progress = new Progress(steps, say);
   const machine = await machineFacts();
   const at = new Date().toISOString();
   const benches: BenchResult[] = [];
-  for (const name of names) {
+  for (const name of runnable) {
     const { title, measures } = benchmark(name);
     progress.begin(name);
     const rows = await benchmark(name).run(optionsOf(name, (line) => progress.line(line)));
@@ -54,15 +65,18 @@ async function runAll(): Promise<void> {
     benches.push({ name, title, measures, rows });
     process.stdout.write(`## ${title}\n\n${printTable(rows)}\n\n`);
   }
-  const result: RunResult = { at, machine, small, seconds, repetitions, benches };
+  const result: RunResult = { at, machine, missing, versions, small, seconds, repetitions, benches };
   const results = join(import.meta.dirname, 'results');
   await mkdir(results, { recursive: true });
   const file = join(results, `${at.replaceAll(':', '-')}.json`);
   await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  const html = file.replace(/json$/, 'html');
+  await writeFile(html, reportPage(result));
   process.stdout.write(
     `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n`,
   );
-  process.stderr.write(`${file}\n`);
+  for (const [name, reason] of Object.entries(missing)) process.stdout.write(`missing: ${name} (${reason})\n`);
+  say(`${file}\n${html}`);
 }
 
 if (values.list) {

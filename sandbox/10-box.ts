@@ -60,6 +60,14 @@ export const emit = (json: string): void => {
   box.out = box.out === '' ? json : `${box.out},${json}`;
 };
 
+/** A whole answer as a turn's first word (`TurnBox.out` says how); false: it has to be a command. */
+export const emitAnswer = (inv: number, status: number, headers: string, text: string | null): boolean => {
+  const chars = text === null ? -1 : text.length;
+  if (box.out !== '' || headers.length + chars > OUT_CHARS) return false;
+  box.out = `=${inv},${status},${headers.length},${chars}\n${headers}${text === null ? '' : text}`;
+  return true;
+};
+
 /** Appends a command that ends something: bounded texts only, never refused short of the reserve. */
 export const emitFinal = (json: string): void => {
   if (box.out.length + json.length > OUT_CHARS + OUT_RESERVE) return;

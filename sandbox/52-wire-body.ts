@@ -27,15 +27,33 @@ export const isLimitError = (error: unknown): boolean => isObject(error) && limi
 const LONG_TEXT = 4 * 1024 * 1024;
 
 /** The wire form of a body that leaves; marks it as read. */
-export const sendBody = (body: BodyState, inv: Invocation, ended: () => void): { json: string; whole: boolean } => {
-  if (body.kind === EMPTY) return { json: 'null', whole: true };
+export const sendBody = (body: BodyState, inv: Invocation, ended: () => void): SentBody => {
+  const text = takeBody(body);
+  return text === undefined ? sendTaken(body, inv, ended) : sendText(text);
+};
+
+export interface SentBody {
+  readonly json: string;
+  readonly whole: boolean;
+}
+
+/** Uses the body up: its text, `null` for none; `undefined` where it has to be sent as something else. */
+export const takeBody = (body: BodyState): string | null | undefined => {
+  if (body.kind === EMPTY) return null;
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
   unwrap(body);
   body.used = true;
-  if (body.kind === TEXT) {
-    if (body.text.length <= LONG_TEXT) return { json: `{"text":${quote(body.text)}}`, whole: true };
-    return { json: `{"chunk":${addChunk(utf8Encode(body.text))}}`, whole: true };
-  }
+  return body.kind === TEXT && body.text.length <= LONG_TEXT ? body.text : undefined;
+};
+
+export const sendText = (text: string | null): SentBody => ({
+  json: text === null ? 'null' : `{"text":${quote(text)}}`,
+  whole: true,
+});
+
+/** A body that was taken and is no short text. */
+export const sendTaken = (body: BodyState, inv: Invocation, ended: () => void): SentBody => {
+  if (body.kind === TEXT) return { json: `{"chunk":${addChunk(utf8Encode(body.text))}}`, whole: true };
   if (body.kind === BYTES) {
     return { json: `{"chunk":${addChunk(tight(body.bytes as Uint8Array))}}`, whole: true };
   }

@@ -2,7 +2,7 @@
  * The life of an invocation in the isolate: handler called, answer sent, body produced, waitUntil settled, everything
  * that is left of it dropped. Whatever the guest throws or returns ends here in exactly one `head` or `failed`.
  */
-import type { WireBody, WireContext } from '../src/contract/turn.ts';
+import type { FetchStart, WireBody, WireContext } from '../src/contract/turn.ts';
 import {
   defineProperty,
   floor,
@@ -18,7 +18,7 @@ import {
   viewByteLength,
 } from './00-primordials.ts';
 import { type ErrorText, report } from './08-errors.ts';
-import { emit, emitFinal, enter, host, Invocation, limits, log, type Resource } from './10-box.ts';
+import { emit, emitAnswer, emitFinal, enter, host, Invocation, limits, log, type Resource } from './10-box.ts';
 import { DOMException } from './15-dom-exception.ts';
 import { dropTimers } from './21-timers.ts';
 import { type AbortSignal, abort } from './22-abort.ts';
@@ -26,7 +26,7 @@ import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
 import { type BodyState, BYTES, EMPTY, isUnusable, TEXT, unwrap } from './50-body.ts';
 import { RequestState } from './51-request-state.ts';
-import { isLimitError, receiveBody, sendBody } from './52-wire-body.ts';
+import { isLimitError, receiveBody, type SentBody, sendTaken, sendText, takeBody } from './52-wire-body.ts';
 import { clientGone } from './53-request-build.ts';
 import { type SocketEnd, socketEnds } from './54-sockets.ts';
 import { wrapRequest } from './55-request.ts';
@@ -104,10 +104,20 @@ const upgrade = (inv: Invocation, state: ResponseState): void => {
 /** The head of an answer, its body sent or begun to be; throws while nothing has left. */
 export const sendHead = (inv: Invocation, status: number, headers: string, body: BodyState): void => {
   const tooLong = oversize(body);
+  if (tooLong > 0) {
+    tellHead(inv, status, headers, { json: `{"sid":-1,"length":${tooLong}}`, whole: true });
+    return;
+  }
+  const text = takeBody(body);
+  if (text !== undefined && inv.waits === 0 && emitAnswer(inv.id, status, headers, text)) {
+    inv.answered = true;
+    finish(inv, true);
+    return;
+  }
   const wire =
-    tooLong > 0
-      ? { json: `{"sid":-1,"length":${tooLong}}`, whole: true }
-      : sendBody(body, inv, () => {
+    text !== undefined
+      ? sendText(text)
+      : sendTaken(body, inv, () => {
           inv.bodyEnded = true;
           maybeDone(inv);
         });
@@ -115,12 +125,7 @@ export const sendHead = (inv: Invocation, status: number, headers: string, body:
 };
 
 /** The same for a body that is already on the wire. */
-export const tellHead = (
-  inv: Invocation,
-  status: number,
-  headers: string,
-  body: { readonly json: string; readonly whole: boolean },
-): void => {
+export const tellHead = (inv: Invocation, status: number, headers: string, body: SentBody): void => {
   const done = body.whole && inv.waits === 0;
   emit(
     `{"c":"head","inv":${inv.id},"status":${status},"headers":${quote(headers)},` +
@@ -241,6 +246,34 @@ export interface FetchEvent {
   readonly body: WireBody;
   readonly ctx: WireContext;
 }
+
+const paramsOf = (list: readonly string[]): Record<string, string> => {
+  const params = {};
+  for (let i = 0; i < list.length; i += 2) {
+    defineProperty(params, list[i] as string, {
+      value: list[i + 1],
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return params;
+};
+
+export const fetchEvent = (start: FetchStart): FetchEvent => ({
+  inv: start[1],
+  method: start[2],
+  url: start[3],
+  headers: start[4],
+  body: start[5],
+  ctx: {
+    invocationId: start[6],
+    clientAddress: start[7],
+    deadlineMs: start[8],
+    params: paramsOf(start[9]),
+    webhook: start[10] === null ? undefined : start[10],
+  },
+});
 
 export const startRequest = (event: FetchEvent, chunks: readonly Uint8Array[]): void => {
   const inv = begin(event.inv, event.ctx);

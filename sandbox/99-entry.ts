@@ -3,8 +3,17 @@
  * the function, turn the events. Nothing before boot needs a clock, randomness or the host, so the script may sit in a
  * startup snapshot.
  */
-import type { GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, hasOwn, jsonParse, NativeDate, NativeError, objectKeys, quote } from './00-primordials.ts';
+import type { FetchStart, GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
+import {
+  defineProperty,
+  hasOwn,
+  isArray,
+  jsonParse,
+  NativeDate,
+  NativeError,
+  objectKeys,
+  quote,
+} from './00-primordials.ts';
 import { place } from './04-globals.ts';
 import { removeGlobals, runFinalizers, takenWasm, takeWasm } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
@@ -40,6 +49,7 @@ import {
   type Adopted,
   abortInvocation,
   adopt,
+  fetchEvent,
   forgetInvocation,
   program,
   startRequest,
@@ -53,13 +63,16 @@ const REGISTER = '__isolane_register';
 /** The function's handler is of the Lambda kind. */
 let isLambda = false;
 
+const isStart = (event: TurnEvent): event is FetchStart => isArray(event);
+
 const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
+  if (isStart(event)) {
+    groups.depth = 0;
+    if (isLambda) lambda().lambdaRequest(fetchEvent(event), chunks);
+    else startRequest(fetchEvent(event), chunks);
+    return;
+  }
   switch (event.e) {
-    case 'fetch':
-      groups.depth = 0;
-      if (isLambda) lambda().lambdaRequest(event, chunks);
-      else startRequest(event, chunks);
-      return;
     case 'scheduled':
       if (isLambda) lambda().lambdaScheduled(event);
       else startScheduled(event);

@@ -16,23 +16,27 @@ import { SINGLE, type Standing } from './contract/host-wire.ts';
 import { newInvocationId } from './contract/ids.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
 import type { Observer } from './contract/observer.ts';
-import { MIB, NS_PER_MS } from './contract/units.ts';
+import { NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
+import { codeKey } from './engine/code-cache.ts';
 import { Engine } from './engine/engine.ts';
 import { openImage } from './engine/image.ts';
 import { Cron, Webhooks } from './events/events.ts';
 import { adminPorts, gauges } from './host/admin-door.ts';
+import { Boards } from './host/boards.ts';
 import { openBook } from './host/book.ts';
 import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
 import type { Parts } from './host/parts.ts';
+import { openPool, watchMemory } from './host/pool-door.ts';
 import { requireFlags } from './host/process-flags.ts';
+import { openTelemetry } from './host/telemetry-door.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
-import { Pool } from './pool/pool.ts';
+import type { Pool } from './pool/pool.ts';
 import type { Quarantine } from './quarantine/quarantine.ts';
 import { Sockets } from './sockets/sockets.ts';
 import {
@@ -44,8 +48,7 @@ import {
   type SqliteLedger,
 } from './store/store.ts';
 import { SystemClock } from './system-clock.ts';
-import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
-import { VERSION } from './version.ts';
+import { type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 
 /** Booted spare isolates per engine lane. */
 const SPARES = 2;
@@ -91,6 +94,7 @@ class Host implements StandbyHost, Parts {
   dispatch!: Dispatch;
   callers!: Callers;
   #falls!: Falls;
+  #boards!: Boards;
   webhooks!: Webhooks;
   #catalog!: Catalog;
   #cron!: Cron;
@@ -99,6 +103,8 @@ class Host implements StandbyHost, Parts {
   url = '';
   adminUrl = '';
   #adminPort = 0;
+  /** Deployed. */
+  #tenants = 0;
   inputs: readonly string[] = [];
 
   constructor(options: HostOptions & Partial<StandbyOptions>) {
@@ -154,7 +160,10 @@ class Host implements StandbyHost, Parts {
     const { versions } = this.#options;
     await Promise.all([this.#openEngine(), versions == null ? this.#publish(this.config) : this.#adopt(versions)]);
     this.#openPath();
+    const watch = watchMemory(this);
+    this.#closers.push(async () => watch.cancel());
     this.#retain();
+    if (versions == null) this.#press();
     this.#openEvents();
     this.#openDoors();
     this.telemetry.observe(() => gauges(this));
@@ -182,11 +191,17 @@ class Host implements StandbyHost, Parts {
     return this.clock.epochMs();
   }
 
-  async recover(): Promise<void> {
+  async recover(aborted: readonly string[] = []): Promise<void> {
+    const culprits = this.#boards.takeOver(aborted);
+    for (const { function: name } of culprits) this.strike(name, 'crashed');
     // One after the other: both ask who is dead.
-    await this.ledger.recover();
+    await this.ledger.recover({ culprits });
     await this.inbox.recover();
     this.webhooks.wake();
+  }
+
+  guard(): void {
+    this.engine.guard(this.#boards.open());
   }
 
   async retire(graceMs: number): Promise<void> {
@@ -199,6 +214,7 @@ class Host implements StandbyHost, Parts {
   async reload(config: Config): Promise<void> {
     await this.#publish(config);
     this.#retain();
+    this.#press();
     this.#cron.set(config.functions);
     this.#edge.setFunctions(this.versions, config.webhooks);
   }
@@ -226,6 +242,8 @@ class Host implements StandbyHost, Parts {
     this.#closers.push(async () => directory?.close());
     const own = openHostLock(dataDir, hostId);
     this.#closers.push(async () => own.close());
+    this.#boards = new Boards(dataDir, hostId);
+    this.#closers.push(async () => this.#boards.close());
     const ledger = openLedger({ dataDir, hostId, durability: this.config.billing.durability });
     const inbox = openInbox({ dataDir, owner: hostId });
     // Both are waited for, so that one refusing leaves none open.
@@ -240,14 +258,7 @@ class Host implements StandbyHost, Parts {
   }
 
   async #openTelemetry(): Promise<void> {
-    this.telemetry = createTelemetry({
-      env: process.env,
-      sampleRatio: this.config.telemetry.sampleRatio,
-      serviceVersion: VERSION,
-      hostId: this.hostId,
-      now: () => this.clock.epochMs(),
-      warn: this.#options.log,
-    });
+    this.telemetry = openTelemetry(this);
     this.#closers.push(() => this.telemetry.shutdown(FLUSH_MS));
     await this.telemetry.start();
   }
@@ -261,6 +272,8 @@ class Host implements StandbyHost, Parts {
       maxLanes: Math.max(MAX_LANES, availableParallelism()),
       spares: SPARES,
       spareMemoryMiB: LIMIT_RULES.memoryMiB.default,
+      codeKey: codeKey(this.config.server.dataDir),
+      processes: { isolates: this.config.server.maxIsolates + SPARES * MAX_LANES },
       closedPorts: () => [this.config.server.adminPort, this.#adminPort],
       dialer: this.#sockets,
       bundleUrl,
@@ -272,16 +285,8 @@ class Host implements StandbyHost, Parts {
       },
       log: this.#options.log,
     });
-    const { maxIsolates, memoryMiB } = this.config.server;
-    this.pool = new Pool({
-      engine: this.engine,
-      maxIsolates,
-      memoryBytes: memoryMiB * MIB,
-      nowNs: () => this.clock.nowNs(),
-      stray: (version, line) => {
-        for (const observer of this.#observers()) observer.stray(version, line);
-      },
-      realmOf: (version) => this.quarantine.realmOf(version),
+    this.pool = openPool(this, {
+      observers: () => this.#observers(),
       felled: (version, how) => this.#falls.felled(version, how),
     });
     this.#closers.push(() => this.engine.close());
@@ -291,6 +296,11 @@ class Host implements StandbyHost, Parts {
   #retain(): void {
     this.quarantine.retain(this.versions);
     this.pool.retain(this.versions);
+  }
+
+  /** An engine process has nothing made that the host would run, nor does the host run what belongs in one. */
+  #press(): void {
+    this.engine.press(this.versions.filter((version) => this.quarantine.realmOf(version) === ''));
   }
 
   #observers(): readonly Observer[] {
@@ -309,6 +319,7 @@ class Host implements StandbyHost, Parts {
       observers: this.#observers(),
       clock,
       queueDepth: this.config.server.queueDepth,
+      tenants: () => this.#tenants,
     });
     this.callers = new Callers({
       find: (name) => this.live.get(name),
@@ -382,6 +393,7 @@ class Host implements StandbyHost, Parts {
 
   #adopt(versions: readonly FunctionVersion[]): void {
     this.live = new Map(versions.map((version) => [version.spec.name, version]));
+    this.#tenants = new Set(versions.map((version) => version.spec.tenant)).size;
   }
 }
 

@@ -54,7 +54,10 @@ async function obey(order: Exclude<Order, { k: 'standing' | 'retire' | 'stop' }>
       if (!ending) host?.lead(order.sinceEpochMs);
       return;
     case 'recover':
-      recover();
+      recover(order.aborted);
+      return;
+    case 'guard':
+      host?.guard();
       return;
     case 'quarantine':
       host?.refreshQuarantine();
@@ -100,16 +103,15 @@ async function activate(as: Standing): Promise<void> {
   try {
     await host.activate();
     report({ k: 'serving', url: host.url, adminUrl: host.adminUrl });
-    recover();
   } catch (error) {
     report({ k: 'refused', problem: problemOf(error) });
   }
 }
 
 /** What the dead left behind can wait for a moment; requests cannot. */
-function recover(): void {
+function recover(aborted: readonly string[]): void {
   recoveries = recoveries
-    .then(() => (ending ? undefined : host?.recover()))
+    .then(() => (ending ? undefined : host?.recover(aborted)))
     .catch((error: unknown) => log(`what an earlier host left behind could not be taken over: ${String(error)}`));
 }
 

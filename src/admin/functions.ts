@@ -78,6 +78,8 @@ function summary({ version, isolates, running, realm, quarantine }: FunctionView
     realm,
     quarantine,
     limits: spec.limits,
+    warm: spec.warm,
+    reserved: spec.reserved,
     isolates,
     running,
   };
@@ -95,7 +97,6 @@ function detail(view: FunctionView): object {
     egressAllow: spec.egressAllow,
     privateHosts: spec.privateHosts,
     idempotencyTtlHours: spec.idempotencyTtlHours,
-    warm: spec.warm,
     wasm: spec.wasm,
   };
 }

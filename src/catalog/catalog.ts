@@ -8,13 +8,15 @@ import { HostError } from '../contract/errors.ts';
 import type { FunctionSpec, FunctionVersion } from '../contract/function.ts';
 import { joined } from './build-messages.ts';
 import { type Bundle, bundle, recipe } from './bundle.ts';
-import { BundleCache } from './bundle-cache.ts';
+import { BundleCache, type StoredBundle } from './bundle-cache.ts';
 import { BundleStore } from './bundle-store.ts';
 import { nodeModulesStamp } from './node-plugin.ts';
 import { CATALOG_FILE, VersionList } from './version-list.ts';
 
 /** esbuild is parallel itself; more at once only holds more in memory. */
 const PARALLEL = 4;
+/** Functions looked up in one go: a host that serves meanwhile gets its turn. */
+const IN_ONE_GO = 100;
 
 export interface CatalogOptions {
   /** Absolute path. */
@@ -60,18 +62,18 @@ export class Catalog {
 
   async #publish(specs: readonly FunctionSpec[]): Promise<Publication> {
     const cache = await BundleCache.open(this.#store);
-    const bundles = await this.#bundleAll(specs, cache);
+    const { bundles, built } = await this.#bundleAll(specs, cache);
     await this.#store.prepare();
     const versions = VersionList.parse(await this.#store.read(CATALOG_FILE), this.#dataDir);
-    await this.#store.put(bundles);
+    await this.#store.put(built);
     const at = this.#now().toISOString();
     const published = specs.map((spec, index) => this.#version(spec, bundles[index]!, versions, at));
     if (versions.changed) await this.#store.write(CATALOG_FILE, versions.toString());
     await cache.save();
     return {
       versions: published,
-      warnings: bundles.flatMap((built) => built.warnings),
-      inputs: [...new Set(bundles.flatMap((built) => built.inputs))],
+      warnings: bundles.flatMap((one) => one.warnings),
+      inputs: [...new Set(bundles.flatMap((one) => one.inputs))],
     };
   }
 
@@ -80,27 +82,33 @@ export class Catalog {
     await stop();
   }
 
-  #version(spec: FunctionSpec, built: Bundle, versions: VersionList, at: string): FunctionVersion {
-    const key = versionKey(spec, built.hash);
+  #version(spec: FunctionSpec, { hash, bytes }: StoredBundle, versions: VersionList, at: string): FunctionVersion {
+    const key = versionKey(spec, hash);
     return {
       spec,
-      version: versions.number(spec.name, { hash: built.hash, key }, at),
-      hash: built.hash,
-      bundlePath: this.#store.path(built.hash),
-      bundleBytes: built.code.byteLength,
+      version: versions.number(spec.name, { hash, key }, at),
+      hash,
+      bundlePath: this.#store.path(hash),
+      bundleBytes: bytes,
       key,
     };
   }
 
-  async #bundleAll(specs: readonly FunctionSpec[], cache: BundleCache): Promise<readonly Bundle[]> {
+  /** `built`: those that were not in the store. */
+  async #bundleAll(
+    specs: readonly FunctionSpec[],
+    cache: BundleCache,
+  ): Promise<{ readonly bundles: readonly StoredBundle[]; readonly built: readonly Bundle[] }> {
     const modules = await nodeModulesStamp();
-    const bundles: Bundle[] = [];
+    const bundles: StoredBundle[] = [];
+    const built: Bundle[] = [];
     const errors: HostError[] = [];
     let next = 0;
     const work = async (): Promise<void> => {
       for (let index = next++; index < specs.length; index = next++) {
+        if (index % IN_ONE_GO === IN_ONE_GO - 1) await new Promise((resolve) => setImmediate(resolve));
         try {
-          bundles[index] = await this.#bundle(specs[index]!, cache, modules);
+          bundles[index] = await this.#bundle(specs[index]!, { cache, modules, built });
         } catch (error) {
           if (!(error instanceof HostError)) throw error;
           errors[index] = error;
@@ -110,17 +118,22 @@ export class Catalog {
     await Promise.all(Array.from({ length: Math.min(PARALLEL, specs.length) }, work));
     const failed = errors.filter((error) => error !== undefined);
     if (failed.length > 0) throw joined(failed);
-    return bundles;
+    return { bundles, built };
   }
 
-  async #bundle(spec: FunctionSpec, cache: BundleCache, modules: string): Promise<Bundle> {
+  async #bundle(
+    spec: FunctionSpec,
+    { cache, modules, built }: { readonly cache: BundleCache; readonly modules: string; readonly built: Bundle[] },
+  ): Promise<StoredBundle> {
     const key = recipe(spec, this.#root, modules);
     const known = await cache.find(key);
     if (known !== null) return known;
     const startedMs = Date.now();
-    const built = await bundle(spec, this.#root);
-    await cache.remember(key, built, startedMs);
-    return built;
+    const made = await bundle(spec, this.#root);
+    cache.remember(key, made, startedMs);
+    built.push(made);
+    const { hash, code, inputs, warnings } = made;
+    return { hash, bytes: code.byteLength, inputs, warnings };
   }
 }
 

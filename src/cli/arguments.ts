@@ -21,11 +21,16 @@ export function parseInput(command: Command, args: readonly string[]): Input {
   });
   const words: string[] = [];
   const values = new Map<string, string | true>();
+  const several = new Map<string, string[]>();
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const rule = token.rawName.startsWith('--') && Object.hasOwn(rules, token.name) ? rules[token.name] : undefined;
     if (rule === undefined) throw unknownOption(command, token.rawName, Object.keys(rules));
+    if (rule.kind === 'texts') {
+      several.set(token.name, [...(several.get(token.name) ?? []), String(optionValue(token, rule, command))]);
+      continue;
+    }
     if (values.has(token.name)) throw usage(`--${token.name} is given twice; give it once`, command);
     values.set(token.name, optionValue(token, rule, command));
   }
@@ -39,6 +44,7 @@ export function parseInput(command: Command, args: readonly string[]): Input {
     json: values.has('json'),
     flag: (name) => values.has(name),
     text,
+    texts: (name) => several.get(name) ?? [],
     number: (name) => (text(name) === undefined ? undefined : Number(text(name))),
   };
 }

@@ -6,6 +6,7 @@
 import { ERRORS, HostError } from '../contract/errors.ts';
 import { didYouMean } from '../contract/nearest.ts';
 import { parseInput } from './arguments.ts';
+import { bench } from './bench.ts';
 import type { Command, Terminal } from './command.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
@@ -17,7 +18,7 @@ import { serve } from './serve.ts';
 import { usage } from './usage.ts';
 
 /** In the order `help` lists them. */
-export const COMMANDS: readonly Command[] = [init, serve, dev, invoke, list, usage, doctor];
+export const COMMANDS: readonly Command[] = [init, serve, dev, invoke, list, usage, bench, doctor];
 
 const HELP: Command = {
   name: 'help',

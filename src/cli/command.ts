@@ -27,8 +27,8 @@ export interface Terminal {
 }
 
 export interface OptionRule {
-  /** `flag` takes no value; `port` is a whole number from 0 to 65535, `count` one within `range`. */
-  readonly kind: 'flag' | 'text' | 'port' | 'count';
+  /** `flag` takes no value; `port` is a whole number from 0 to 65535, `count` one within `range`; `texts` may come several times. */
+  readonly kind: 'flag' | 'text' | 'texts' | 'port' | 'count';
   /** Of a `count`. */
   readonly range?: { readonly min: number; readonly max: number };
   /** How the value is called in `help`; absent for flags. */
@@ -43,6 +43,8 @@ export interface Input {
   readonly json: boolean;
   flag(name: string): boolean;
   text(name: string): string | undefined;
+  /** Every value of an option of kind `texts`. */
+  texts(name: string): readonly string[];
   /** A `port` or a `count`. */
   number(name: string): number | undefined;
 }

@@ -7,7 +7,7 @@ import type { FunctionVersion } from '../contract/function.ts';
 import type { Invocation } from '../contract/invocation.ts';
 import { LIMIT_RULES, type LimitUse, limitSentence } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
-import { OUTCOMES, type Shed } from '../contract/outcome.ts';
+import { OUTCOMES, type Unstarted } from '../contract/outcome.ts';
 import { lines, printable, problemText } from './problem-text.ts';
 
 /** One event: its fields for `--json`, its text for people. */
@@ -43,7 +43,7 @@ export class DevLog implements Observer {
     }
   }
 
-  shed(version: FunctionVersion, reason: Shed): void {
+  shed(version: FunctionVersion, reason: Unstarted): void {
     const { name } = version.spec;
     this.#say('refused', { function: name, reason }, `${name}  refused: ${reason}`);
   }

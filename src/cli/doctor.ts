@@ -8,6 +8,7 @@ import { loadConfig } from '../config/config.ts';
 import type { ServerSpec } from '../contract/config.ts';
 import { HostError } from '../contract/errors.ts';
 import { ISOLATED_VM_MIN, NODE_FLAGS } from '../engine/flags.ts';
+import { Cgroups } from '../engine/process/cgroup.ts';
 import { CONFIG_OPTION, type Command, type Input, type Terminal } from './command.ts';
 import { nodeProblem } from './node-version.ts';
 import { PROFILE_OPTION, profileOf } from './profile-option.ts';
@@ -37,6 +38,7 @@ export const doctor: Command = {
       nodeVersion(process.versions.node),
       await engine(),
       hosts(terminal, availableParallelism()),
+      memoryBounds(new Cgroups()),
       ...(finding === null ? [] : [finding]),
       dataDir(server.dataDir),
       await port('port', server.host, server.port, '--port'),
@@ -99,6 +101,14 @@ export function hosts(terminal: Pick<Terminal, 'supervise'>, processors: number)
   }
   const cores = `${processors} ${processors === 1 ? 'processor' : 'processors'}`;
   return { check, ok: true, detail: `a supervisor, one host and a spare; more hosts with --workers (${cores})` };
+}
+
+/** What holds the memory of engine processes of a `serve` that is started as this was. A watchdog does in any case. */
+export function memoryBounds({ parent, reason }: Pick<Cgroups, 'parent' | 'reason'>): Finding {
+  const check = 'memory of engine processes';
+  const fix = 'under systemd, Delegate=memory and DelegateSubgroup=host add one';
+  if (parent !== null) return { check, ok: true, detail: `a cgroup for each in ${parent}, and a watchdog` };
+  return { check, ok: true, detail: `a watchdog; no cgroup bounds it (${reason}; ${fix})` };
 }
 
 /** In a child process: a binary that does not fit can take its process down. */

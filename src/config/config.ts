@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import type { Config } from '../contract/config.ts';
 import { HostError } from '../contract/errors.ts';
+import { checkCapacity } from './capacity.ts';
 import { resolveFunction } from './functions.ts';
 import { parseJsonc } from './jsonc.ts';
 import { Problems } from './problems.ts';
@@ -52,6 +53,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
     }),
   );
   refuseTies(functions, problems);
+  checkCapacity(functions, { server, tenants: tenants.specs }, problems);
   const webhooks = Object.entries(raw.webhooks ?? {}).map(([name, entry]) =>
     resolveWebhook(name, entry, {
       environment: options.env,
@@ -69,7 +71,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
   if (functions.length === 0) problems.warn('functions is empty: the host answers nothing but 404 until you add one.');
   const billing = { durability: raw.billing?.durability ?? 'process' } as const;
   return {
-    config: { file: opened.file, functions, webhooks, server, telemetry, billing },
+    config: { file: opened.file, functions, webhooks, server, tenants: tenants.specs, telemetry, billing },
     warnings: problems.warnings,
   };
 }

@@ -54,6 +54,12 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
   if (warm > limits.instances) {
     problems.refuse(`${path}.warm is ${warm}, but must not be above limits.instances, which is ${limits.instances}.`);
   }
+  const reserved = raw.reserved ?? 0;
+  if (reserved > limits.instances) {
+    problems.refuse(
+      `${path}.reserved is ${reserved}, but must not be above limits.instances, which is ${limits.instances}.`,
+    );
+  }
   const env = envOf(raw, path, context);
   return {
     name,
@@ -72,6 +78,7 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
     privateHosts: tenant.privateHosts,
     idempotencyTtlHours: raw.idempotency === undefined ? null : (raw.idempotency.ttlHours ?? 24),
     warm,
+    reserved,
     cron: (raw.cron ?? []).map((entry, index) => cronOf(entry, `${path}.cron[${index}]`, problems)),
     ...isolationOf(raw, path, tenant, context),
   };

@@ -22,6 +22,7 @@ export interface RawFunction {
   readonly egress?: { readonly allow?: readonly string[] | undefined } | undefined;
   readonly idempotency?: { readonly ttlHours?: number | undefined } | undefined;
   readonly warm?: number | undefined;
+  readonly reserved?: number | undefined;
   readonly cron?: readonly { readonly schedule: string; readonly timezone?: string | undefined }[] | undefined;
   readonly isolation?: 'shared' | 'process' | undefined;
   readonly wasm?: boolean | undefined;

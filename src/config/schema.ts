@@ -99,6 +99,10 @@ const functionSchema: z.ZodType<RawFunction> = strict(
       'an object such as { "ttlHours": 24 }',
     ).optional(),
     warm: whole(0, 1000).optional().meta({ default: 0, description: 'Isolates kept ready.' }),
+    reserved: whole(0, LIMIT_RULES.instances.max).optional().meta({
+      default: 0,
+      description: 'Isolates for which room is kept: no other function may take it. At most limits.instances.',
+    }),
     cron: list(cron, 'a list of schedules', 100).optional(),
     isolation: isolation
       .optional()
@@ -157,8 +161,8 @@ const tenantSchema: z.ZodType<RawTenant> = strict(
     isolation: isolation
       .optional()
       .describe('"process": an engine process for this tenant. Default: server.isolation.'),
-    memoryMiB: whole(8, 1_048_576).optional(),
-    instances: whole(1, 100_000).optional(),
+    memoryMiB: whole(8, 1_048_576).optional().describe('What all isolates of this tenant may hold.'),
+    instances: whole(1, 100_000).optional().describe('Isolates of this tenant.'),
   },
   'an object with at least "functions"',
 );

@@ -1,5 +1,6 @@
 /** Which tenant a function belongs to, and what the operator granted that tenant. Refuses a function with two tenants. */
 import { isIP } from 'node:net';
+import type { TenantSpec } from '../contract/config.ts';
 import type { Problems } from './problems.ts';
 import type { RawTenant } from './raw.ts';
 import { hostName, isHostName } from './routes.ts';
@@ -13,7 +14,7 @@ export interface TenantGrant {
   readonly isolation: 'shared' | 'process' | null;
 }
 
-interface TenantRule extends TenantGrant {
+interface TenantRule extends TenantGrant, TenantSpec {
   readonly patterns: readonly RegExp[];
 }
 
@@ -25,13 +26,10 @@ export class Tenants {
     this.#problems = problems;
     this.#rules = Object.entries(raw).map(([name, tenant]) => {
       const path = `tenants.${name}`;
-      for (const key of ['memoryMiB', 'instances'] as const) {
-        if (tenant[key] !== undefined) {
-          problems.warn(`${path}.${key} is ${tenant[key]}, but limits of whole tenants are not enforced yet.`);
-        }
-      }
       return {
         name,
+        instances: tenant.instances ?? null,
+        memoryMiB: tenant.memoryMiB ?? null,
         patterns: tenant.functions.map((pattern, index) => glob(pattern, `${path}.functions[${index}]`, problems)),
         privateHosts: (tenant.privateHosts ?? []).flatMap((pair, index) =>
           hostAndPort(pair, `${path}.privateHosts[${index}]`, adminPort, problems),
@@ -39,6 +37,11 @@ export class Tenants {
         isolation: tenant.isolation ?? null,
       };
     });
+  }
+
+  /** Those the operator named. */
+  get specs(): readonly TenantSpec[] {
+    return this.#rules.map(({ name, instances, memoryMiB }) => ({ name, instances, memoryMiB }));
   }
 
   of(functionName: string): TenantGrant {

@@ -33,6 +33,13 @@ export interface ServerSpec {
   readonly profile: string | null;
 }
 
+/** What the operator lets a whole tenant hold; `null`: as much as the host. */
+export interface TenantSpec {
+  readonly name: string;
+  readonly instances: number | null;
+  readonly memoryMiB: number | null;
+}
+
 export interface TelemetrySpec {
   /** 0–1. */
   readonly sampleRatio: number;
@@ -46,6 +53,7 @@ export interface Config {
   readonly functions: readonly FunctionSpec[];
   readonly webhooks: readonly WebhookSpec[];
   readonly server: ServerSpec;
+  readonly tenants: readonly TenantSpec[];
   readonly telemetry: TelemetrySpec;
   readonly billing: { readonly durability: 'process' | 'power' };
 }

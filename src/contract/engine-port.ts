@@ -38,7 +38,7 @@ export interface LoadReport {
   readonly initNs: number;
   readonly cpuNs: number;
   readonly heapBytes: number;
-  /** Set when `ok` is false: `init_error`, `cpu_exceeded`, `memory_exceeded`. */
+  /** Set when `ok` is false: `init_error`, `memory_exceeded`; `aborted` was the host's fault and is not remembered. */
   readonly outcome: Outcome | null;
   /** The limit that loading ran into. */
   readonly reached?: LimitName;

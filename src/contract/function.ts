@@ -42,6 +42,8 @@ export interface FunctionSpec {
   readonly idempotencyTtlHours: number | null;
   /** Isolates kept ready. */
   readonly warm: number;
+  /** Isolates for which room is kept: no other function may take it. */
+  readonly reserved: number;
   readonly cron: readonly CronEntry[];
   /** Whose process its isolates share: the host's, one for its tenant (the operator demands it), one of its own. */
   readonly isolation: 'shared' | 'tenant' | 'process';

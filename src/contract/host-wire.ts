@@ -56,8 +56,10 @@ export type Order =
   | { readonly k: 'activate'; readonly standing: Standing }
   /** Run the schedules, from this time on. */
   | { readonly k: 'lead'; readonly sinceEpochMs: number }
-  /** A host died: take over what it left behind. */
-  | { readonly k: 'recover' }
+  /** Take over what dead hosts left behind. `aborted`: host ids of those that died of a fault in native code. */
+  | { readonly k: 'recover'; readonly aborted: readonly string[] }
+  /** A host has died so: note from now on who is in a turn, so that the next one's culprit is known. */
+  | { readonly k: 'guard' }
   /** What another host knows of functions that fall has changed: read it. */
   | { readonly k: 'quarantine' }
   /** Another one listens: accept nothing more, answer what comes on open connections and close them, finish, flush. */
@@ -110,6 +112,8 @@ export function readOrder(value: unknown): Order | null {
       case 'lead':
         return isNumber(value['sinceEpochMs']);
       case 'recover':
+        return Array.isArray(value['aborted']) && value['aborted'].every(isText);
+      case 'guard':
       case 'quarantine':
         return true;
       case 'retire':

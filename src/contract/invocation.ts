@@ -82,11 +82,16 @@ export interface Timing {
  * the connection has to be cut.
  */
 export interface Reply {
+  /** Somebody will look at `timing`. */
+  readonly timed?: boolean;
   /** Set before the answer where it is known by then; for `server-timing`. */
   timing?: Timing | null;
   respond(head: ResponseHead, body: Body): void;
-  /** The invocation started and ended without a head. */
-  fail(outcome: Outcome): void;
+  /**
+   * The invocation started and ended without a head. `as`: it did not, and this is the end of that other invocation, told
+   * again; `null`: of none that has an id.
+   */
+  fail(outcome: Outcome, as?: string | null): void;
   /** The invocation never started. `retryAfterSeconds`: instead of the reason's own. */
   shed(reason: Shed, retryAfterSeconds?: number): void;
 }

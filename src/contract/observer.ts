@@ -7,7 +7,7 @@ import type { GuestProblem, LogLine, SubrequestFacts } from './engine-port.ts';
 import type { FunctionVersion } from './function.ts';
 import type { Invocation } from './invocation.ts';
 import type { LimitName, LimitUse } from './limits.ts';
-import type { Shed } from './outcome.ts';
+import type { Unstarted } from './outcome.ts';
 import type { UsageRecord } from './usage.ts';
 
 /** Everything known about an invocation when it has settled. */
@@ -26,8 +26,8 @@ export interface InvocationStory {
 
 export interface Observer {
   settled(story: InvocationStory): void;
-  /** `limit`: the one of the function that was reached, where it was one. */
-  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void;
+  /** It did not start. `limit`: the one of the function that was reached, where it was one. */
+  shed(version: FunctionVersion, reason: Unstarted, limit?: LimitName): void;
   /** A line written outside any invocation (while loading, or a stray error after settling). */
   stray(version: FunctionVersion, line: LogLine): void;
 }

@@ -26,6 +26,9 @@ export type Shed =
   | 'not_found'
   | 'bad_request';
 
+/** Whatever is only counted; `unloadable`: its function had failed to load, and that is remembered. */
+export type Unstarted = Shed | 'unloadable';
+
 export interface OutcomeRule {
   /** HTTP status when no head was sent; `null`: the function's own. */
   readonly status: number | null;

@@ -36,16 +36,24 @@ export interface WireContext {
   readonly webhook?: unknown;
 }
 
+/** A request, which is most events: a list, as names would be written and read each time. The context's parts come last. */
+export type FetchStart = readonly [
+  e: 'fetch',
+  inv: number,
+  method: string,
+  url: string,
+  headers: string,
+  body: WireBody,
+  invocationId: string,
+  clientAddress: string,
+  deadlineMs: number,
+  /** Names and values, alternating: an object here costs more to write than all the rest. */
+  params: readonly string[],
+  webhook: unknown,
+];
+
 export type TurnEvent =
-  | {
-      readonly e: 'fetch';
-      readonly inv: number;
-      readonly method: string;
-      readonly url: string;
-      readonly headers: string;
-      readonly body: WireBody;
-      readonly ctx: WireContext;
-    }
+  | FetchStart
   | {
       readonly e: 'scheduled';
       readonly inv: number;
@@ -247,7 +255,11 @@ export type TurnCommand =
 
 /** What a turn returns, copied after its microtasks ran. */
 export interface TurnBox {
-  /** Commands as JSON texts joined by ","; no brackets. */
+  /**
+   * Commands as JSON texts joined by ","; no brackets. An answer that is whole, text or nothing, and ends its invocation may
+   * come first in a form of its own, which nobody has to quote and to parse:
+   * `=<inv>,<status>,<length of headers>,<length of text, or -1>` and a line break, then the headers and the text.
+   */
   out: string;
   /** Epoch ms of the next due timer, 0 when there is none. */
   wake: number;

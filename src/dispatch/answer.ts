@@ -27,9 +27,9 @@ export class Answer implements Reply {
     this.#resolve({ status: head.status, headers: head.headers, body, outcome: 'ok' });
   }
 
-  fail(outcome: Outcome): void {
+  fail(outcome: Outcome, as: string | null = this.#invocationId): void {
     const rule = OUTCOMES[outcome];
-    const error = { code: outcome, message: rule.message, invocationId: this.#invocationId };
+    const error = { code: outcome, message: rule.message, ...(as === null ? {} : { invocationId: as }) };
     this.#resolve(failure(rule.status ?? 500, error, rule.retryAfter ? 1 : null, outcome));
   }
 

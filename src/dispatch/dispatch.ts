@@ -14,6 +14,7 @@ import { Registry } from '../contract/registry.ts';
 import type { Ledger } from '../contract/store.ts';
 import { Deadlines } from './deadlines.ts';
 import { Life, type LifePorts } from './life.ts';
+import { Queue } from './queue.ts';
 import { TokenBucket } from './rate.ts';
 
 /** What dispatch needs of the pool. */
@@ -41,6 +42,8 @@ export interface DispatchOptions {
   readonly clock: Clock;
   /** Invocations admitted and not started, in the whole host. */
   readonly queueDepth: number;
+  /** Tenants deployed. */
+  tenants(): number;
 }
 
 export class Dispatch {
@@ -49,13 +52,14 @@ export class Dispatch {
   readonly #buckets: Map<string, TokenBucket> = new Map();
   readonly #deadlines: Deadlines;
   readonly #ports: LifePorts;
-  #queued = 0;
+  readonly #queue: Queue;
   #draining = false;
   #idle: (() => void)[] = [];
 
   constructor(options: DispatchOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
+    this.#queue = new Queue({ depth: options.queueDepth, tenants: () => options.tenants() });
     this.#ports = {
       engine: options.engine,
       book: options.book,
@@ -64,9 +68,7 @@ export class Dispatch {
       clock: options.clock,
       deadlines: this.#deadlines,
       withdraw: (life) => options.pool.withdraw(life),
-      dequeued: () => {
-        this.#queued -= 1;
-      },
+      dequeued: (life) => this.#queue.leave(life.place),
       shed: (life, reason, limit) => this.#shedQueued(life, reason, limit),
       over: (life, outcome) => this.#over(life, outcome),
     };
@@ -79,14 +81,19 @@ export class Dispatch {
       this.#shed(invocation, refusal);
       return;
     }
+    const place = this.#queue.enter(invocation.version.spec.tenant);
+    if (place === null) {
+      this.#shed(invocation, 'overloaded');
+      return;
+    }
     const admission = this.#options.gate.admit(invocation.version);
     if (admission.kind === 'closed') {
+      this.#queue.leave(place);
       this.#shed(invocation, 'quarantined', { retryAfterSeconds: admission.retryAfterSeconds });
       return;
     }
-    const life = new Life(invocation, this.#ports, admission.kind === 'probe');
+    const life = new Life(invocation, this.#ports, place, admission.kind === 'probe');
     this.#lives.set(invocation.id, life);
-    this.#queued += 1;
     life.enter();
     this.#options.pool.enter(life);
   }
@@ -105,11 +112,11 @@ export class Dispatch {
   }
 
   get running(): number {
-    return this.#lives.size - this.#queued;
+    return this.#lives.size - this.#queue.held;
   }
 
   get queued(): number {
-    return this.#queued;
+    return this.#queue.held;
   }
 
   /** Admits nothing more; resolves when all have settled, or `graceMs` is over and the rest was aborted. */
@@ -128,7 +135,7 @@ export class Dispatch {
 
   #refusal({ version, depth }: Invocation): Shed | null {
     // What runs is allowed to finish, and so to call what it needs.
-    if ((this.#draining && depth === 0) || this.#queued >= this.#options.queueDepth) return 'overloaded';
+    if (this.#draining && depth === 0) return 'overloaded';
     const { rate, name, tenant } = version.spec;
     if (rate === null) return null;
     const now = this.#options.clock.nowNs();
@@ -142,7 +149,7 @@ export class Dispatch {
   }
 
   #shedQueued(life: Life, reason: Shed, limit?: LimitName): void {
-    this.#queued -= 1;
+    this.#queue.leave(life.place);
     const closed = reason === 'quarantined' ? this.#options.gate.closedSeconds(life.invocation.version) : null;
     this.#shed(life.invocation, reason, { limit, ...(closed === null ? {} : { retryAfterSeconds: closed }) });
     this.#over(life, null);

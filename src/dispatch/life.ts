@@ -22,6 +22,7 @@ import { NS_PER_MS } from '../contract/units.ts';
 import type { EndFacts, UsageRecord, UsageStart } from '../contract/usage.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { limitUses, type Uses } from './limit-uses.ts';
+import type { Share } from './queue.ts';
 
 /** How long a host that goes waits for what it asked back. */
 const RECALL_MS = 250;
@@ -66,7 +67,7 @@ export interface LifePorts {
   readonly deadlines: Deadlines;
   withdraw(life: Life): boolean;
   /** It waits no more. */
-  dequeued(): void;
+  dequeued(life: Life): void;
   shed(life: Life, reason: Shed, limit?: LimitName): void;
   /** `null`: it never started. */
   over(life: Life, outcome: Outcome | null): void;
@@ -78,6 +79,8 @@ export class Life {
   hasStarted = false;
   recalled = false;
   over = false;
+  /** In the queue, until it starts. */
+  readonly place: Share;
   /** It tries a quarantined function. */
   readonly isProbe: boolean;
   readonly #ports: LifePorts;
@@ -101,8 +104,9 @@ export class Life {
   #logs: LogLine[] = NONE;
   #subrequests: SubrequestFacts[] = NONE;
 
-  constructor(invocation: Invocation, ports: LifePorts, isProbe: boolean) {
+  constructor(invocation: Invocation, ports: LifePorts, place: Share, isProbe: boolean) {
     this.invocation = invocation;
+    this.place = place;
     this.isProbe = isProbe;
     this.#ports = ports;
   }
@@ -122,11 +126,11 @@ export class Life {
     this.#startedNs = atNs;
     this.#init = placed.init;
     this.#deadline?.cancel();
-    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this);
+    this.#deadline = this.#ports.deadlines.after(this.#ending ? 0 : this.#limits.wallMs, this, atNs);
     const initNs = placed.init?.initNs ?? 0;
     const queueNs = Math.max(0, atNs - this.invocation.acceptedNs - initNs);
     this.#start = this.#ports.book.start(this.invocation, placed, { startedNs: atNs, queueNs });
-    this.#ports.dequeued();
+    this.#ports.dequeued(this);
     this.#mark = this.#ports.ledger.start(this.#start);
     if (this.#clientGone) this.#ports.engine.clientClosed(this.invocation.id);
   }
@@ -186,13 +190,14 @@ export class Life {
     this.#finish(settlement);
   }
 
-  /** Only the invocation that ran the load has a record; the others are told what is remembered. */
-  unloadable(report: LoadReport, first: boolean): void {
+  /** Only the invocation that ran the load has a record; the others are told of that one, and counted. */
+  unloadable(report: LoadReport, ranAs: string | null): void {
     const outcome = report.outcome ?? 'init_error';
-    if (!first) {
+    if (ranAs !== this.invocation.id) {
       this.#deadline?.cancel();
-      this.#ports.dequeued();
-      this.invocation.reply.fail(outcome);
+      this.#ports.dequeued(this);
+      this.#answer(() => this.invocation.reply.fail(outcome, ranAs));
+      for (const observer of this.#ports.observers) observer.shed(this.invocation.version, 'unloadable');
       this.#end(outcome);
       return;
     }
@@ -265,7 +270,7 @@ export class Life {
     this.#ports.ledger.whenDurable(send, () => {
       if (isStream(this.#body)) this.#body.cancel();
       this.#head?.socket?.ended({ code: 1006, reason: '', clean: false, error: 'The ledger failed' });
-      this.invocation.reply.fail('aborted');
+      this.invocation.reply.fail('aborted', this.hasStarted ? undefined : null);
     });
   }
 
@@ -283,7 +288,8 @@ export class Life {
       limits: this.#limits,
     });
     this.#ports.ledger.end(record, this.#mark);
-    this.invocation.reply.timing = timing(record);
+    const { reply } = this.invocation;
+    if (reply.timed === true) reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
     const { uses, ended } = this.#uses(settled, record, endedNs);

@@ -33,8 +33,35 @@ export interface Uses {
 }
 
 const NONE: readonly LimitUse[] = [];
+const NOTHING: Uses = { uses: NONE, ended: null };
 
 export function limitUses(facts: UseFacts): Uses {
+  return isFarFromAll(facts) ? NOTHING : usesOf(facts);
+}
+
+/** As nearly all are: nothing is looked at one by one then. */
+function isFarFromAll({ limits, record, outcome, notes, startedNs, producedNs, endedNs }: UseFacts): boolean {
+  const lastNs = producedNs === null ? endedNs : Math.max(producedNs, endedNs);
+  return (
+    outcome === 'ok' &&
+    notes.length === 0 &&
+    isFar(record.cpuNs / NS_PER_MS, limits.cpuMs) &&
+    // The whole run: neither what led to the response nor what followed it is longer.
+    isFar((lastNs - startedNs) / NS_PER_MS, Math.min(limits.wallMs, limits.waitUntilMs)) &&
+    isFar(record.isolateMemoryPeakBytes / MIB, limits.memoryMiB) &&
+    isFar(record.initNs / NS_PER_MS, limits.initMs) &&
+    isFar(record.queueNs / NS_PER_MS, limits.queueMs) &&
+    isFar(record.subrequests, limits.subrequests) &&
+    isFar(record.requestBytes, limits.requestBytes) &&
+    isFar(record.responseBytes, Math.min(limits.responseBytes, limits.streamedResponseBytes))
+  );
+}
+
+function isFar(used: number, allowed: number): boolean {
+  return used <= 0 || used < allowed * WARN_SHARE;
+}
+
+function usesOf(facts: UseFacts): Uses {
   const { limits, record } = facts;
   const ended = endedBy(facts);
   let uses = NONE;

@@ -1,10 +1,9 @@
 /**
- * The data plane's door (CONTRACT §5): HTTP in, invocations out. Hono on Node's server is the front; routing is ours,
- * over raw paths, and responses are written by the exchange itself. Decides who is asked, never what is answered.
+ * The data plane's door (CONTRACT §5): HTTP in, invocations out. Node's server, Hono's app for webhooks and its router for
+ * functions, over raw paths; responses are written by the exchange itself. Decides who is asked, never what is answered.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { WebhookSpec } from '../contract/config.ts';
@@ -29,6 +28,7 @@ import {
 import { type Refusal, rawRefusal, refuse } from './refusal.ts';
 import { BodyBudget, type WholeRules } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
+import { HeadEnd } from './response-head.ts';
 import { Routes } from './routes.ts';
 import { Hosts, parseTarget, type Target } from './target.ts';
 import { asksForWebSocket, Upgrade } from './upgrade.ts';
@@ -37,17 +37,21 @@ const FUNCTION_PREFIX = '/fn/';
 const HOOK_PREFIX = '/hooks/';
 /** Connections the kernel holds while nobody accepts them, as while one host takes over from another. */
 const BACKLOG = 4096;
+/** What Hono sees of a request: its path comes from the visit. */
+const ANY_REQUEST = new Request('http://localhost/');
 
 export class Edge {
   readonly #ports: EdgePorts;
   readonly #options: EdgeOptions;
   readonly #server: Server;
+  readonly #hooks: Hono<{ Bindings: EdgeResponse }>;
   readonly #proxies: TrustedProxies;
   readonly #hosts = new Hosts();
   readonly #peers: Peers;
   readonly #door: DoorState;
   readonly #functions: FunctionDoor;
   readonly #whole: Omit<WholeRules, 'limit'>;
+  readonly #keepAliveMs: number;
   readonly #sockets = new Set<EdgeSocket>();
   #routes = new Routes([]);
   #webhooks: ReadonlySet<string> = new Set();
@@ -58,7 +62,10 @@ export class Edge {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies);
     this.#peers = new Peers(options.maxConnections);
+    // Less than what they get: one that reuses a connection at its last moment is still answered.
+    this.#keepAliveMs = Math.max(1000, timeouts.idleMs - 1000);
     this.#door = {
+      headEnd: new HeadEnd(ports.clock, this.#keepAliveMs),
       clock: ports.clock,
       lingerMs: timeouts.lingerMs,
       drainMs: timeouts.drainMs,
@@ -69,6 +76,7 @@ export class Edge {
     this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget(WHOLE_BODIES_BYTES) };
     const publicOrigin = options.publicUrl === null ? null : new URL(options.publicUrl).origin;
     this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
+    this.#hooks = this.#createHooks();
     this.#server = this.#createServer(timeouts);
   }
 
@@ -130,29 +138,26 @@ export class Edge {
     this.#server.close();
   }
 
-  #createServer(timeouts: EdgeTimeouts): Server {
-    const app = new Hono<{ Bindings: HttpBindings }>({ getPath: () => '/' });
-    app.all('/', (c) => {
-      this.#serve(c.env.outgoing as EdgeResponse);
+  /**
+   * The doors of webhooks. It is called with Node's own response: the adaptor for Node's server would make a Request that
+   * nobody reads and a second answer that nobody sends. Functions are found by Hono's TrieRouter alone (`routes.ts`).
+   */
+  #createHooks(): Hono<{ Bindings: EdgeResponse }> {
+    const app = new Hono<{ Bindings: EdgeResponse }>({ getPath: (_request, at) => at?.env?.visit?.path ?? '/' });
+    app.all(`${HOOK_PREFIX}*`, async (c) => {
+      await this.#serveHook(c.env, c.env.visit!);
       return RESPONSE_ALREADY_SENT;
     });
     app.onError((error, c) => {
-      this.#failed(c.env.outgoing as EdgeResponse, error);
+      this.#failed(c.env, error);
       return RESPONSE_ALREADY_SENT;
     });
-    const server = createAdaptorServer({
-      // Whatever Hono makes of it (HEAD becomes a new Response), the answer is ours and already on its way.
-      fetch: (request, env) => {
-        const answer = app.fetch(request, env as HttpBindings);
-        return answer instanceof Promise ? answer.then(() => RESPONSE_ALREADY_SENT) : RESPONSE_ALREADY_SENT;
-      },
-      overrideGlobalObjects: false,
-      autoCleanupIncoming: false,
-      createServer: ((options: object, listener: (incoming: IncomingMessage, outgoing: EdgeResponse) => void) =>
-        createServer(options, (incoming, outgoing) => {
-          this.#arrive(incoming, outgoing as unknown as EdgeResponse, listener);
-        })) as typeof createServer,
-      serverOptions: {
+    return app;
+  }
+
+  #createServer(timeouts: EdgeTimeouts): Server {
+    const server = createServer(
+      {
         ServerResponse: EdgeResponse as unknown as typeof ServerResponse,
         maxHeaderSize: MAX_HEADER_BYTES,
         insecureHTTPParser: false,
@@ -163,10 +168,12 @@ export class Edge {
         // Off: it would also end slow uploads that a function reads at its own pace. Bodies have their own limits:
         // whole ones `bodyMs`, streamed ones `idleMs` while the function waits and its wall limit altogether.
         requestTimeout: 0,
-        keepAliveTimeout: timeouts.keepAliveMs,
+        // Off: it would set two timers for every request. `timeout` below watches idle connections, too.
+        keepAliveTimeout: 0,
         connectionsCheckingInterval: Math.ceil(Math.min(5000, timeouts.headersMs / 3)),
       },
-    }) as Server;
+      (incoming, outgoing) => this.#arrive(incoming, outgoing as unknown as EdgeResponse),
+    );
     server.timeout = timeouts.idleMs;
     server.maxConnections = this.#options.maxConnections;
     // All of them: `maxHeaderSize` bounds their number, and silently dropping the rest would hide some from us.
@@ -204,11 +211,7 @@ export class Edge {
    * The gate before Hono. One connection is served one request at a time: pipelined ones wait for their turn, so that
    * a single packet cannot start a thousand invocations.
    */
-  #arrive(
-    incoming: IncomingMessage,
-    outgoing: EdgeResponse,
-    next: (incoming: IncomingMessage, outgoing: EdgeResponse) => void,
-  ): void {
+  #arrive(incoming: IncomingMessage, outgoing: EdgeResponse): void {
     if (outgoing.socket === null) {
       const socket: EdgeSocket = incoming.socket;
       socket[PIPELINED]! += 1;
@@ -219,12 +222,14 @@ export class Edge {
       }
       outgoing.once('socket', () => {
         socket[PIPELINED]! -= 1;
-        this.#arrive(incoming, outgoing, next);
+        this.#arrive(incoming, outgoing);
       });
       return;
     }
     (outgoing.socket as EdgeSocket)[ANSWERING] = outgoing;
     outgoing.edge = this;
+    // What Node says in heads it writes itself.
+    (outgoing as { _keepAliveTimeout?: number })._keepAliveTimeout = this.#keepAliveMs;
     outgoing.on('close', onClose);
     const head = readRequestHead(incoming);
     const visit = this.#visitOf(incoming, head, false);
@@ -233,9 +238,7 @@ export class Edge {
       return;
     }
     outgoing.visit = visit;
-    // Hono routes nothing here: it is spared a URL object for every path it finds unusual.
-    incoming.url = '/';
-    next(incoming, outgoing);
+    this.#serve(outgoing);
   }
 
   /** A request for a WebSocket, on a connection that Node has let go of. What is not upgraded is answered and closed. */
@@ -261,11 +264,7 @@ export class Edge {
       return;
     }
     outgoing.visit = visit;
-    try {
-      this.#serve(outgoing);
-    } catch (error) {
-      this.#failed(outgoing, error);
-    }
+    this.#serve(outgoing);
   }
 
   #visitOf(incoming: IncomingMessage, head: RequestHead, upgrades: boolean): Visit | Refusal {
@@ -294,12 +293,17 @@ export class Edge {
   }
 
   #serve(outgoing: EdgeResponse): void {
-    const visit = outgoing.visit!;
-    const { path } = visit;
-    if (path.startsWith(HOOK_PREFIX)) {
-      this.#serveHook(outgoing, visit, path.slice(HOOK_PREFIX.length));
-      return;
+    try {
+      const visit = outgoing.visit!;
+      if (visit.path.startsWith(HOOK_PREFIX)) void this.#hooks.fetch(ANY_REQUEST, outgoing);
+      else this.#serveFunction(outgoing, visit);
+    } catch (error) {
+      this.#failed(outgoing, error);
     }
+  }
+
+  #serveFunction(outgoing: EdgeResponse, visit: Visit): void {
+    const { path } = visit;
     if (path.startsWith(FUNCTION_PREFIX)) {
       const slash = path.indexOf('/', FUNCTION_PREFIX.length);
       const name = path.slice(FUNCTION_PREFIX.length, slash === -1 ? undefined : slash);
@@ -319,16 +323,15 @@ export class Edge {
     this.#functions.enter(outgoing, visit, match, path);
   }
 
-  #serveHook(outgoing: EdgeResponse, visit: Visit, endpoint: string): void {
+  async #serveHook(outgoing: EdgeResponse, visit: Visit): Promise<void> {
+    const endpoint = visit.path.slice(HOOK_PREFIX.length);
     if (!this.#webhooks.has(endpoint)) {
       refuse(outgoing, visit.head, 'not_found', this.#door);
       return;
     }
     const target = visit.query === '' ? visit.path : `${visit.path}?${visit.query}`;
     const hook = { endpoint, target, head: visit.head, clientAddress: visit.clientAddress };
-    receiveHook(outgoing, hook, this.#ports, { door: this.#door, whole: this.#whole }).catch((error) =>
-      this.#failed(outgoing, error),
-    );
+    await receiveHook(outgoing, hook, this.#ports, { door: this.#door, whole: this.#whole });
   }
 
   /** A response is over, sent or not. */

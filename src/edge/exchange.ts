@@ -13,8 +13,27 @@ import { DRAIN_BYTES_PER_SECOND } from './ports.ts';
 import { errorBody, type RefusalContext, refuse } from './refusal.ts';
 import type { RequestStream } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
-import { contentLength, isBodiless, isSendable, isStatus, ownHeaders } from './response-head.ts';
+import {
+  contentLength,
+  type HeadEnd,
+  headText,
+  isBodiless,
+  isSendable,
+  isStatus,
+  ownHeaders,
+  statusLine,
+} from './response-head.ts';
 import type { Upgrade } from './upgrade.ts';
+
+/** What Node's response has beside its types: where its head is kept until the body comes, and whether it is the last. */
+interface Internals {
+  _header: string;
+  _headerSent: boolean;
+  _last: boolean;
+  readonly _expect_continue: boolean;
+  readonly _sent100: boolean;
+  readonly maxRequestsOnConnectionReached?: boolean;
+}
 
 /** Node's response with a place for what the edge knows of it, so that shared listeners need no closures. */
 export class EdgeResponse extends ServerResponse<IncomingMessage> {
@@ -23,6 +42,19 @@ export class EdgeResponse extends ServerResponse<IncomingMessage> {
   exchange: Exchange | null = null;
   /** The client asks for a WebSocket. */
   upgrade: Upgrade | null = null;
+  /**
+   * Instead of `writeHead`, which would look at every name and value again: headers known to be sendable, to frame the body
+   * and to say nothing of date and connection.
+   */
+  writePlainHead(status: number, headers: HeaderList, end: HeadEnd): void {
+    const self = this as unknown as Internals;
+    this.statusCode = status;
+    // A client that waits to be told to go on may send its body behind the answer, or not.
+    if (!this.shouldKeepAlive || (self._expect_continue && !self._sent100)) self._last = true;
+    const stays = !self._last && self.maxRequestsOnConnectionReached !== true;
+    self._header = headText(statusLine(status), headers, end.text(stays));
+    self._headerSent = false;
+  }
 }
 
 /** A request that passed the gate. */
@@ -40,6 +72,7 @@ export interface Visit {
 }
 
 export interface ExchangeDoor extends RefusalContext {
+  readonly headEnd: HeadEnd;
   readonly drainMs: number;
   clientClosed(invocationId: string): void;
   /** A fault of the edge or dispatch: a 500, or a cut when a head is out. */
@@ -51,11 +84,11 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 export class Exchange implements Reply {
   timing: Timing | null = null;
+  readonly timed: boolean;
   readonly #id: string;
   readonly #outgoing: EdgeResponse;
   readonly #head: RequestHead;
   readonly #door: ExchangeDoor;
-  readonly #debug: boolean;
   #requestStream: RequestStream | null = null;
   #pump: BodyPump | null = null;
   #status = 0;
@@ -66,7 +99,7 @@ export class Exchange implements Reply {
     this.#outgoing = outgoing;
     this.#head = head;
     this.#door = door;
-    this.#debug = debug;
+    this.timed = debug;
   }
 
   /** The status that was sent; 0 while none was. */
@@ -121,7 +154,7 @@ export class Exchange implements Reply {
     upgrade.complete(headers, socket);
   }
 
-  fail(outcome: Outcome): void {
+  fail(outcome: Outcome, as: string | null = this.#id): void {
     // A socket is closed by whoever holds its other end.
     if (this.#status === 101) return;
     if (this.#status !== 0) {
@@ -132,10 +165,10 @@ export class Exchange implements Reply {
     if (this.#outgoing.destroyed) return;
     const rule = OUTCOMES[outcome];
     const status = rule.status ?? 500;
-    const body = errorBody(outcome, rule.message, this.#id);
+    const body = errorBody(outcome, rule.message, as ?? undefined);
     const headers = ['content-type', 'application/json'];
     if (rule.retryAfter) headers.push('retry-after', '1');
-    this.#writeHead(status, headers, headers, Buffer.from(body));
+    this.#writeHead(status, headers, headers, Buffer.from(body), as);
     this.#end(body);
   }
 
@@ -159,21 +192,18 @@ export class Exchange implements Reply {
     return this.#requestStream?.reading === true || this.#outgoing.writableLength > 0;
   }
 
-  #writeHead(status: number, headers: string[], guest: HeaderList, body: Body): boolean {
+  #writeHead(status: number, headers: string[], guest: HeaderList, body: Body, id: string | null = this.#id): boolean {
     const outgoing = this.#outgoing;
-    headers.push('x-invocation-id', this.#id);
-    if (this.#debug && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
+    if (id !== null) headers.push('x-invocation-id', id);
+    if (this.timed && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
-    if (this.#door.closing) headers.push('connection', 'close');
-    // Refused by Node after it has noted that such a status has no body, which would hold for our own answer too.
-    if (isBodiless(status) && !isSendable(headers)) return false;
-    try {
+    if (!isSendable(headers)) return false;
+    if (length !== null && !this.#door.closing) {
+      outgoing.writePlainHead(status, headers, this.#door.headEnd);
+    } else {
+      if (this.#door.closing) headers.push('connection', 'close');
       outgoing.writeHead(status, headers);
-    } catch {
-      // Node refused a name or a value; nothing was written, but it remembers the reason phrase.
-      outgoing.statusMessage = '';
-      return false;
     }
     this.#status = status;
     return true;
@@ -183,7 +213,8 @@ export class Exchange implements Reply {
     const outgoing = this.#outgoing;
     if (body instanceof Uint8Array && body.byteLength <= ONE_WRITE_BYTES) {
       // Latin-1 maps every byte to itself, and Node joins a string, not bytes, with the head into a single write.
-      outgoing.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1');
+      const bytes = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      outgoing.end(bytes.toString('latin1'), 'latin1');
     } else {
       outgoing.end(body);
       if (body !== undefined) this.#drain(Buffer.byteLength(body));

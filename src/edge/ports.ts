@@ -69,10 +69,11 @@ export interface EdgeTimeouts {
   readonly headersMs: number;
   /** A body that is read whole (small ones, webhooks), from its headers to its end. */
   readonly bodyMs: number;
-  /** No byte moved in a direction somebody waits for: a slow upload being read, a stalled reader. */
+  /**
+   * No byte moved in a direction somebody waits for: a slow upload being read, a stalled reader, the next request of a
+   * connection. Above the 60 s of common load balancers, so that they close first.
+   */
   readonly idleMs: number;
-  /** Between requests of one connection; above the 60 s of common load balancers, so that they close first. */
-  readonly keepAliveMs: number;
   /** How long the unread rest of a request may go on arriving after the response. */
   readonly lingerMs: number;
   /** How long a reader may take for a whole body that waits for it in memory, beside what its size allows. */
@@ -82,8 +83,7 @@ export interface EdgeTimeouts {
 export const EDGE_TIMEOUTS: EdgeTimeouts = {
   headersMs: 15_000,
   bodyMs: 60_000,
-  idleMs: 60_000,
-  keepAliveMs: 65_000,
+  idleMs: 65_000,
   lingerMs: 1_000,
   drainMs: 60_000,
 };

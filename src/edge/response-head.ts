@@ -2,9 +2,10 @@
  * The head of a function's response as it may leave the host. The guest chooses status and headers; framing, the
  * connection, the date and our own names are the host's. What HTTP cannot carry is refused whole, never repaired.
  */
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Clock } from '../contract/clock.ts';
 import type { Body, HeaderList } from '../contract/invocation.ts';
-import { MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
+import { MAX_REQUESTS_PER_SOCKET, MAX_RESPONSE_HEADER_BYTES, MAX_RESPONSE_HEADERS } from './ports.ts';
 
 export function isStatus(status: unknown): status is number {
   return typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 599;
@@ -42,6 +43,43 @@ export function isSendable(headers: HeaderList): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+}
+
+/** The head as it goes over the wire; `end` says what the host has to say and closes it. */
+export function headText(statusLine: string, headers: HeaderList, end: string): string {
+  let text = statusLine;
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return text + end;
+}
+
+/** Date and connection, as all answers of one second have them. */
+export class HeadEnd {
+  readonly #clock: Pick<Clock, 'epochMs'>;
+  readonly #keepAlive: string;
+  #second = -1;
+  #date = '';
+  #stays = '';
+
+  /** `keepAliveMs`: what clients are told. */
+  constructor(clock: Pick<Clock, 'epochMs'>, keepAliveMs: number) {
+    this.#clock = clock;
+    this.#keepAlive = `timeout=${Math.floor(keepAliveMs / 1000)}, max=${MAX_REQUESTS_PER_SOCKET}`;
+  }
+
+  /** `stays`: the connection takes a further request. */
+  text(stays: boolean): string {
+    const second = Math.floor(this.#clock.epochMs() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+      this.#stays = `${this.#date}Connection: keep-alive\r\nKeep-Alive: ${this.#keepAlive}\r\n\r\n`;
+    }
+    return stays ? this.#stays : `${this.#date}Connection: close\r\n\r\n`;
   }
 }
 

@@ -21,9 +21,62 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Parses the commands of one turn. Throws `ProtocolError`. */
 export function readCommands(out: string): readonly TurnCommand[] {
   if (out === '') return [];
-  const commands = JSON.parse(`[${out}]`) as unknown[];
+  const { answer, json } = splitAnswer(out);
+  if (answer !== null && json === '') return [answer];
+  const commands = JSON.parse(`[${json}]`) as unknown[];
   for (const command of commands) check(command);
-  return commands as TurnCommand[];
+  return answer === null ? (commands as TurnCommand[]) : [answer, ...(commands as TurnCommand[])];
+}
+
+/** `=`: what `TurnBox.out` says of a whole answer that comes first. */
+const ANSWER = 0x3d;
+const COMMA = 0x2c;
+/** More digits than any length or invocation has. */
+const MOST_DIGITS = 10;
+
+export interface Split {
+  /** The answer the turn begins with, if that has a form of its own. */
+  readonly answer: Extract<TurnCommand, { c: 'head' }> | null;
+  /** The other commands. */
+  readonly json: string;
+}
+
+export function beginsWithAnswer(out: string): boolean {
+  return out.charCodeAt(0) === ANSWER;
+}
+
+/** Throws `ProtocolError`. */
+export function splitAnswer(out: string): Split {
+  if (!beginsWithAnswer(out)) return { answer: null, json: out };
+  const line = out.indexOf('\n');
+  const first = out.indexOf(',');
+  const second = out.indexOf(',', first + 1);
+  const third = out.indexOf(',', second + 1);
+  const hasText = out.charCodeAt(third + 1) !== 0x2d;
+  const headersEnd = line + 1 + digits(out, second + 1, third);
+  const end = headersEnd + (hasText ? digits(out, third + 1, line) : 0);
+  if (end > out.length || (end < out.length && out.charCodeAt(end) !== COMMA))
+    throw new ProtocolError('an answer is not as long as it says');
+  const answer = {
+    c: 'head',
+    inv: digits(out, 1, first),
+    status: digits(out, first + 1, second),
+    headers: out.slice(line + 1, headersEnd),
+    body: hasText ? { text: out.slice(headersEnd, end) } : null,
+    done: true,
+  } as const;
+  return { answer, json: end === out.length ? '' : out.slice(end + 1) };
+}
+
+function digits(out: string, from: number, to: number): number {
+  if (to <= from || to - from > MOST_DIGITS) throw new ProtocolError('an answer has a malformed number');
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = out.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) throw new ProtocolError('an answer has a malformed number');
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Splits a header list that crossed as one text. Throws `ProtocolError` when names and values do not pair up. */
@@ -36,7 +89,9 @@ export function readHeaders(text: string): HeaderList {
 
 /** Joins a header list for the wire. Node refuses line breaks in header values, so none can split it. */
 export function wireHeaders(headers: HeaderList): string {
-  return headers.join('\n');
+  let text = headers[0] ?? '';
+  for (let i = 1; i < headers.length; i++) text += `\n${headers[i]}`;
+  return text;
 }
 
 function check(command: unknown): void {

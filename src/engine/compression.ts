@@ -61,6 +61,8 @@ interface Engine {
 
 interface Codec {
   readonly engine: Engine;
+  /** The highest of its flush values; Node's own code ends the process for others, and Brotli never returns from some. */
+  readonly mostFlush: number;
   readonly bytes: number;
   error: string | null;
   /** What of the input a full output has left over. */
@@ -102,6 +104,13 @@ const KINDS: Readonly<
     const params: NonNullable<ZstdOptions['params']> = { [constants.ZSTD_d_windowLogMax]: 23 };
     return { engine: createZstdDecompress({ params }), bytes: 9 * MIB };
   },
+};
+
+const MOST_FLUSH: Readonly<Record<string, number>> = {
+  brotli: constants.BROTLI_OPERATION_EMIT_METADATA,
+  unbrotli: constants.BROTLI_OPERATION_EMIT_METADATA,
+  zstd: constants.ZSTD_e_end,
+  unzstd: constants.ZSTD_e_end,
 };
 
 /** `zlib.h`: what deflating and inflating need. */
@@ -153,7 +162,8 @@ export class Codecs {
       return `!ERR_OUT_OF_RANGE: ${CODECS} streams of compression are open; end some first`;
     if (dictionary.byteLength > DICTIONARY_BYTES) return '!ERR_OUT_OF_RANGE: the dictionary is too long';
     const { engine, bytes } = make(readSettings(settings), dictionary.byteLength === 0 ? undefined : dictionary);
-    const codec: Codec = { engine: engine as Engine, bytes, error: null, rest: EMPTY, ended: false };
+    const mostFlush = MOST_FLUSH[kind] ?? constants.Z_BLOCK;
+    const codec: Codec = { engine: engine as Engine, mostFlush, bytes, error: null, rest: EMPTY, ended: false };
     if (this.#heldBytes + bytes > this.#budgetBytes) {
       codec.engine._handle.close();
       return '!ERR_OUT_OF_RANGE: this method of compression needs more memory; end other streams first, or raise limits.memoryMiB';
@@ -175,6 +185,7 @@ export class Codecs {
     const codec = this.#codecs.get(id);
     if (codec === undefined) return '!ERR_STREAM_DESTROYED: the stream of compression has ended';
     if (input.byteLength > CALL_BYTES) return '!ERR_OUT_OF_RANGE: too much at once';
+    if (flush < 0 || flush > codec.mostFlush) return '!ERR_OUT_OF_RANGE: there is no such flush value';
     const given = codec.rest.byteLength === 0 ? input : Buffer.concat([codec.rest, input]);
     if (codec.ended && given.byteLength > 0) return `!end: ${given.byteLength}`;
     this.#output ??= Buffer.allocUnsafeSlow(CALL_BYTES);

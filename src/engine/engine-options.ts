@@ -14,8 +14,8 @@ export interface EngineOptions extends AgentOptions {
   /** Booted spares per lane, for isolates of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
-  /** A file that outlives this process, on which its lanes note who runs (`readBoard`); `null`: they do not. */
-  readonly boardFd?: number | null;
+  /** Under which code caches are kept (`codeKey`); `null`: none are. */
+  readonly codeKey?: Uint8Array | null;
   readonly processes?: Partial<ProcessOptions>;
   bundleUrl(name: string): string;
   /** A guest stack in terms of the user's source, without frames that are nobody's business. */
@@ -37,8 +37,10 @@ export interface ProcessOptions {
   readonly lanes: number;
   /** Resident memory of each above the memory limits of the guests in it: V8 takes so much before a limit bites. */
   readonly headroomMiB: number;
-  /** What the system lets each of them map, whatever its guests' limits. */
-  readonly dataMiB: number;
+  /** Most isolates in one: V8 reserves address space for each, which the system counts as data. */
+  readonly isolates: number;
+  /** Where the system says which cgroup this process is in. */
+  readonly procfs: string;
   /** One with nothing loaded for so long is closed. */
   readonly idleMs: number;
 }

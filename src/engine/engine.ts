@@ -13,13 +13,17 @@ import { Bridge, type BridgePorts } from './bridge/bridge.ts';
 import { CacheStore } from './bridge/cache-store.ts';
 import { dial } from './bridge/dial.ts';
 import { exchange, termsOf } from './bridge/fetch.ts';
+import { hop } from './bridge/subrequests.ts';
+import { CACHED_BYTES } from './code-cache.ts';
 import { Places } from './crypto/places.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Facts } from './facts.ts';
 import { Hearing } from './hearing.ts';
 import { Job } from './job.ts';
+import type { Lost } from './judge.ts';
 import type { Culprit, Lane } from './lane.ts';
 import { nowNs } from './monotonic.ts';
+import { Press } from './press.ts';
 import type { EngineProcess } from './process/engine-process.ts';
 import { Fleet } from './process/fleet.ts';
 import { type IsolateRecord, Residents } from './residents.ts';
@@ -40,6 +44,11 @@ export class Engine implements EnginePort {
   readonly #fleet: Fleet;
   readonly #agents: Agents;
   readonly #watch: Watch<Lane>;
+  readonly #press: Press = new Press({
+    open: () => this.#addLane(true),
+    load: (version, lane) => this.#load(version, lane, true),
+    drop: (isolate) => this.drop(isolate),
+  });
   readonly #caches: CacheStore = new CacheStore();
   readonly #facts: Facts = new Facts();
   readonly #places: SharedArrayBuffer = Places.memory();
@@ -49,6 +58,8 @@ export class Engine implements EnginePort {
   #sequence = 0;
   #streams = 0;
   #lines = 0;
+  #pressLine: number | null = null;
+  #boardFd: number | null = null;
   #wedgedLanes = 0;
   #closing = false;
   #up: (() => void) | null = null;
@@ -61,6 +72,7 @@ export class Engine implements EnginePort {
       up: () => this.#up?.(),
       sick: (lane, message) => this.#sick(lane, message),
       abort: (invocationId, outcome) => this.abort(invocationId, outcome),
+      unpressed: (version) => this.press([version]),
       nowNs,
     });
     this.#fleet = new Fleet(
@@ -117,6 +129,16 @@ export class Engine implements EnginePort {
   load(version: FunctionVersion, laneId: number): number {
     const lane = this.#lanes.get(laneId);
     if (lane === undefined) throw new Error(`no lane ${laneId}`);
+    return this.#load(version, lane, false);
+  }
+
+  /** Has the code caches made that these versions lack. Only for what may run in the host's own process. */
+  press(versions: readonly FunctionVersion[]): void {
+    if (this.#closing || (this.#options.codeKey ?? null) === null) return;
+    this.#press.want(versions.filter(({ bundleBytes }) => bundleBytes >= CACHED_BYTES));
+  }
+
+  #load(version: FunctionVersion, lane: Lane, isPress: boolean): number {
     const { spec } = version;
     const number = this.#next();
     const bridge = new Bridge(this.#bridgePorts(number, lane));
@@ -130,6 +152,8 @@ export class Engine implements EnginePort {
       source: null,
       bundleUrl: this.#options.bundleUrl(spec.name),
       hash: version.hash,
+      bundleBytes: version.bundleBytes,
+      isPress,
       facts: this.#facts.of(version),
       memoryMiB: spec.limits.memoryMiB,
       initMs: spec.limits.initMs,
@@ -191,6 +215,13 @@ export class Engine implements EnginePort {
     if (record !== undefined && this.#residents.forget(record)) record.lane.post({ k: 'drop', isolate });
   }
 
+  /** From now on the lanes of this process note on the file who is in a turn (`readBoard`): 1.3–1.5 µs of each. */
+  guard(boardFd: number): void {
+    this.#boardFd = boardFd;
+    for (const lane of this.#lanes.values())
+      if (lane.realm === '' && !lane.sick) lane.post({ k: 'board', fd: boardFd, line: this.#lines++ });
+  }
+
   /** A thread was given up: leaving by `process.exit` may wait for it for ever. */
   get wedged(): boolean {
     return this.#wedgedLanes > 0;
@@ -215,19 +246,28 @@ export class Engine implements EnginePort {
     return count;
   }
 
-  #addLane(): void {
-    const { image, spares, spareMemoryMiB, boardFd = null } = this.#options;
-    const init = { image, spares, spareMemoryMiB, boardFd, places: this.#places, line: this.#lines++ };
+  #addLane(isPress = false): Lane {
+    const { image, spareMemoryMiB, codeKey = null } = this.#options;
+    const spares = isPress ? 0 : this.#options.spares;
+    const line = isPress ? (this.#pressLine ??= this.#lines++) : this.#lines++;
+    const init = {
+      ...{ image, spares, spareMemoryMiB, places: this.#places },
+      ...{ boardFd: this.#boardFd, line, codeKey, isPress },
+    };
     const lane = new ThreadLane(this.#next(), init, {
-      reports: (from, reports) => this.#hearing.reports(from, reports),
+      reports: (from, reports) => {
+        this.#hearing.reports(from, reports);
+        if (this.#press.owns(from)) this.#press.heard(reports);
+      },
       died: (from, error) => this.#died(from, error),
     });
     this.#lanes.set(lane.id, lane);
     this.#census();
+    return lane;
   }
 
   #census(): void {
-    this.#healthy = [...this.#lanes.values()].filter((lane) => !lane.sick);
+    this.#healthy = [...this.#lanes.values()].filter((lane) => !lane.sick && lane.isPress !== true);
     this.#realms = Map.groupBy(this.#healthy, (lane) => lane.realm);
   }
 
@@ -237,7 +277,8 @@ export class Engine implements EnginePort {
     if (tookNs > STUCK_NS && (lane.unclaimed > 0 || residents.loading > 0)) residents.listener.stuck(lane.id);
     const record = residents.on(lane, turn.isolate);
     if (tookNs > LONG_NS && record !== undefined) this.#startedLong(record, turn);
-    if (!lane.sick && lane.look(turn, now)) this.#wedged(lane, turn);
+    const lost = lane.sick ? null : lane.look(turn, now);
+    if (lost !== null) this.#lost(lane, turn, lost);
   }
 
   /** A first turn that takes long has no report yet: its START row must not wait for one. */
@@ -249,12 +290,11 @@ export class Engine implements EnginePort {
     }
   }
 
-  #wedged(lane: Lane, turn: RunningTurn): void {
+  #lost(lane: Lane, turn: RunningTurn, how: Lost): void {
     const version = this.#residents.on(lane, turn.isolate)?.version;
-    this.#options.log(
-      `engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: it ignores its end`,
-    );
-    this.#condemn(lane, turn);
+    const why = how === 'parked' ? 'V8 found no memory and parked its thread' : 'it ignores its end';
+    this.#options.log(`engine lane ${lane.id} is wedged by function ${version?.spec.name ?? 'unknown'}: ${why}`);
+    this.#condemn(lane, turn, how === 'parked');
     if (version !== undefined) this.#residents.listener.felled(version, 'wedged');
   }
 
@@ -268,21 +308,23 @@ export class Engine implements EnginePort {
   #died(lane: Lane, error: Error | null): void {
     if (this.#closing) return;
     if (error !== null) this.#options.log(`engine lane ${lane.id} died: ${error.message}`);
-    this.#condemn(lane, lane.turn());
+    // One that only pressed has ended with its work.
+    if (lane.isPress !== true || error !== null) this.#condemn(lane, lane.turn());
     this.#lanes.delete(lane.id);
     this.#census();
     if (this.lanes('').length < this.#options.lanes) this.#addLane();
   }
 
   /** A lane of our own that cannot be trusted. Its thread may burn on: it cannot be ended without the process. */
-  #condemn(lane: Lane, turn: RunningTurn | null): void {
+  #condemn(lane: Lane, turn: RunningTurn | null, parked = false): void {
     if (lane.sick) return;
     lane.abandon();
     this.#wedgedLanes += 1;
     this.#census();
     const now = nowNs();
-    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0 };
+    const culprit: Culprit | null = turn === null ? null : { ...turn, untilNs: now, cpuNs: 0, parked };
     this.#residents.bury(lane, culprit, now);
+    if (this.#press.owns(lane)) this.#press.lost();
     if (this.lanes('').length < this.#options.lanes) this.grow('');
   }
 
@@ -296,7 +338,7 @@ export class Engine implements EnginePort {
     const living = new Set<FunctionVersion>();
     for (const lane of process.lanes) {
       for (const record of this.#residents.of(lane)) living.add(record.version);
-      const version = this.#residents.bury(lane, lane.culprit, nowNs());
+      const version = this.#residents.bury(lane, process.culpritOf(lane), nowNs());
       if (version !== null) felled.add(version);
       this.#lanes.delete(lane.id);
     }
@@ -327,7 +369,13 @@ export class Engine implements EnginePort {
         const via = { agents: this.#agents, dialer: this.#options.dialer, signal };
         return dial(request, termsOf(job.invocation), via, listener);
       },
-      fetch: (job, request, signal) => exchange(request, termsOf(job.invocation), this.#agents, signal),
+      fetch: (job, request, signal) =>
+        exchange(
+          request,
+          termsOf(job.invocation, () => hop(job)),
+          this.#agents,
+          signal,
+        ),
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

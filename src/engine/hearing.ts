@@ -1,6 +1,7 @@
 /** What lanes report, carried out: turns obeyed, ends judged, loads told. Reports are believed about their own lane only. */
 import type { GuestProblem } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import type { Outcome } from '../contract/outcome.ts';
 import { strayLine } from './bridge/problems.ts';
 import { classify } from './classify.ts';
 import { readCommands } from './commands.ts';
@@ -9,11 +10,20 @@ import type { Lane } from './lane.ts';
 import type { GoneReport, LaneLog, LaneReport, LoadFailedReport, TurnReport } from './lane-wire.ts';
 import type { IsolateRecord, Residents } from './residents.ts';
 
+const LOAD_ENDS: Readonly<Record<LoadFailedReport['why'], Outcome>> = {
+  error: 'init_error',
+  killed: 'init_error',
+  memory: 'memory_exceeded',
+  fault: 'aborted',
+};
+
 export interface HearingPorts {
   up(): void;
   /** The lane says itself that it is not to be trusted any more. */
   sick(lane: Lane, message: string): void;
   abort(invocationId: string, outcome: 'wall_timeout' | 'aborted'): void;
+  /** The code cache of its bundle is not sound. */
+  unpressed(version: FunctionVersion): void;
   nowNs(): number;
 }
 
@@ -62,6 +72,11 @@ export class Hearing {
       case 'skipped': {
         const entry = this.#residents.entryOn(lane, report.inv);
         if (entry !== undefined) this.#residents.passed(entry);
+        return;
+      }
+      case 'refused': {
+        const record = this.#residents.on(lane, report.isolate);
+        if (record !== undefined) this.#ports.unpressed(record.version);
         return;
       }
       case 'sick':
@@ -131,7 +146,7 @@ export class Hearing {
       initNs: report.initNs,
       cpuNs: report.cpuNs,
       heapBytes: 0,
-      outcome: report.why === 'memory' ? 'memory_exceeded' : 'init_error',
+      outcome: LOAD_ENDS[report.why],
       ...(report.why === 'killed' ? { reached: 'initMs' as const } : {}),
       problem,
     });

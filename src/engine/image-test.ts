@@ -3,6 +3,8 @@
  * do, and has each answer a request. Exits 0 when all of it holds; a crash is an answer too.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { FetchStart } from '../contract/turn.ts';
+import { splitAnswer } from './commands.ts';
 import { makeSnapshot } from './image.ts';
 import { preludeSource } from './prelude.ts';
 import { Shell, shellStart } from './shell.ts';
@@ -10,15 +12,7 @@ import { Shell, shellStart } from './shell.ts';
 const ISOLATES = 4;
 const SOURCE = `export default { fetch() { return new Response(crypto.randomUUID() + Math.random()) } }`;
 const START = JSON.stringify([
-  {
-    e: 'fetch',
-    inv: 1,
-    method: 'GET',
-    url: 'http://self.test/',
-    headers: '',
-    body: null,
-    ctx: { invocationId: 'x', params: {}, clientAddress: '', deadlineMs: 0 },
-  },
+  ['fetch', 1, 'GET', 'http://self.test/', '', null, 'x', '', 0, [], null] satisfies FetchStart,
 ]);
 const FACTS = JSON.stringify({
   env: {},
@@ -47,7 +41,7 @@ function answers({ prelude, snapshot }: TestData): readonly string[] {
       catastrophe: (message: string) => fail(message),
     };
     const shell = new Shell(shellStart({ prelude, snapshot }), 32, sink);
-    shell.evaluate(FACTS, { source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
+    shell.evaluate(FACTS, { kind: 'module', source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
     shell.turn(Date.now(), '[]', null);
     const { out } = shell.turn(Date.now(), START, null);
     shell.dispose();
@@ -67,7 +61,7 @@ if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url), { workerData: { prelude, snapshot: makeSnapshot(prelude) } });
   worker.on('error', (error) => fail(String(error)));
   worker.on('message', (outs: readonly string[]) => {
-    const fine = outs.every((out) => out.includes('"status":200') && out.includes('"done":true'));
+    const fine = outs.every((out) => splitAnswer(out).answer?.status === 200);
     passed = fine && new Set(outs).size === ISOLATES;
   });
   worker.on('exit', () => {

@@ -4,30 +4,29 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import { readFileSync, readlinkSync } from 'node:fs';
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
+import { CodeCache } from './code-cache.ts';
+import { Codes } from './codes.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
+import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
 import { Loads } from './loading.ts';
 import { nowNs } from './monotonic.ts';
 import { Reaper } from './reaper.ts';
-import { type Code, Shell, type ShellStart, shellStart } from './shell.ts';
+import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
-import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { threadCpuClock, threadId } from './thread-cpu.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
 /** What is reported does not wait behind a turn that is expected to take longer. */
 const SHORT_NS = 200_000;
-/** Bundles whose text and code cache a lane keeps. */
-const CODES = 256;
 /** The reaper's own limit lies this far behind the host's, so that the host's word comes first. */
 const GRACE_MS = 1000;
 
@@ -46,10 +45,11 @@ export class LaneThread {
   readonly #reaper: Reaper;
   readonly #image: ShellStart;
   readonly #link: LaneLink;
-  readonly #board: Board | null;
+  #board: Board | null;
   readonly #agenda: Agenda = new Agenda();
   readonly #guests = new Map<number, Guest>();
-  readonly #codes = new Map<string, Code>();
+  readonly #dropped: Dropped = new Dropped();
+  readonly #codes: Codes;
   readonly #spares: Spares;
   readonly #cpuNs: () => number = threadCpuClock();
   readonly #workshop: Workshop;
@@ -65,13 +65,15 @@ export class LaneThread {
     this.#board = init.boardFd === null ? null : new Board(init.boardFd, init.line);
     this.#slots = new LaneSlots(init.slots);
     this.#workshop = new Workshop(init.places);
+    this.#codes = new Codes(init.codeKey === null ? null : new CodeCache(init.codeKey));
     this.#loads = new Loads({
       slots: this.#slots,
       agenda: this.#agenda,
-      board: this.#board,
+      board: () => this.#board,
       cpuNs: this.#cpuNs,
       send: (report) => this.#link.send(report),
       forget: (guest) => this.#forgetGuest(guest),
+      press: (order, code, { shell }) => this.#codes.press(order, code, shell),
     });
     this.#image = shellStart(init.image);
     this.#slots.threadId = threadId();
@@ -97,7 +99,7 @@ export class LaneThread {
     this.#agenda.runDue();
     this.#board?.rest();
     this.#link.flush();
-    return obeyed;
+    return obeyed + this.#dropped.clear(obeyed === 0);
   }
 
   get closed(): boolean {
@@ -117,7 +119,8 @@ export class LaneThread {
   #obey(order: LaneOrder): void {
     switch (order.k) {
       case 'load':
-        this.#load(order);
+        if (order.isPress) this.#press(order);
+        else this.#load(order);
         return;
       case 'start':
         this.#start(order);
@@ -128,8 +131,13 @@ export class LaneThread {
       case 'forget':
         this.#forget(order.isolate, order.inv);
         return;
-      case 'drop':
-        this.#drop(order.isolate);
+      case 'drop': {
+        const guest = this.#guests.get(order.isolate);
+        if (guest !== undefined) this.#dropped.add(this.#release(guest));
+        return;
+      }
+      case 'board':
+        this.#board = new Board(order.fd, order.line);
         return;
       case 'close':
         this.#close();
@@ -144,11 +152,23 @@ export class LaneThread {
   #load(order: LoadOrder): void {
     this.#link.flush();
     this.#loads.begin(order, () => {
-      const code = this.#code(order);
+      const code = this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
       const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
       return { guest: this.#settleIn(order, shell), code };
     });
     this.#spares.restock();
+  }
+
+  #press(order: LoadOrder): void {
+    if (this.#codes.isPressed(order)) {
+      const figures = { endedNs: nowNs(), initNs: 0, cpuNs: 0, heapBytes: 0, logs: null };
+      this.#link.send({ k: 'loaded', isolate: order.isolate, ...figures });
+      return;
+    }
+    this.#loads.begin(order, () => {
+      const shell = this.#shell(order.memoryMiB);
+      return { guest: this.#settleIn(order, shell), code: this.#codes.draft(order, shell) };
+    });
   }
 
   #settleIn(order: LoadOrder, shell: Shell): Guest {
@@ -244,7 +264,7 @@ export class LaneThread {
       box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
     } catch (error) {
       failure = error;
-      if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
+      if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
@@ -255,21 +275,21 @@ export class LaneThread {
       this.#gone(guest, inv, endedNs, { failure, why });
       return;
     }
+    const ended = endings(guest, inv, box.out);
     // The watch sees turns that are long; what adds up over many short ones ends here.
-    if (guest.cpuBudgetNs(inv) <= 0 && endings(guest, inv, box.out).length === 0) {
+    if (guest.cpuBudgetNs(inv) <= 0 && ended.length === 0) {
       this.#gone(guest, inv, endedNs, { failure, why: 'cpu' });
       return;
     }
     guest.ran(endedNs - startNs);
-    if (guest.live.size === 1 && endings(guest, inv, box.out).length === 1) guest.rested();
-    this.#reportTurn(guest, inv, endedNs, { box, stray: failure === null ? null : said(failure) });
+    if (guest.live.size === 1 && ended.length === 1) guest.rested();
+    this.#reportTurn(guest, inv, endedNs, { box, ended, stray: failure === null ? null : said(failure) });
     guest.wakeInv = box.wakeInv ?? 0;
     this.#wake(guest, box.wake);
   }
 
-  #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: { box: TurnBox; stray: GuestProblem | null }): void {
-    const { box, stray } = yielded;
-    const ended = endings(guest, inv, box.out);
+  #reportTurn(guest: Guest, inv: number, endedNs: number, yielded: Yielded): void {
+    const { box, ended, stray } = yielded;
     const owner = inv !== 0 ? inv : ended.length === 1 ? ended[0]! : guest.live.size === 1 ? first(guest.live) : inv;
     this.#link.send({
       k: 'turn',
@@ -308,18 +328,19 @@ export class LaneThread {
     this.#link.send(report);
   }
 
-  #drop(isolate: number): void {
-    const guest = this.#guests.get(isolate);
-    if (guest !== undefined) this.#forgetGuest(guest);
+  #forgetGuest(guest: Guest): void {
+    this.#release(guest).dispose();
   }
 
-  #forgetGuest(guest: Guest): void {
+  /** Nothing comes to it any more. */
+  #release(guest: Guest): Guest {
     this.#guests.delete(guest.number);
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
     this.#reaper.remove(guest.number);
-    guest.dispose();
+    guest.desk.close();
+    return guest;
   }
 
   /** Notes when the guest's next timer is due. */
@@ -338,15 +359,6 @@ export class LaneThread {
     this.#turn(guest, owner, '{"e":"tick"}', null);
   }
 
-  #code(order: LoadOrder): Code {
-    const known = this.#codes.get(order.hash);
-    if (known !== undefined) return known;
-    if (this.#codes.size >= CODES) this.#codes.delete(this.#codes.keys().next().value!);
-    const code: Code = { source: order.source ?? readFileSync(order.bundlePath, 'utf8'), cachedData: null };
-    this.#codes.set(order.hash, code);
-    return code;
-  }
-
   #shell(memoryMiB: number): Shell {
     return new Shell(this.#image, memoryMiB, {
       log: () => false,
@@ -363,30 +375,10 @@ export class LaneThread {
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();
+    this.#dropped.close();
     this.#spares.close();
     this.#reaper.close();
     this.#closed = true;
     this.#link.close();
-  }
-}
-
-/**
- * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
- * again. `null` when the isolate cannot be entered any more.
- */
-function peek(shell: Shell): TurnBox | null {
-  try {
-    return shell.peek();
-  } catch {
-    return null;
-  }
-}
-
-/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
-function threadId(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').pop());
-  } catch {
-    return 0;
   }
 }

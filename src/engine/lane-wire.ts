@@ -21,6 +21,10 @@ export interface LaneInit {
   /** Booted spare isolates to keep, for guests of `spareMemoryMiB`. */
   readonly spares: number;
   readonly spareMemoryMiB: number;
+  /** For the code caches of bundles; `null`: this lane has none. */
+  readonly codeKey: Uint8Array | null;
+  /** It only makes code caches, and gives way to everybody. */
+  readonly isPress: boolean;
 }
 
 /** A lane in the host's own process has two rings and a port besides. */
@@ -39,6 +43,9 @@ export interface LoadOrder {
   readonly source: string | null;
   readonly bundleUrl: string;
   readonly hash: string;
+  readonly bundleBytes: number;
+  /** Loaded so that its code cache can be made, and for nobody. */
+  readonly isPress: boolean;
   /** `GuestFacts` as JSON. */
   readonly facts: string;
   readonly memoryMiB: number;
@@ -77,6 +84,8 @@ export type LaneOrder =
   /** The host has ended `inv`: the guest forgets it. */
   | { readonly k: 'forget'; readonly isolate: number; readonly inv: number }
   | { readonly k: 'drop'; readonly isolate: number }
+  /** Write on that board from now on. */
+  | { readonly k: 'board'; readonly fd: number; readonly line: number }
   | { readonly k: 'close' };
 
 export interface LaneLog {
@@ -143,7 +152,8 @@ export interface LoadFailedReport {
   readonly k: 'load-failed';
   readonly isolate: number;
   readonly endedNs: number;
-  readonly why: 'error' | 'killed' | 'memory';
+  /** `fault`: the host's own; the function had no part in it. */
+  readonly why: 'error' | 'killed' | 'memory' | 'fault';
   readonly name: string;
   readonly message: string;
   readonly stack: string;
@@ -160,6 +170,8 @@ export type LaneReport =
   | GoneReport
   /** Not started: its isolate was busy or gone. */
   | { readonly k: 'returned'; readonly inv: number }
+  /** The code cache of its bundle was refused. */
+  | { readonly k: 'refused'; readonly isolate: number }
   /** A taken-back offer has been seen: its claim word is free again. */
   | { readonly k: 'skipped'; readonly inv: number }
   /** isolated-vm reported what it cannot contain; the lane is not to be trusted any more. */

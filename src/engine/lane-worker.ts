@@ -18,6 +18,8 @@ const LOOK_MS = 0.05;
 const FULL_MS = 1;
 /** How far lanes give way to the doors, on the system's scale of 40. */
 const NICE = 5;
+/** How far one does whose work nobody waits for. */
+const NICE_PRESS = 19;
 
 const init = workerData as RingLaneInit;
 const port = parentPort;
@@ -40,7 +42,8 @@ const link: LaneLink = {
   },
 };
 // The first lane serves functions with short turns; the others give way to it, and to the doors.
-if (init.line > 0) giveWay(NICE);
+if (init.isPress) giveWay(NICE_PRESS);
+else if (init.line > 0) giveWay(NICE);
 const thread = new LaneThread(init, link);
 // The thread lives until it is told to close, not until it has nothing to do.
 port.on('message', () => undefined);

@@ -3,12 +3,15 @@
  * kinds: `thread-lane.ts` in the host's own process, `process/process-lane.ts` in an engine process.
  */
 import type { LaneView } from '../contract/engine-port.ts';
+import type { Lost } from './judge.ts';
 import type { LaneOrder, LaneReport } from './lane-wire.ts';
 import type { RunningTurn } from './slots.ts';
 
 export interface Lane extends LaneView {
   isolates: number;
   unclaimed: number;
+  /** It only makes code caches: the pool does not know of it. */
+  readonly isPress?: boolean;
   /** Not to be given anything any more. */
   readonly sick: boolean;
   /** A slot for one more invocation, or -1 when the lane has as many as it may. */
@@ -24,8 +27,8 @@ export interface Lane extends LaneView {
   /** Ends the turn of `isolate`, if one runs. False: none is known to run. */
   kill(isolate: number): boolean;
   pace?(turn: RunningTurn | null, nowNs: number): void;
-  /** Looks at the turn that runs. True: it has wedged the lane. */
-  look(turn: RunningTurn, nowNs: number): boolean;
+  /** Looks at the turn that runs. Not `null`: it has cost the lane. */
+  look(turn: RunningTurn, nowNs: number): Lost | null;
   /** For a lane that does not answer: it is given up. */
   abandon(): void;
   close(): Promise<void>;
@@ -39,6 +42,8 @@ export interface Culprit {
   readonly sinceNs: number;
   readonly untilNs: number;
   readonly cpuNs: number;
+  /** It found no memory and was put to sleep; otherwise it crashed. */
+  readonly parked: boolean;
 }
 
 export interface LaneEvents {

@@ -17,10 +17,12 @@ import { readiness, said } from './yielded.ts';
 export interface LoadPorts {
   readonly slots: LaneSlots;
   readonly agenda: Agenda;
-  readonly board: Board | null;
+  board(): Board | null;
   cpuNs(): number;
   send(report: LaneReport): void;
   forget(guest: Guest): void;
+  /** It has loaded, to have its code cache made. */
+  press(order: LoadOrder, code: Code, guest: Guest): void;
 }
 
 /** One module: what it has used so far, and until when it may. */
@@ -31,6 +33,7 @@ export class Loading {
   /** Of turns and of operations in the thread pool. */
   cpuNs = 0;
   guest: Guest | null = null;
+  code: Code | null = null;
   /** The commands of its turns so far. */
   out = '';
 
@@ -64,6 +67,7 @@ export class Loads {
     this.#step(loading, () => {
       const { guest, code } = open();
       loading.guest = guest;
+      loading.code = code;
       guest.loading = loading;
       this.#publish(loading);
       guest.shell.evaluate(order.facts, code, order.bundleUrl);
@@ -83,7 +87,7 @@ export class Loads {
   #publish({ order, leftNs, untilMs }: Loading): void {
     const { board, slots, cpuNs } = this.#ports;
     const startNs = nowNs();
-    board?.begin(order.name, order.isolate, 0, startNs);
+    board()?.begin(order.name, order.isolate, 0, startNs);
     slots.begin({ isolate: order.isolate, inv: 0 }, { baseNs: cpuNs(), budgetNs: leftNs }, startNs, untilMs);
   }
 
@@ -110,9 +114,10 @@ export class Loads {
     else this.#failed(loading, Object.assign(new Error(), { ...problem, stack: '' }), false);
   }
 
-  #loaded(guest: Guest, { startedNs, cpuNs }: Loading): void {
+  #loaded(guest: Guest, { order, code, startedNs, cpuNs }: Loading): void {
     this.#ports.agenda.cancel(guest);
     guest.loading = null;
+    if (order.isPress) this.#ports.press(order, code!, guest);
     guest.heapBytes = guest.shell.heapBytes();
     const { number: isolate, heapBytes } = guest;
     const endedNs = nowNs();
@@ -121,7 +126,8 @@ export class Loads {
   }
 
   #failed({ order, guest, startedNs, cpuNs }: Loading, error: unknown, killed: boolean): void {
-    const why = killed ? 'killed' : guest?.shell.isolate.isDisposed === true ? 'memory' : 'error';
+    // Nothing of the function has been looked at: no file could be opened, no isolate made.
+    const why = killed ? 'killed' : guest === null ? 'fault' : guest.shell.isolate.isDisposed ? 'memory' : 'error';
     const logs = guest?.takeLogs() ?? null;
     if (guest !== null) this.#ports.forget(guest);
     const endedNs = nowNs();

@@ -133,7 +133,8 @@ export class Residents {
   }
 
   /**
-   * A lane that is no more, or is given up: who ran there crashed, who lived there is aborted, who waited is handed back.
+   * A lane that is no more, or is given up: who ran there crashed or found no memory, who lived there is aborted, who
+   * waited is handed back.
    * Returns the version whose turn it was.
    */
   bury(lane: Lane, culprit: Culprit | null, nowNs: number): FunctionVersion | null {
@@ -171,7 +172,7 @@ export class Residents {
     }
     if (!job.started) this.started(entry, culprit.sinceNs);
     job.checkpoint(culprit);
-    this.settle(entry, 'crashed', culprit.untilNs);
+    this.settle(entry, culprit.parked ? 'memory_exceeded' : 'crashed', culprit.untilNs);
   }
 
   #tellGone(record: IsolateRecord): void {

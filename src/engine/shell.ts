@@ -3,12 +3,15 @@
  * The border rules of isolation facts §0 live here: guests get plain Callbacks only, one `turn` reference is kept by
  * the host, and the only value ever copied out is the prelude's own box.
  */
+import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
+import { GUEST_HEAP_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
+import { HEAD_LINES } from './script-form.ts';
 
 /** What a guest asks of its lane, and how it ends. */
 export interface ShellSink extends Omit<HookSink, 'codecs'> {
@@ -28,15 +31,16 @@ export const AROUND: Readonly<Record<string, string>> = {
   'isolane:entry': 'import { register } from "isolane:hide"; import * as user from "isolane:user"; register(user);',
 };
 
-/** Compiled once per lane and kept: source text and V8's code cache of it. */
+/** A bundle: its text, and V8's code cache of it, which only scripts have. */
 export interface Code {
+  readonly kind: 'module' | 'script';
   readonly source: string;
-  cachedData: ivm.ExternalCopy<ArrayBuffer> | null;
+  readonly cachedData: ivm.ExternalCopy<ArrayBuffer> | null;
 }
 
 /** What a shell boots from: the snapshot when there is one, otherwise the prelude's source. */
 export interface ShellStart {
-  readonly prelude: Code;
+  readonly prelude: { readonly source: string; cachedData: ivm.ExternalCopy<ArrayBuffer> | null };
   /** See `Prelude.late`. */
   readonly late: readonly string[];
   /** One copy for all isolates of a thread: each keeps the one it was made from as long as it lives. */
@@ -44,6 +48,7 @@ export interface ShellStart {
 }
 
 export const shellStart = (image: Image): ShellStart => {
+  setFlagsFromString(GUEST_HEAP_FLAG);
   const { script, late } = preludeParts(image.prelude);
   const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
   return { prelude: { source: script, cachedData: null }, late, snapshot };
@@ -90,7 +95,6 @@ export class Shell {
     for (const name of ['isolane:hide', 'isolane:entry']) this.#around(name);
   }
 
-  /** Compiled before there is a bundle where every bundle needs it. */
   #around(name: string): ivm.Module {
     let made = this.#modules.get(name);
     if (made === undefined) {
@@ -123,7 +127,14 @@ export class Shell {
   /** Tells the prelude about the function, then compiles and evaluates the bundle. Call inside a published turn. */
   evaluate(facts: string, code: Code, url: string): void {
     this.#load.applySync(undefined, [facts]);
-    const user = compileModule(this.isolate, code, url);
+    if (code.kind === 'script') {
+      const { cachedData } = code;
+      const script = this.#script(code.source, url, cachedData === null ? {} : { cachedData });
+      script.runSync(this.#context);
+      script.release();
+      return;
+    }
+    const user = this.isolate.compileModuleSync(code.source, { filename: url });
     const entry = this.#around('isolane:entry');
     entry.instantiateSync(this.#context, (specifier, importer) => {
       if (specifier === 'isolane:user') return user;
@@ -133,6 +144,28 @@ export class Shell {
       return this.#around(specifier);
     });
     entry.evaluateSync();
+  }
+
+  /** It is sound JavaScript as a script. Runs none of it. */
+  compiles({ source }: Code, url: string): boolean {
+    try {
+      this.#script(source, url, {}).release();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** V8's code cache of a script that has been evaluated here, with all that was compiled meanwhile. Runs none of it. */
+  cacheOf({ source }: Code, url: string): ArrayBuffer {
+    // V8 finds what it has of this very text, functions that ran included.
+    const script = this.#script(source, url, { produceCachedData: true });
+    script.release();
+    return (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData!.copy();
+  }
+
+  #script(source: string, filename: string, options: Partial<ivm.ScriptInfo & ivm.CachedDataOptions>): ivm.Script {
+    return this.isolate.compileScriptSync(source, { filename, lineOffset: -HEAD_LINES, ...options });
   }
 
   /**
@@ -167,27 +200,23 @@ export class Shell {
   }
 }
 
-function runScript(isolate: ivm.Isolate, context: ivm.Context, code: Code): void {
-  const script = isolate.compileScriptSync(code.source, { filename: PRELUDE_NAME, ...cache(code) });
-  keep(code, script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> });
+function runScript(isolate: ivm.Isolate, context: ivm.Context, code: ShellStart['prelude']): void {
+  const { cachedData } = code;
+  const cache = cachedData === null ? { produceCachedData: true as const } : { cachedData };
+  const script = isolate.compileScriptSync(code.source, { filename: PRELUDE_NAME, ...cache });
+  code.cachedData = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData ?? cachedData;
   script.runSync(context, { release: true });
   script.release();
 }
 
-function compileModule(isolate: ivm.Isolate, code: Code, filename: string): ivm.Module {
-  const module = isolate.compileModuleSync(code.source, { filename, ...cache(code) });
-  keep(code, module as { cachedData?: ivm.ExternalCopy<ArrayBuffer> });
-  return module;
-}
-
-/** Of a short text a cache costs more to make than it ever saves. */
-const CACHED_CHARS = 16_384;
-
-function cache({ source, cachedData }: Code): { cachedData?: ivm.ExternalCopy<ArrayBuffer>; produceCachedData?: true } {
-  if (cachedData !== null) return { cachedData };
-  return source.length < CACHED_CHARS ? {} : { produceCachedData: true };
-}
-
-function keep(code: Code, compiled: { readonly cachedData?: ivm.ExternalCopy<ArrayBuffer> }): void {
-  if (compiled.cachedData !== undefined) code.cachedData = compiled.cachedData;
+/**
+ * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
+ * again. `null` when the isolate cannot be entered any more.
+ */
+export function peeked(shell: Shell): TurnBox | null {
+  try {
+    return shell.peek();
+  } catch {
+    return null;
+  }
 }

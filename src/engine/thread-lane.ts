@@ -6,7 +6,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { ChannelEnd } from './channel.ts';
 import { entryBeside } from './entry.ts';
-import { Judge } from './judge.ts';
+import { Judge, type Lost } from './judge.ts';
 import { type Lane, type LaneEvents, SlotNumbers } from './lane.ts';
 import type { LaneInit, LaneOrder, LaneReport, RingLaneInit } from './lane-wire.ts';
 import { nowNs } from './monotonic.ts';
@@ -26,6 +26,7 @@ const MOST_REPORTS = 64;
 export class ThreadLane implements Lane {
   readonly id: number;
   readonly realm = '';
+  readonly isPress: boolean;
   readonly slots: LaneSlots = new LaneSlots();
   isolates = 0;
   unclaimed = 0;
@@ -45,6 +46,7 @@ export class ThreadLane implements Lane {
 
   constructor(id: number, init: Omit<LaneInit, 'lane' | 'slots'>, events: LaneEvents) {
     this.id = id;
+    this.isPress = init.isPress;
     this.#events = events;
     const orders = Ring.memory();
     const reports = Ring.memory();
@@ -115,7 +117,7 @@ export class ThreadLane implements Lane {
     this.#priority.look(turn, atNs);
   }
 
-  look(turn: RunningTurn, atNs: number): boolean {
+  look(turn: RunningTurn, atNs: number): Lost | null {
     return this.#judge.look(turn, atNs);
   }
 

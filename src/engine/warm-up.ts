@@ -33,15 +33,19 @@ const FACTS: GuestFacts = {
   lambda: null,
 };
 
-const request = (inv: number): TurnEvent => ({
-  e: 'fetch',
+const request = (inv: number): TurnEvent => [
+  'fetch',
   inv,
-  method: 'GET',
-  url: 'http://a.test/',
-  headers: 'accept\n*/*',
-  body: null,
-  ctx: { invocationId: 'x', params: {}, clientAddress: '', deadlineMs: NOW },
-});
+  'GET',
+  'http://a.test/',
+  'accept\n*/*',
+  null,
+  'x',
+  '',
+  NOW,
+  ['a', 'b'],
+  null,
+];
 
 const HANDLER = `{
   async fetch(request, env, ctx) {

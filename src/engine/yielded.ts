@@ -2,15 +2,30 @@
  * What a turn brought back, as far as its lane has to understand it: who has settled, whether a bundle is ready, what was
  * thrown. Everything else in it is the main thread's to read and to check.
  */
+import type { GuestProblem } from '../contract/engine-port.ts';
+import type { TurnBox } from '../contract/turn.ts';
+import { beginsWithAnswer, splitAnswer } from './commands.ts';
 import type { Guest, Live } from './guest.ts';
+
+export interface Yielded {
+  readonly box: TurnBox;
+  /** Who has settled. */
+  readonly ended: readonly number[];
+  readonly stray: GuestProblem | null;
+}
 
 /** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
 export function endings(guest: Guest, inv: number, out: string): readonly number[] {
-  if (!out.includes('"done":true') && !out.includes('"c":"done"')) return [];
+  if (guest.concurrency === 1 && beginsWithAnswer(out)) return [inv !== 0 ? inv : first(guest.live)];
+  const { answer, json } = splitAnswer(out);
+  if (answer === null && !json.includes('"done":true') && !json.includes('"c":"done"')) return NONE;
   if (guest.concurrency === 1) return [inv !== 0 ? inv : first(guest.live)];
-  const commands = JSON.parse(`[${out}]`) as { c: string; inv?: number; done?: boolean }[];
-  return commands.filter((command) => command.c === 'done' || command.done === true).map((command) => command.inv ?? 0);
+  const commands = JSON.parse(`[${json}]`) as { c: string; inv?: number; done?: boolean }[];
+  const ended = commands.filter((command) => command.c === 'done' || command.done === true);
+  return [...(answer === null ? [] : [answer]), ...ended].map((command) => command.inv ?? 0);
 }
+
+const NONE: readonly number[] = [];
 
 export function first(live: Map<number, Live>): number {
   return live.keys().next().value ?? 0;

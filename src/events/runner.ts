@@ -1,6 +1,7 @@
 /**
  * Runs due deliveries of the inbox, a bounded number at once. Knows when, not what: the attempt itself is given to it.
- * It wakes when a delivery falls due, when a slot frees, or when it is told that work came in; once a minute at least.
+ * It wakes when a delivery falls due, when a slot frees that others wait for, or when it is told of work; once a minute at
+ * least.
  */
 import type { Clock, Timer } from '../contract/clock.ts';
 import type { DeliveryRow, Inbox } from '../contract/store.ts';
@@ -25,6 +26,8 @@ export class Runner {
   #timer: Timer | null = null;
   #pumping: Promise<void> | null = null;
   #again = false;
+  /** There was no room for all that may be due: whoever frees a slot looks again. */
+  #more = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -65,7 +68,7 @@ export class Runner {
   track(work: Promise<void>): void {
     const done = work.finally(() => {
       this.#running.delete(done);
-      this.wake();
+      if (this.#more) this.wake();
     });
     this.#running.add(done);
   }
@@ -76,10 +79,18 @@ export class Runner {
       while (this.#again && this.#state === 'started') {
         this.#again = false;
         const room = concurrency - this.#running.size;
-        if (room <= 0) return;
+        if (room <= 0) {
+          this.#more = true;
+          return;
+        }
         const rows = await inbox.claim(clock.epochMs(), room);
         for (const row of rows) this.track(this.#options.attempt(row));
-        if (rows.length === room) continue;
+        this.#more = rows.length === room;
+        if (this.#more) {
+          // Slots that were freed meanwhile.
+          if (this.#running.size < concurrency) this.#again = true;
+          continue;
+        }
         const dueMs = await inbox.nextDueMs();
         this.#sleep(Math.min(Math.max((dueMs ?? Infinity) - clock.epochMs(), 0), MAX_SLEEP_MS));
       }

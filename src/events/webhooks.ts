@@ -202,7 +202,9 @@ export class Webhooks {
     const spec = this.#spec(row.endpoint);
     const answer: AttemptAnswer =
       spec === undefined ? { outcome: 'not_found', status: 404, retryAfterMs: null } : await this.#invoke(spec, row);
-    await this.#finish(row.id, this.#judge(answer, row));
+    const result = this.#judge(answer, row);
+    await this.#finish(row.id, result);
+    if (result.state === 'ready') this.#runner.wake();
   }
 
   async #invoke(spec: WebhookSpec, row: DeliveryRow): Promise<InvokeAnswer> {

@@ -56,8 +56,10 @@ export interface StandbyHost extends RunningHost {
   lead(sinceEpochMs: number): void;
   /** Runs none any more; since when. */
   unlead(): number;
-  /** Takes over what hosts that died have left behind. */
-  recover(): Promise<void>;
+  /** Takes over what hosts that died have left behind. `aborted`: those of native code, whose board says by whom. */
+  recover(aborted?: readonly string[]): Promise<void>;
+  /** Notes from now on who is in a turn. */
+  guard(): void;
   /** `close`, but connections are ended after one more answer, not at once. */
   retire(graceMs: number): Promise<void>;
 }

@@ -2,13 +2,13 @@
  * The isolates of one function version, and who waits for one. Pure bookkeeping and two decisions: which isolate takes
  * the next invocation, and how many more are worth loading.
  */
+import { ISOLATE_BASE_BYTES } from '../contract/capacity.ts';
 import type { EngineUsage, LoadReport, Realm } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
-import { MIB, NS_PER_MS } from '../contract/units.ts';
+import { NS_PER_MS } from '../contract/units.ts';
+import type { Tenant } from './tenant.ts';
 import type { Ticket } from './ticket.ts';
 
-/** What an isolate costs the process beside its heap. */
-export const BASE_BYTES: number = 1.3 * MIB;
 /** Expected wait behind others on a busy isolate up to which queueing there beats loading another. */
 const PATIENCE_NS = NS_PER_MS;
 /** Invocations handed to one isolate ahead of time. */
@@ -28,6 +28,9 @@ const LONG_NS = 3 * NS_PER_MS;
 const LONG_RUNS = 4;
 /** Runs in a row with short turns after which a function is proven. */
 const PROVEN_RUNS = 8;
+/** What an isolate runs before it gives way to others: as long as loading theirs takes. */
+const QUANTUM_NS = 3 * NS_PER_MS;
+const QUANTUM_RUNS = 64;
 
 export interface PooledIsolate {
   readonly number: number;
@@ -47,27 +50,46 @@ export interface PooledIsolate {
   isIdle: boolean;
   /** It was put on a lane for long turns. */
   apart: boolean;
+  /** Invocations it has served. */
+  served: number;
+  /** It takes nothing more until it is empty: others wait for room. */
+  leaving: boolean;
+  /** It is loaded because the function keeps isolates ready. */
+  provisioned: boolean;
+}
+
+/** A load that failed, and until when it is not tried again. */
+interface Failure {
+  readonly report: LoadReport;
+  /** The invocation that has its record; `null`: nobody had asked for it. */
+  readonly ranAs: string | null;
+  readonly untilNs: number;
+  readonly backoffNs: number;
 }
 
 /** An isolate that is being loaded. */
-export function newIsolate(number: number, lane: number, group: Group): PooledIsolate {
+export function newIsolate(number: number, lane: number, group: Group, provisioned: boolean): PooledIsolate {
   return {
     number,
     lane,
     group,
     state: 'loading',
     tickets: [],
-    bytes: BASE_BYTES,
+    bytes: ISOLATE_BASE_BYTES,
     init: null,
     awaited: group.waiting.length > 0,
     slow: false,
     isIdle: false,
     apart: group.isLong,
+    served: 0,
+    leaving: false,
+    provisioned,
   };
 }
 
 export class Group {
   readonly version: FunctionVersion;
+  readonly tenant: Tenant;
   /** Where its isolates belong. */
   realm: Realm;
   /** It is known for long turns. */
@@ -79,17 +101,18 @@ export class Group {
   /** Ready and empty, most recently used last. */
   readonly idle: PooledIsolate[] = [];
   loading = 0;
-  /** No longer deployed: serves who is in it, loads nothing. */
-  obsolete = false;
+  /** Not deployed, or not any more: serves who is in it, keeps nothing. */
+  obsolete = true;
   /** Share of recent invocations that waited for I/O, so that their isolate was busy without using its lane. */
   #awaiting = 0;
   /** Expected run of one invocation, ns; `null` before the first. */
   expectedNs: number | null = null;
-  failure: { readonly report: LoadReport; readonly untilNs: number; readonly backoffNs: number } | null = null;
+  failure: Failure | null = null;
 
-  constructor(version: FunctionVersion, realm: Realm) {
+  constructor(version: FunctionVersion, realm: Realm, tenant: Tenant) {
     this.version = version;
     this.realm = realm;
+    this.tenant = tenant;
   }
 
   get concurrency(): number {
@@ -99,6 +122,34 @@ export class Group {
   /** One more isolate is allowed. */
   get mayGrow(): boolean {
     return this.isolates.size < this.version.spec.limits.instances;
+  }
+
+  /** Isolates for which room is kept and which are not there. */
+  get owed(): number {
+    return this.obsolete ? 0 : Math.max(0, this.version.spec.reserved - this.isolates.size);
+  }
+
+  /** It has more isolates than it is to keep. */
+  get mayShrink(): boolean {
+    const { warm, reserved } = this.version.spec;
+    return this.isolates.size > (this.obsolete ? 0 : Math.max(warm, reserved));
+  }
+
+  /** Isolates that are to be kept ready and are not there. */
+  get missingWarm(): number {
+    const { warm, limits } = this.version.spec;
+    if (warm === 0 || this.obsolete) return 0;
+    return Math.max(0, Math.min(warm - this.#serving(), limits.instances - this.isolates.size));
+  }
+
+  /** Since when the first of those that wait does. */
+  get waitsSinceNs(): number {
+    return this.waiting[0]?.invocation.acceptedNs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** An isolate has had its turn: who waits for room may have it. */
+  hadItsTurn({ served }: PooledIsolate): boolean {
+    return served >= QUANTUM_RUNS || (served > 0 && served * (this.expectedNs ?? QUANTUM_NS) >= QUANTUM_NS);
   }
 
   /** Learns from a settled invocation; true when its isolates may have to go where others of its kind are. */
@@ -121,9 +172,9 @@ export class Group {
   }
 
   /** It could not be loaded: told to whoever comes, until it is tried again. */
-  failed(report: LoadReport, nowNs: number): void {
+  failed(report: LoadReport, ranAs: string | null, nowNs: number): void {
     const backoffNs = Math.min(BACKOFF_MOST_NS, (this.failure?.backoffNs ?? BACKOFF_FIRST_NS / 2) * 2);
-    this.failure = { report, untilNs: nowNs + backoffNs, backoffNs };
+    this.failure = { report, ranAs: ranAs ?? this.failure?.ranAs ?? null, untilNs: nowNs + backoffNs, backoffNs };
   }
 
   /** Puts an invocation that came back where its age says, before all that came later. */
@@ -157,7 +208,6 @@ export class Group {
       const isolate = this.idle[i]!;
       if (stuck(isolate.lane)) continue;
       this.idle.splice(i, 1);
-      isolate.isIdle = false;
       return isolate;
     }
     return this.#leastBusy(stuck);
@@ -183,7 +233,7 @@ export class Group {
   }
 
   #takes(isolate: PooledIsolate): boolean {
-    if (isolate.state !== 'ready') return false;
+    if (isolate.state !== 'ready' || isolate.leaving) return false;
     const held = isolate.tickets.length;
     if (held < this.concurrency) return true;
     if (isolate.slow || !this.quick || this.awaits || held >= DEPTH) return false;

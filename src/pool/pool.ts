@@ -3,29 +3,22 @@
  * idle one, loads no more than the waiting work is worth, takes work back from lanes that are stuck in a long turn.
  * No clock, no timers, no Node: a simulator runs it against a fake engine.
  */
-import type {
-  EnginePort,
-  Fall,
-  IsolateListener,
-  LoadReport,
-  LogLine,
-  Realm,
-  Settlement,
-} from '../contract/engine-port.ts';
+import type { EnginePort, Fall, IsolateListener, LoadReport, LogLine, Settlement } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import { groupCensus, type PoolStats, poolStats } from './census.ts';
-import { Group, newIsolate, type PooledIsolate } from './group.ts';
+import type { Group, PooledIsolate } from './group.ts';
+import { Groups, type GroupsOptions } from './groups.ts';
 import { Handover } from './handover.ts';
 import { Lanes } from './lanes.ts';
+import { Loader } from './loader.ts';
+import { Rooms } from './rooms.ts';
 import type { Ticket } from './ticket.ts';
 import { Waits } from './waits.ts';
 import { type Budget, Warm } from './warm.ts';
 
-export interface PoolOptions extends Budget {
+export interface PoolOptions extends Budget, GroupsOptions {
   readonly engine: EnginePort;
   nowNs(): number;
-  /** Where a version belongs now; `rehome` asks again. */
-  realmOf(version: FunctionVersion): Realm;
   stray(version: FunctionVersion, line: LogLine): void;
   /** A function brought its lane or engine process down. */
   felled(version: FunctionVersion, how: Fall): void;
@@ -35,51 +28,73 @@ export class Pool implements IsolateListener {
   readonly #options: PoolOptions;
   readonly #engine: EnginePort;
   readonly #lanes: Lanes;
-  readonly #groups: Map<string, Group> = new Map();
+  readonly #groups: Groups;
   readonly #warm: Warm;
   readonly #waits: Waits = new Waits((group) => this.#pump(group));
-  /** Keys of what is deployed; `null`: nobody has said. */
-  #live: ReadonlySet<string> | null = null;
+  readonly #rooms: Rooms;
+  readonly #loader: Loader;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#engine = options.engine;
     this.#lanes = new Lanes(options.engine, () => options.nowNs());
     this.#warm = new Warm(options, this.#lanes);
+    this.#groups = new Groups(options, this.#warm, this.#waits);
+    const drop = (isolate: PooledIsolate): void => this.#drop(isolate);
+    this.#rooms = new Rooms(this.#warm, this.#waits, {
+      drop,
+      handOut: (group) => this.#handOut(group),
+      load: (group) => this.#loader.load(group) !== null,
+    });
+    this.#loader = new Loader({
+      ...{ engine: this.#engine, lanes: this.#lanes, warm: this.#warm, waits: this.#waits, rooms: this.#rooms },
+      nowNs: () => options.nowNs(),
+      drop,
+    });
   }
 
   /** The versions that are live now: others are retired, those with `warm` are filled up. */
   retain(versions: readonly FunctionVersion[]): void {
-    const live = new Set(versions.map((version) => version.key));
-    this.#live = live;
-    for (const group of this.#groups.values()) {
-      group.obsolete = !live.has(group.version.key);
+    this.#groups.deploy(versions);
+    for (const group of this.#groups.all) {
       if (!group.obsolete) continue;
       for (const isolate of [...group.isolates]) this.retired(isolate.number);
-      this.#tidy(group);
+      this.#groups.tidy(group);
     }
-    for (const version of versions) {
-      this.#fill(this.#group(version));
-    }
+    // Who keeps nothing costs nothing until it is called.
+    for (const version of versions)
+      if (version.spec.warm > 0 || version.spec.reserved > 0) this.#loader.provision.ask(this.#groups.of(version));
+    this.#loader.provision.fill();
+    this.#rooms.grant();
+  }
+
+  /** From time to time; `residentBytes`: what the process holds more than before it had isolates. True: too much. */
+  look(residentBytes: number): boolean {
+    this.#warm.look(residentBytes);
+    this.#rooms.shrink(null);
+    this.#loader.provision.again();
+    this.#rooms.grant();
+    return this.#warm.isBraked;
   }
 
   /** Realms may have changed: what is warm elsewhere retires, what has not started there moves. */
   rehome(): void {
-    for (const group of [...this.#groups.values()]) {
+    for (const group of this.#groups.all) {
       const realm = this.#options.realmOf(group.version);
       if (realm === group.realm) continue;
       group.realm = realm;
       this.#leave([...group.isolates]);
       this.#pump(group);
-      this.#fill(group);
+      this.#loader.provision.ask(group);
     }
+    this.#loader.provision.fill();
   }
 
   enter(ticket: Ticket): void {
-    const group = this.#group(ticket.invocation.version);
+    const group = this.#groups.of(ticket.invocation.version);
     const { failure } = group;
     if (failure !== null && failure.untilNs > this.#options.nowNs() && group.isolates.size === 0) {
-      ticket.listener.unloadable(failure.report, false);
+      ticket.listener.unloadable(failure.report, failure.ranAs);
       return;
     }
     if (ticket.invocation.start === 'cold' && group.mayGrow) {
@@ -93,10 +108,11 @@ export class Pool implements IsolateListener {
   /** Takes an invocation out again if it has not started. */
   withdraw(ticket: Ticket): boolean {
     if (ticket.hasStarted || ticket.recalled) return false;
-    const group = this.#group(ticket.invocation.version);
+    const group = this.#groups.of(ticket.invocation.version);
     if (ticket.isolate === null) {
       const at = group.waiting.indexOf(ticket);
       if (at >= 0) group.waiting.splice(at, 1);
+      if (group.waiting.length === 0) this.#waits.feed(group);
       return at >= 0;
     }
     const isolate = this.#warm.isolates.get(ticket.isolate);
@@ -109,12 +125,12 @@ export class Pool implements IsolateListener {
   }
 
   stats(): PoolStats {
-    return poolStats(this.#groups.values(), this.#warm);
+    return poolStats(this.#groups.all, this.#warm, this.#groups.tenants);
   }
 
   /** For the admin plane. */
   census(version: FunctionVersion): { isolates: number; running: number } {
-    return groupCensus(this.#groups.get(version.key));
+    return groupCensus(this.#groups.find(version));
   }
 
   loaded(number: number, report: LoadReport): void {
@@ -124,8 +140,9 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') group.loading -= 1;
     if (!report.ok) {
       this.#failed(isolate, report);
+      this.#loader.over(isolate, false);
       this.#waits.turnEnded();
-      this.#waits.roomMade(null);
+      this.#rooms.grant();
       return;
     }
     group.failure = null;
@@ -136,6 +153,7 @@ export class Pool implements IsolateListener {
     if (group.waiting.length > 0 && isolate.state === 'ready' && isolate.tickets.length === 0) this.#warm.rest(isolate);
     this.#pump(group);
     this.#settleDown(isolate);
+    this.#loader.over(isolate, true);
   }
 
   retired(number: number): void {
@@ -144,17 +162,22 @@ export class Pool implements IsolateListener {
     if (isolate.state === 'loading') isolate.group.loading -= 1;
     isolate.state = 'retired';
     this.#warm.bar(isolate);
+    this.#loader.provision.ask(isolate.group);
     this.#settleDown(isolate);
+    this.#loader.provision.fill();
   }
 
   gone(number: number): void {
     const isolate = this.#warm.isolates.get(number);
     if (isolate === undefined) return;
     if (isolate.state === 'loading') isolate.group.loading -= 1;
-    this.#warm.remove(isolate);
+    this.#remove(isolate);
+    this.#loader.over(isolate, false);
     this.#pump(isolate.group);
     this.#waits.turnEnded();
-    this.#waits.roomMade(null);
+    this.#rooms.grant();
+    this.#loader.provision.ask(isolate.group);
+    this.#loader.provision.fill();
   }
 
   size(number: number, bytes: number): void {
@@ -191,6 +214,19 @@ export class Pool implements IsolateListener {
 
   /** Hands waiting work to isolates, then loads what is worth loading. */
   #pump(group: Group): void {
+    for (let wanted = this.#handOut(group); wanted > 0; wanted--) {
+      // Who comes last stands in line.
+      if (this.#waits.starving > 0) {
+        this.#waits.starve(group);
+        this.#rooms.grant();
+        return;
+      }
+      if (!this.#loader.load(group)) return;
+    }
+  }
+
+  /** Hands waiting work to isolates; returns how many loads the rest is worth, room permitting. */
+  #handOut(group: Group): number {
     while (group.waiting.length > 0) {
       const isolate = group.pick((lane) => this.#lanes.isStuck(lane));
       if (isolate === null) break;
@@ -199,11 +235,14 @@ export class Pool implements IsolateListener {
     // Its isolates are free and their lanes are not: whoever ends a turn looks again.
     if (group.waiting.length > 0 && group.idle.length > 0) this.#waits.stranded.add(group);
     else this.#waits.stranded.delete(group);
-    if (group.waiting.length === 0) this.#waits.laneless.delete(group);
-    if (group.waiting.length === 0 || (group.obsolete && group.isolates.size > 0)) return;
+    if (group.waiting.length === 0) {
+      this.#waits.laneless.delete(group);
+      this.#waits.feed(group);
+      return 0;
+    }
+    if (group.obsolete && group.isolates.size > 0) return 0;
     const wanted = group.wanted(this.#lanes.count(group));
-    for (let i = 0; i < wanted; i++) if (!this.#load(group)) return;
-    if (wanted === 0 && this.#lanes.isCornered(group)) this.#load(group);
+    return wanted === 0 && this.#lanes.isCornered(group) ? 1 : wanted;
   }
 
   #assign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -216,7 +255,9 @@ export class Pool implements IsolateListener {
   settled(isolate: PooledIsolate, ticket: Ticket, settlement: Settlement): void {
     const { group } = isolate;
     isolate.slow = false;
+    isolate.served += 1;
     this.#unassign(isolate, ticket);
+    if (isolate.tickets.length > 0) this.#mayLeave(isolate);
     if (group.learn(settlement.usage)) this.#sort(group);
     ticket.listener.settled(settlement);
     if (group.waiting.length > 0) this.#pump(group);
@@ -250,7 +291,7 @@ export class Pool implements IsolateListener {
    * and in the group of today, should that have happened.
    */
   #back(isolate: PooledIsolate, ticket: Ticket): Group {
-    const group = this.#group(ticket.invocation.version);
+    const group = this.#groups.of(ticket.invocation.version);
     ticket.recalled = false;
     if (!ticket.over && ticket.listener.returned()) group.requeue(ticket);
     this.#unassign(isolate, ticket);
@@ -275,8 +316,11 @@ export class Pool implements IsolateListener {
     }
   }
 
-  #fill(group: Group): void {
-    for (let i = group.isolates.size; i < group.version.spec.warm; i++) if (this.#load(group) === null) return;
+  /** It serves others without a pause, and some wait for room: it takes nothing more. */
+  #mayLeave(isolate: PooledIsolate): void {
+    if (isolate.leaving || isolate.state !== 'ready' || !this.#rooms.givesWay(isolate)) return;
+    this.#rooms.leave(isolate);
+    this.#recall(isolate, [...isolate.tickets]);
   }
 
   #unassign(isolate: PooledIsolate, ticket: Ticket): void {
@@ -295,12 +339,15 @@ export class Pool implements IsolateListener {
     // What is no longer deployed goes as soon as it serves nobody.
     if (state === 'retired' || (group.obsolete && group.waiting.length === 0)) {
       this.#drop(isolate);
-      this.#waits.roomMade(null);
+      this.#rooms.grant();
       return;
     }
+    // Its own work comes first, unless its lane is stuck, or others wait that have less.
+    const mayGo = group.waiting.length === 0 || this.#rooms.givesWay(isolate) || this.#lanes.isStuck(isolate.lane);
+    this.#rooms.left(isolate);
     this.#warm.rest(isolate);
-    while (this.#warm.isOver && this.#evict());
-    this.#waits.roomMade(group);
+    this.#rooms.shrink(group);
+    if (mayGo) this.#rooms.grant();
   }
 
   /** A turn has ended and its invocation goes on: this function waits for I/O, so its others need isolates. */
@@ -314,34 +361,9 @@ export class Pool implements IsolateListener {
     }
   }
 
-  #load(group: Group): PooledIsolate | null {
-    if (!this.#makeRoom()) {
-      this.#waits.starved.add(group);
-      return null;
-    }
-    const lane = this.#lanes.choose(group) ?? (this.#clearRealm(group) ? this.#lanes.choose(group) : null);
-    if (lane === null) {
-      this.#waits.laneless.add(group);
-      return null;
-    }
-    this.#waits.laneless.delete(group);
-    const isolate = newIsolate(this.#engine.load(group.version, lane), lane, group);
-    group.loading += 1;
-    this.#warm.add(isolate);
-    return isolate;
-  }
-
-  /** No lane for its realm and none to be had: another that only keeps warm what nobody uses makes room, once. */
-  #clearRealm(group: Group): boolean {
-    if (this.#waits.laneless.has(group)) return false;
-    const victims = this.#warm.idleRealm(group.realm);
-    for (const victim of victims) this.#drop(victim);
-    return victims.length > 0;
-  }
-
   /** Benchmark control: a new isolate for this invocation alone. */
   #loadFor(group: Group, ticket: Ticket): void {
-    const isolate = this.#load(group);
+    const isolate = this.#loader.load(group);
     if (isolate === null) {
       group.waiting.push(ticket);
       return;
@@ -352,49 +374,26 @@ export class Pool implements IsolateListener {
 
   #failed(isolate: PooledIsolate, report: LoadReport): void {
     const { group } = isolate;
-    this.#warm.remove(isolate);
+    this.#remove(isolate);
     if (group.loading > 0 || group.isolates.size > 0) return;
-    group.failed(report, this.#options.nowNs());
     const tickets = [...isolate.tickets, ...group.waiting.splice(0)];
-    tickets.forEach((ticket, index) => {
-      ticket.over = true;
-      ticket.listener.unloadable(report, index === 0);
-    });
+    const ranAs = tickets[0]?.invocation.id ?? null;
+    if (report.outcome !== 'aborted') group.failed(report, ranAs, this.#options.nowNs());
+    for (const ticket of tickets) ticket.over = true;
+    for (const ticket of tickets) ticket.listener.unloadable(report, ranAs);
   }
 
-  /** Evicts idle isolates until one more fits; false when everything is busy. */
-  #makeRoom(): boolean {
-    while (this.#warm.isFull) {
-      if (!this.#evict()) return false;
-    }
-    return true;
-  }
-
-  #evict(): boolean {
-    const victim = this.#warm.evict();
-    if (victim !== undefined) this.#drop(victim);
-    return victim !== undefined;
+  #remove(isolate: PooledIsolate): void {
+    this.#rooms.left(isolate);
+    this.#warm.remove(isolate);
   }
 
   #drop(isolate: PooledIsolate): void {
-    this.#warm.remove(isolate);
+    this.#remove(isolate);
     this.#engine.drop(isolate.number);
-    this.#tidy(isolate.group);
+    this.#loader.provision.ask(isolate.group);
+    this.#groups.tidy(isolate.group);
     // It was retired, or idle on a lane that is stuck: who waits for it needs another.
     if (isolate.group.waiting.length > 0) this.#pumpSoon(isolate.group);
-  }
-
-  #group(version: FunctionVersion): Group {
-    const known = this.#groups.get(version.key);
-    if (known !== undefined) return known;
-    const group = new Group(version, this.#options.realmOf(version));
-    group.obsolete = this.#live?.has(version.key) === false;
-    this.#groups.set(version.key, group);
-    return group;
-  }
-
-  #tidy(group: Group): void {
-    if (!group.obsolete || group.isolates.size > 0 || group.waiting.length > 0) return;
-    this.#groups.delete(group.version.key);
   }
 }

@@ -12,8 +12,8 @@ export interface Placement {
 
 export interface TicketListener extends Omit<JobListener, 'returned' | 'started'> {
   started(atNs: number, placement: Placement): void;
-  /** The function failed to load. `first`: this invocation was the one that ran the load. */
-  unloadable(report: LoadReport, first: boolean): void;
+  /** The function failed to load. `ranAs`: the invocation that ran the load and has the record, `null`: none did. */
+  unloadable(report: LoadReport, ranAs: string | null): void;
   /** It came back without having started. False: nobody waits for it any more, and it has been told so. */
   returned(): boolean;
 }

@@ -55,6 +55,14 @@ export const INBOX_MIGRATIONS: readonly string[] = [
    ) STRICT, WITHOUT ROWID`,
 ];
 
+/** The index by name: left to itself SQLite takes the one by state, and walks the whole backlog for every claim. */
+export const CLAIM: string = `UPDATE deliveries SET state = 'running', owner = ?, attempts = attempts + 1
+  WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_due
+               WHERE state = 'ready' AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
+  RETURNING *`;
+export const NEXT_DUE: string =
+  "SELECT MIN(due_ms) AS due FROM deliveries INDEXED BY deliveries_due WHERE state = 'ready'";
+
 /** Every column but the body, which may be megabytes. */
 export const SUMMARY = `id, endpoint, provider, dedup_key, key_id, received_ms, method, target, headers, traceparent, state,
   attempts, max_attempts, due_ms, last_outcome, last_status`;

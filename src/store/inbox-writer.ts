@@ -9,9 +9,11 @@ import type { DeliveryRow } from '../contract/store.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import {
   type AcceptArgs,
+  CLAIM,
   type FinishArgs,
   INBOX_MIGRATIONS,
   type ListArgs,
+  NEXT_DUE,
   SUMMARY,
   toDelivery,
 } from './inbox-rows.ts';
@@ -54,7 +56,7 @@ class InboxWriter implements Service<never> {
     try {
       beginWrite(this.#db);
       for (const call of calls) answers.push(this.#one(call));
-      this.#db.exec('COMMIT');
+      this.#run('COMMIT');
     } catch (error) {
       this.#rollback();
       for (const { id } of calls) this.#port.error(id, error);
@@ -69,10 +71,10 @@ class InboxWriter implements Service<never> {
 
   /** What to say once the transaction is on disk. */
   #one(call: Call): () => void {
-    this.#db.exec('SAVEPOINT call');
+    this.#run('SAVEPOINT call');
     try {
       const value = this.#answer(call);
-      this.#db.exec('RELEASE call');
+      this.#run('RELEASE call');
       return () => this.#port.answer(call.id, value);
     } catch (error) {
       // A full disk may have ended the whole transaction; then everybody hears of it.
@@ -99,7 +101,7 @@ class InboxWriter implements Service<never> {
       case 'finish':
         return this.#finish(args as FinishArgs);
       case 'nextDueMs':
-        return this.#get(`SELECT MIN(due_ms) AS due FROM deliveries WHERE state = 'ready'`)?.['due'] ?? null;
+        return this.#get(NEXT_DUE)?.['due'] ?? null;
       case 'recover':
         return this.#recover();
       case 'list':
@@ -158,9 +160,7 @@ class InboxWriter implements Service<never> {
 
   #claim({ nowMs, limit }: { readonly nowMs: number; readonly limit: number }): readonly DeliveryRow[] {
     return this.#all(
-      `UPDATE deliveries SET state = 'running', owner = ?, attempts = attempts + 1
-       WHERE id IN (SELECT id FROM deliveries WHERE state = 'ready' AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
-       RETURNING *`,
+      CLAIM,
       this.#owner,
       nowMs,
       // To SQLite a negative limit is none.

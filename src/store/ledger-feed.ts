@@ -74,8 +74,8 @@ export class LedgerFeed {
   }
 
   /** Comes after everything posted so far. */
-  async recover(culprit: Culprit | null): Promise<number> {
-    return (await this.#writer.call('recover', culprit)) as number;
+  async recover(culprits: readonly Culprit[]): Promise<number> {
+    return (await this.#writer.call('recover', culprits)) as number;
   }
 
   close(): Promise<void> {

@@ -11,11 +11,10 @@ import { STARTERS } from './ledger-rows.ts';
 import { HOST_ID, ifDead, lockedHosts } from './lock.ts';
 import type { RowWriter } from './row-writer.ts';
 
-/** The function that brought its host down: what it was running is not collateral. */
+/** A function that brought a host down: what it was running there is not collateral. */
 export interface Culprit {
   readonly function: string;
-  /** Without it: on every host that is dead now. */
-  readonly hostId?: string;
+  readonly hostId: string;
 }
 
 export interface RecoveryOptions {
@@ -24,7 +23,7 @@ export interface RecoveryOptions {
   readonly dataDir: string;
   /** The host that asks. */
   readonly hostId: string;
-  readonly culprit: Culprit | null;
+  readonly culprits: readonly Culprit[];
 }
 
 /** Journals without a host's name are of this one. */
@@ -57,13 +56,13 @@ function journals(dataDir: string): string[] {
     .map((entry) => entry.name);
 }
 
-function takeOver({ rows, dataDir, culprit }: RecoveryOptions, owner: string): number {
+function takeOver({ rows, dataDir, culprits }: RecoveryOptions, owner: string): number {
   const journal = new JournalReader(journalDir(dataDir, owner === FORMER ? null : owner));
   try {
     // The writer deletes a segment only when it is done with it: what is here was perhaps the last it wrote.
     const known = rows.recent(owner === FORMER ? [FORMER, MIGRATED] : [owner], journal.bytes() / LINE_BYTES);
     for (const segment of journal.segments()) rows.feed(journal, { hostId: owner, segment, end: null }, known);
-    const guilty = culprit !== null && (culprit.hostId ?? owner) === owner ? culprit.function : null;
+    const guilty = new Set(culprits.filter((one) => one.hostId === owner).map((one) => one.function));
     const records = rows.closeStarts(owner, guilty);
     journal.clear();
     return records;

@@ -70,7 +70,7 @@ class LedgerWriter implements Service<LedgerBatch> {
     this.#write();
     for (const { id, args } of calls) {
       try {
-        this.#port.answer(id, this.#recover(args as Culprit | null));
+        this.#port.answer(id, this.#recover(args as readonly Culprit[]));
       } catch (error) {
         this.#port.error(id, error);
       }
@@ -83,10 +83,10 @@ class LedgerWriter implements Service<LedgerBatch> {
     this.#db.close();
   }
 
-  #recover(culprit: Culprit | null): number {
+  #recover(culprits: readonly Culprit[]): number {
     const { dataDir, hostId } = this.#data;
     return explained(dataDir, 'ledger.db', () =>
-      recoverLedger({ db: this.#db, rows: this.#rows, dataDir, hostId, culprit }),
+      recoverLedger({ db: this.#db, rows: this.#rows, dataDir, hostId, culprits }),
     );
   }
 

@@ -135,8 +135,8 @@ export class SqliteLedger implements Ledger {
    * Takes over the journals and closes the invocations of hosts that are dead, unbilled: what ran of the culprit as
    * `crashed`, the rest as `aborted`. Living hosts keep theirs, and two that recover at once do it once.
    */
-  async recover(options: { readonly culprit?: Culprit } = {}): Promise<{ readonly records: number }> {
-    return { records: await this.#feed.recover(options.culprit ?? null) };
+  async recover(options: { readonly culprits?: readonly Culprit[] } = {}): Promise<{ readonly records: number }> {
+    return { records: await this.#feed.recover(options.culprits ?? []) };
   }
 
   /** Rejects if rows are not in SQLite; those in the journal get there when somebody recovers. */

@@ -97,7 +97,7 @@ export class RowWriter {
   }
 
   /** Writes the records of what a dead host had started: how many. The guilty function's end as `crashed`. */
-  closeStarts(hostId: string, guilty: string | null): number {
+  closeStarts(hostId: string, guilty: ReadonlySet<unknown>): number {
     let records = 0;
     this.#together(() => {
       const open = this.#db.prepare(STARTS_OF).all(hostId);
@@ -106,7 +106,7 @@ export class RowWriter {
         const block = empty();
         for (const start of starts.slice(from, from + BLOCK_ROWS)) {
           add(block, start);
-          block.lines.push(closedLine(start, start[AT.function] === guilty ? 'crashed' : 'aborted'));
+          block.lines.push(closedLine(start, guilty.has(start[AT.function]) ? 'crashed' : 'aborted'));
         }
         this.#insert(block, hostId);
       }

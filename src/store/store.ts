@@ -6,4 +6,4 @@
 export { openInbox, type SqliteInbox } from './inbox.ts';
 export { openLedger, type SqliteLedger } from './ledger.ts';
 export type { Culprit } from './ledger-recovery.ts';
-export { type Lock, openDataDirLock, openHostLock } from './lock.ts';
+export { ifDead, type Lock, openDataDirLock, openHostLock } from './lock.ts';

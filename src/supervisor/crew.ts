@@ -7,6 +7,7 @@ import type { Timer } from '../contract/clock.ts';
 import { HostError } from '../contract/errors.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Beat, HostRole, Problem, Report, RestartCause, Standing } from '../contract/host-wire.ts';
+import { Autopsy } from './autopsy.ts';
 import { Backoff } from './backoff.ts';
 import { CREW_RULES, type CrewAddress, type CrewOptions, type CrewRules } from './crew-options.ts';
 import { Lead } from './lead.ts';
@@ -29,6 +30,7 @@ export class Crew {
   readonly #rounds: Rounds;
   readonly #posts: (Member | null)[];
   readonly #tally: Tally;
+  readonly #autopsy: Autopsy = new Autopsy();
   readonly #started: PromiseWithResolvers<CrewAddress> = Promise.withResolvers();
   #ended: PromiseWithResolvers<void> | null = null;
   #versions: readonly FunctionVersion[] | null = null;
@@ -176,11 +178,13 @@ export class Crew {
     }
   }
 
-  #booted(member: Member, { versions, adminTokenFile }: Extract<Report, { k: 'booted' }>): void {
+  #booted(member: Member, { versions, hostId, adminTokenFile }: Extract<Report, { k: 'booted' }>): void {
     if (member.state !== 'booting') return;
     this.#versions ??= versions;
+    member.hostId = hostId;
     member.adminTokenFile = adminTokenFile;
     member.state = 'spare';
+    if (this.#autopsy.isGuarded(this.#nowMs())) member.handle.order({ k: 'guard' });
     member.pulse.beat(this.#nowMs());
     this.#fill();
     this.#tell();
@@ -206,6 +210,7 @@ export class Crew {
       this.#options.log(`${this.#name(member)} serves (listening ${tookMs} ms after it was told)`);
     }
     if (relieves !== null && relieves.state !== 'dead') this.#retire(relieves);
+    this.#recover();
     this.#appoint();
     if (!this.#ready && this.#posts.every((holder) => holder?.state === 'active')) {
       this.#ready = true;
@@ -350,9 +355,17 @@ export class Crew {
     this.#lost(member, 'crashed', `ended (${how})`);
     member.timer?.cancel();
     this.#members.delete(member);
-    // Only now is it dead for the stores as well.
-    if (this.#ended === null) (this.#lead.member ?? this.#active())?.handle.order({ k: 'recover' });
+    if (this.#autopsy.exited(member.hostId, how, this.#nowMs()))
+      for (const other of this.#members) if (other.hostId !== '') other.handle.order({ k: 'guard' });
+    this.#recover();
     this.#settle();
+  }
+
+  /** Only when it is known how each of the dead ended, for they are dead for the stores as well by then. */
+  #recover(): void {
+    if (this.#ended !== null || [...this.#members].some(({ unexplained }) => unexplained)) return;
+    const heir = this.#lead.member ?? this.#active();
+    heir?.handle.order({ k: 'recover', aborted: this.#autopsy.aborted });
   }
 
   #tell(): void {

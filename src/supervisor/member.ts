@@ -19,6 +19,8 @@ export interface Member {
   /** Whom it replaces once it listens. */
   relieves: Member | null;
   orderedMs: number;
+  /** Of a host that has booted. */
+  hostId: string;
   adminTokenFile: string;
   timer: Timer | null;
   /** It closed its channel; how it ended is still to be told. */
@@ -35,6 +37,7 @@ export function newMember(handle: HostHandle, pulse: Pulse, bornMs: number): Mem
     sick: null,
     relieves: null,
     orderedMs: 0,
+    hostId: '',
     adminTokenFile: '',
     timer: null,
     unexplained: false,

@@ -29,7 +29,20 @@ export const RECENT_BOUNDS: RecentBounds = {
   strays: 100,
 };
 
-/** What is kept of one event: an invocation, or the receipt of a webhook (`invocationId` null). */
+/** One event that is kept, an invocation or the receipt of a webhook: what it is found by, and the rest when asked. */
+export interface Telling {
+  /** `null`: a receipt. */
+  readonly invocationId: string | null;
+  readonly traceId: string;
+  readonly function: string | null;
+  /** It has spans. */
+  readonly isTraced: boolean;
+  /** An estimate of what it holds. */
+  readonly bytes: number;
+  /** Spans are made by this, at about 10 µs each: most of what is kept is never looked at. */
+  told(): RecentEntry;
+}
+
 export interface RecentEntry {
   readonly invocationId: string | null;
   readonly traceId: string;
@@ -85,36 +98,28 @@ const MAX_STRAY_NAMES = 1000;
 interface Kept {
   readonly seq: number;
   readonly bytes: number;
-  readonly entry: RecentEntry;
+  readonly telling: Telling;
 }
 
+/** Whoever asks looks through all of it: an index would cost every invocation that is kept more than a look costs. */
 export class RecentStore {
   readonly #bounds: RecentBounds;
   readonly #traces: Ring<Kept>;
   /** By function. */
   readonly #logs = new Map<string, Ring<Kept>>();
-  readonly #byInvocation = new Map<string, Kept>();
-  readonly #byTrace = new Map<string, Kept[]>();
   readonly #strays = new Map<string, LogLine[]>();
   #logBytes = 0;
   #seq = 0;
 
   constructor(bounds: RecentBounds = RECENT_BOUNDS) {
     this.#bounds = bounds;
-    this.#traces = new Ring({ items: bounds.traces, bytes: bounds.traceBytes }, (kept) => this.#forgetTrace(kept));
+    this.#traces = new Ring({ items: bounds.traces, bytes: bounds.traceBytes });
   }
 
-  add(entry: RecentEntry): void {
-    const kept: Kept = { seq: ++this.#seq, bytes: weigh(entry), entry };
-    if (entry.invocationId !== null) this.#byInvocation.set(entry.invocationId, kept);
-    if (entry.spans.length === 0) {
-      this.#addLogs(kept);
-      return;
-    }
-    const siblings = this.#byTrace.get(entry.traceId);
-    if (siblings === undefined) this.#byTrace.set(entry.traceId, [kept]);
-    else siblings.push(kept);
-    this.#traces.add(kept);
+  add(telling: Telling): void {
+    const kept: Kept = { seq: ++this.#seq, bytes: telling.bytes, telling };
+    if (telling.isTraced) this.#traces.add(kept);
+    else this.#addLogs(kept);
   }
 
   stray(name: string, line: LogLine): void {
@@ -135,9 +140,9 @@ export class RecentStore {
   }
 
   invocation(id: string): RecentInvocation | null {
-    const entry = this.#byInvocation.get(id)?.entry;
-    if (entry === undefined) return null;
-    const { traceId, spans, logs, problem, warnings } = entry;
+    const telling = this.#find(id);
+    if (telling === null) return null;
+    const { traceId, spans, logs, problem, warnings } = telling.told();
     return { invocationId: id, traceId, spans: spans.map(jsonSpan), logs, problem, warnings };
   }
 
@@ -149,26 +154,35 @@ export class RecentStore {
     const before = query.cursor === null ? Number.POSITIVE_INFINITY : Number.parseInt(query.cursor, 36);
     const items: TraceSummary[] = [];
     let last = 0;
-    for (const { seq, entry } of this.#traces.newestFirst()) {
-      if (seq >= before || (query.function !== null && entry.function !== query.function)) continue;
+    for (const { seq, telling } of this.#traces.newestFirst()) {
+      if (seq >= before || (query.function !== null && telling.function !== query.function)) continue;
       if (items.length === query.limit) return { items, nextCursor: last.toString(36) };
-      items.push(summary(entry));
+      items.push(summary(telling.told()));
       last = seq;
     }
     return { items, nextCursor: null };
   }
 
   trace(traceId: string): JsonTrace | null {
-    const kept = this.#byTrace.get(traceId);
-    return kept === undefined ? null : jsonTrace(kept.flatMap(({ entry }) => entry.spans));
+    const parts = [...this.#traces.newestFirst()].filter(({ telling }) => telling.traceId === traceId).reverse();
+    return parts.length === 0 ? null : jsonTrace(parts.flatMap(({ telling }) => telling.told().spans));
+  }
+
+  #find(invocationId: string): Telling | null {
+    for (const ring of [this.#traces, ...this.#logs.values()]) {
+      for (const { telling } of ring.newestFirst()) if (telling.invocationId === invocationId) return telling;
+    }
+    return null;
   }
 
   #addLogs(kept: Kept): void {
-    const name = kept.entry.function ?? '';
+    const name = kept.telling.function ?? '';
     let own = this.#logs.get(name);
     if (own === undefined) {
       const bounds = { items: this.#bounds.logsPerFunction, bytes: this.#bounds.logBytes };
-      own = new Ring<Kept>(bounds, (gone) => this.#forgetLogs(gone));
+      own = new Ring<Kept>(bounds, (gone) => {
+        this.#logBytes -= gone.bytes;
+      });
     }
     this.#logs.set(name, own);
     this.#logBytes += kept.bytes;
@@ -186,42 +200,9 @@ export class RecentStore {
   #dropEmpty(): void {
     for (const [name, ring] of this.#logs) if (ring.size === 0) this.#logs.delete(name);
   }
-
-  #forgetLogs(kept: Kept): void {
-    this.#logBytes -= kept.bytes;
-    this.#forgetInvocation(kept);
-  }
-
-  #forgetTrace(kept: Kept): void {
-    const { traceId } = kept.entry;
-    const siblings = this.#byTrace.get(traceId);
-    // The oldest of a trace leaves first, so it is the first of its siblings.
-    siblings?.shift();
-    if (siblings?.length === 0) this.#byTrace.delete(traceId);
-    this.#forgetInvocation(kept);
-  }
-
-  #forgetInvocation(kept: Kept): void {
-    const id = kept.entry.invocationId;
-    if (id !== null && this.#byInvocation.get(id) === kept) this.#byInvocation.delete(id);
-  }
 }
 
 function summary(entry: RecentEntry): TraceSummary {
   const { logs: _logs, problem: _problem, warnings: _warnings, spans, ...rest } = entry;
   return { ...rest, spans: spans.length };
-}
-
-/** An estimate in bytes: two per character, and what objects cost. */
-function weigh(entry: RecentEntry): number {
-  let bytes = 512;
-  for (const line of entry.logs) bytes += 64 + line.text.length * 2;
-  if (entry.problem !== null) bytes += (entry.problem.message.length + entry.problem.stack.length) * 2;
-  for (const span of entry.spans) {
-    bytes += 512;
-    for (const [key, value] of Object.entries(span.attributes)) {
-      bytes += 32 + key.length + (typeof value === 'string' ? value.length * 2 : 16);
-    }
-  }
-  return bytes;
 }

@@ -11,7 +11,7 @@ export class Ring<T extends { readonly bytes: number }> {
   #bytes = 0;
 
   /** `left` is told of every item that leaves. */
-  constructor(bounds: { readonly items: number; readonly bytes: number }, left: (item: T) => void) {
+  constructor(bounds: { readonly items: number; readonly bytes: number }, left: (item: T) => void = () => undefined) {
     this.#maxItems = bounds.items;
     this.#maxBytes = bounds.bytes;
     this.#left = left;

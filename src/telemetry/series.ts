@@ -7,7 +7,7 @@ import type { Fall } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory } from '../contract/observer.ts';
-import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
+import { OUTCOMES, type Outcome, type Unstarted } from '../contract/outcome.ts';
 import type { Trigger } from '../contract/usage.ts';
 import { DurationHistogram } from './histogram.ts';
 import { errorType } from './keep.ts';
@@ -50,7 +50,7 @@ export class VersionSeries {
   readonly name: string;
   readonly version: string;
   readonly triggers: Map<Trigger, TriggerCells> = new Map();
-  readonly shed: Map<Shed, number> = new Map();
+  readonly shed: Map<Unstarted, number> = new Map();
   /** Invocations that used at least 80 % of a limit, and those that ran into it. */
   readonly limitWarnings: Map<LimitName, number> = new Map();
   readonly limitHits: Map<LimitName, number> = new Map();
@@ -75,7 +75,7 @@ export class VersionSeries {
     const outcome = OUTCOME_INDEX.get(record.outcome) ?? 0;
     cells.outcomes[outcome] = (cells.outcomes[outcome] as number) + 1;
     cells.run.record(record.runNs);
-    cells.cpu.record(record.cpuNs + record.hostCpuNs);
+    cells.cpu.record(record.cpuNs);
     cells.queue.record(record.queueNs);
     cells.billedMs += record.billedMs;
     if (record.cold) {
@@ -92,7 +92,7 @@ export class VersionSeries {
     cell.duration.record(Math.max(0, story.endedNs - invocation.acceptedNs));
   }
 
-  refused(reason: Shed, limit: LimitName | undefined): void {
+  refused(reason: Unstarted, limit: LimitName | undefined): void {
     add(this.shed, reason);
     if (limit !== undefined) add(this.limitHits, limit);
   }

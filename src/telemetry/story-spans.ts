@@ -23,7 +23,8 @@ const MAX_STACK_CHARS = 8192;
 
 type Timeline = ReturnType<typeof timeline>;
 
-export function storySpans(story: InvocationStory, origin: SpanOrigin, newSpanId: () => string): ReadableSpan[] {
+/** `initSpanId`: of the child that a cold start has. */
+export function storySpans(story: InvocationStory, origin: SpanOrigin, initSpanId: string): ReadableSpan[] {
   const { invocation, record } = story;
   const at = timeline(Date.parse(record.startedAt), story.startedNs);
   const { traceId, spanId } = invocation.trace;
@@ -33,7 +34,7 @@ export function storySpans(story: InvocationStory, origin: SpanOrigin, newSpanId
       name: 'isolate.init',
       kind: SpanKind.INTERNAL,
       traceId,
-      spanId: newSpanId(),
+      spanId: initSpanId,
       parent: { spanId, remote: false },
       start: at(story.startedNs - record.initNs),
       end: at(story.startedNs),
@@ -117,7 +118,7 @@ function faasAttributes(story: InvocationStory): Attributes {
     [A.faasColdstart]: record.cold,
     [OWN.outcome]: record.outcome,
     [OWN.billedMs]: record.billedMs,
-    [OWN.cpuMs]: (record.cpuNs + record.hostCpuNs) / NS_PER_MS,
+    [OWN.cpuMs]: record.cpuNs / NS_PER_MS,
     [OWN.queueMs]: record.queueNs / NS_PER_MS,
     [OWN.tenant]: record.tenant,
     [OWN.attempt]: record.attempt,

@@ -1,7 +1,7 @@
 /**
- * The telemetry observer (CONTRACT §9): metrics for every invocation, spans for those worth keeping. On the path it
- * adds to cells it already holds and, if the trace is kept, puts the story into a bounded buffer; spans are made later,
- * in small lots. Nothing here throws into the path, waits for anything, or is needed for billing.
+ * The telemetry observer (CONTRACT §9): metrics for every invocation, traces of those worth keeping. On the path it adds
+ * to cells it already holds and, if the trace is kept, puts its facts aside; spans are made when somebody asks, or in small
+ * lots for export. Nothing here throws into the path, waits for anything, or is needed for billing.
  */
 import type { Meter } from '@opentelemetry/api';
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
@@ -13,19 +13,19 @@ import { newSpanId, newTraceId } from '../contract/ids.ts';
 import type { TraceSeed } from '../contract/invocation.ts';
 import type { LimitName } from '../contract/limits.ts';
 import type { InvocationStory, Observer } from '../contract/observer.ts';
-import type { Shed } from '../contract/outcome.ts';
+import type { Unstarted } from '../contract/outcome.ts';
 import { type HostStats, observeHost, observeProcess } from './gauges.ts';
 import { isKept } from './keep.ts';
 import { FailureLog, metricExport, spanExport } from './otlp.ts';
 import { type Env, pairs, readOtlpSettings } from './otlp-settings.ts';
 import { SeriesProducer } from './producer.ts';
 import { PrometheusText } from './prometheus.ts';
-import { isReceiptKept, type ReceiptFacts, receiptSpan } from './receipt.ts';
-import { type RecentEntry, RecentStore } from './recent.ts';
+import { isReceiptKept, type ReceiptFacts } from './receipt.ts';
+import { RecentStore, type Telling } from './recent.ts';
 import { createSeed, type SeedInput, type SeedSource } from './seed.ts';
 import { SeriesTable } from './series.ts';
 import type { SpanOrigin } from './span.ts';
-import { storySpans } from './story-spans.ts';
+import { ReceiptTelling, StoryTelling } from './telling.ts';
 
 export interface TelemetryOptions {
   readonly env: Env;
@@ -57,12 +57,10 @@ export interface Telemetry extends Observer {
   shutdown(deadlineMs: number): Promise<void>;
 }
 
-/** Stories and receipts that wait to become spans. */
+/** Events whose spans wait to be made and exported. */
 const BUFFER = 8192;
 /** Spans of so many are made in one go; at about 10 µs each the loop stays free. */
 const LOT = 64;
-
-type Pending = { readonly story: InvocationStory; readonly kept: boolean } | { readonly receipt: ReceiptFacts };
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   return new HostTelemetry(options);
@@ -84,7 +82,7 @@ class HostTelemetry implements Telemetry {
   #spans: SpanProcessor | null = null;
   #stops: (() => void)[] = [];
   #host: () => HostStats = () => ({ gauges: {}, isolates: [], restarts: {} });
-  #pending: Pending[] = [];
+  #pending: Telling[] = [];
   #scheduled = false;
   #dropped = 0;
   #faults = 0;
@@ -99,11 +97,10 @@ class HostTelemetry implements Telemetry {
     this.#prometheus = new PrometheusText(this.#producer);
     this.#meters = new MeterProvider({ resource: this.#origin.resource, readers: [this.#prometheus] });
     this.#observeGauges(this.#meters.getMeter('isolane'));
-    // Whoever reads sees what has settled: what still waits in the buffer is made into spans first.
     this.recent = {
-      invocation: (id) => this.#drained().invocation(id),
-      trace: (traceId) => this.#drained().trace(traceId),
-      traces: (query) => this.#drained().traces(query),
+      invocation: (id) => this.#asked(() => this.#store.invocation(id)),
+      trace: (traceId) => this.#asked(() => this.#store.trace(traceId)),
+      traces: (query) => this.#store.traces(query),
       strays: (name) => this.#store.strays(name),
     };
   }
@@ -131,13 +128,14 @@ class HostTelemetry implements Telemetry {
     try {
       this.#series.of(story.invocation.version).settled(story);
       const kept = isKept(story);
-      if (kept || story.logs.length > 0) this.#push({ story, kept });
+      if (kept || story.logs.length > 0)
+        this.#keep(new StoryTelling(story, kept, this.#origin, story.record.cold ? newSpanId() : ''));
     } catch {
       this.#faults++;
     }
   }
 
-  shed(version: FunctionVersion, reason: Shed, limit?: LimitName): void {
+  shed(version: FunctionVersion, reason: Unstarted, limit?: LimitName): void {
     this.#series.of(version).refused(reason, limit);
   }
 
@@ -152,7 +150,7 @@ class HostTelemetry implements Telemetry {
   }
 
   receipt(facts: ReceiptFacts): void {
-    if (isReceiptKept(facts)) this.#push({ receipt: facts });
+    if (isReceiptKept(facts)) this.#keep(new ReceiptTelling(facts, this.#origin));
   }
 
   observe(read: () => HostStats): void {
@@ -164,7 +162,7 @@ class HostTelemetry implements Telemetry {
   }
 
   async shutdown(deadlineMs: number): Promise<void> {
-    this.#drained();
+    for (const telling of this.#pending.splice(0)) this.#export(telling);
     for (const stop of this.#stops.splice(0)) stop();
     const flushes = [this.#spans?.shutdown(), this.#exportMeters?.shutdown(), this.#meters.shutdown()];
     const { promise: deadline, resolve } = Promise.withResolvers<'late'>();
@@ -176,12 +174,14 @@ class HostTelemetry implements Telemetry {
     clearTimeout(timer);
   }
 
-  #push(pending: Pending): void {
+  #keep(telling: Telling): void {
+    this.#store.add(telling);
+    if (this.#spans === null || !telling.isTraced) return;
     if (this.#pending.length >= BUFFER) {
       this.#dropped++;
       return;
     }
-    this.#pending.push(pending);
+    this.#pending.push(telling);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#lot());
@@ -189,66 +189,28 @@ class HostTelemetry implements Telemetry {
 
   #lot(): void {
     this.#scheduled = false;
-    for (const pending of this.#pending.splice(0, LOT)) this.#materialise(pending);
+    for (const telling of this.#pending.splice(0, LOT)) this.#export(telling);
     if (this.#pending.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => this.#lot());
   }
 
-  #drained(): RecentStore {
-    for (const pending of this.#pending.splice(0)) this.#materialise(pending);
-    return this.#store;
-  }
-
-  #materialise(pending: Pending): void {
+  #export(telling: Telling): void {
     try {
-      const entry = 'receipt' in pending ? this.#receiptEntry(pending.receipt) : this.#storyEntry(pending);
-      this.#store.add(entry);
-      if (this.#spans !== null) for (const span of entry.spans) this.#spans.onEnd(span);
+      for (const span of telling.told().spans) this.#spans?.onEnd(span);
     } catch {
       this.#faults++;
     }
   }
 
-  #storyEntry({ story, kept }: Extract<Pending, { story: unknown }>): RecentEntry {
-    const { record, logs, problem, limits } = story;
-    const spans = kept ? storySpans(story, this.#origin, newSpanId) : [];
-    return {
-      invocationId: record.invocationId,
-      traceId: record.traceId,
-      name: spans[0]?.name ?? record.function,
-      function: record.function,
-      version: record.version,
-      outcome: record.outcome,
-      status: record.status,
-      cold: record.cold,
-      startedAt: record.startedAt,
-      durationNs: story.endedNs - story.invocation.acceptedNs,
-      spans,
-      logs,
-      problem,
-      warnings: limits.map(({ limit }) => limit),
-    };
-  }
-
-  #receiptEntry(facts: ReceiptFacts): RecentEntry {
-    const span = receiptSpan(facts, this.#origin);
-    return {
-      invocationId: null,
-      traceId: facts.trace.traceId,
-      name: span.name,
-      function: null,
-      version: null,
-      outcome: null,
-      status: facts.status,
-      cold: false,
-      startedAt: new Date(facts.receivedEpochMs).toISOString(),
-      durationNs: facts.endedNs - facts.startedNs,
-      spans: [span],
-      logs: [],
-      problem: null,
-      warnings: [],
-    };
+  /** What cannot be told is not there. */
+  #asked<T>(read: () => T | null): T | null {
+    try {
+      return read();
+    } catch {
+      this.#faults++;
+      return null;
+    }
   }
 
   #observeGauges(meter: Meter): void {

@@ -173,7 +173,10 @@ it('maps a stack that the function prints itself', async () => {
 
 it('tells once on stderr why a function fails to load, and nothing steers the terminal', async () => {
   const { problem, status, body } = await call('/', 'unloadable');
-  await fetch(`${host.url}/fn/unloadable/`);
+  const again = await fetch(`${host.url}/fn/unloadable/`);
+  // It was not run again: the answer leads to the run that failed.
+  const known = await host.admin(`/v1/invocations/${again.headers.get('x-invocation-id')}`);
+  expect([again.status, known.status]).toEqual([500, 200]);
   const reason = /Function "unloadable" failed to load: Error: limit 3\\x1b\[2J\n {4}at unloadable\.ts:2:7\n/g;
   expect(host.stderr().match(reason)).toHaveLength(1);
   expect(problem?.stack).toBe('Error: limit 3\u001b[2J\n    at unloadable.ts:2:7');

@@ -131,7 +131,7 @@ describe.each(['process', 'power'] as const)('the ledger of several hosts, durab
     await durable(a);
     a.die();
     b.die();
-    expect(await c.ledger.recover({ culprit: { function: 'bad', hostId: 'a' } })).toEqual({ records: 3 });
+    expect(await c.ledger.recover({ culprits: [{ function: 'bad', hostId: 'a' }] })).toEqual({ records: 3 });
     const outcome = async (id: string) => (await c.ledger.record(id))?.outcome;
     expect(await outcome(guilty)).toBe('crashed');
     expect(await outcome(neighbour)).toBe('aborted');

@@ -1,6 +1,8 @@
 /** An engine process dies: who ran there crashed, who lived there is aborted, who waited is served elsewhere, once. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { FunctionVersion } from '../../src/contract/function.ts';
 import type { Limits } from '../../src/contract/limits.ts';
 import type { ProcessOptions } from '../../src/engine/engine-options.ts';
@@ -102,6 +104,10 @@ describe('an engine process that is stopped', () => {
     await path.request(hello);
     const pid = engineOf(path);
     process.kill(pid, 'SIGSTOP');
+    // Each thread runs on until it has been told.
+    const tasks = (): string[] => readdirSync(`/proc/${pid}/task`);
+    const stat = (task: string): string => readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1');
+    await until(() => tasks().every((task) => /\) T /.test(stat(task))));
     const runs = await Promise.all(Array.from({ length: 5 }, () => path.run(hello)));
     expect(runs.map(({ reply }) => reply.text)).toEqual(Array.from({ length: 5 }, () => 'hello'));
     expect(path.engine.processes.some((one) => one.pid === pid)).toBe(false);
@@ -136,6 +142,41 @@ describe('an engine process that outgrows its memory', () => {
 });
 
 describe('what an engine process has', () => {
+  it('is a cgroup of its own where the system gives one, bounded by what its guests may have', async () => {
+    const top = mkdtempSync(join(tmpdir(), 'isolane-cgroup-'));
+    onTestFinished(() => rmSync(top, { recursive: true, force: true }));
+    mkdirSync(join(top, 'unit/host'), { recursive: true });
+    writeFileSync(join(top, 'unit/cgroup.controllers'), 'memory');
+    writeFileSync(join(top, 'cgroup'), '0::/unit/host');
+    writeFileSync(join(top, 'mountinfo'), `29 23 0:26 / ${top} rw - cgroup2 cgroup2 rw`);
+    const path = await open({ procfs: top, headroomMiB: 1000 });
+    const burns = handler(path, BURN, { memoryMiB: 64, cpuMs: 60_000 });
+    const run = path.run(burns);
+    await until(() => path.pool.census(burns).running === 1);
+    const pid = engineOf(path);
+    const groups = readdirSync(join(top, 'unit')).filter((name) => name.startsWith('isolane-engine-'));
+    // Of a fake system the file is a file: each process writes itself into its own.
+    const joined = groups.map((name) => readFileSync(join(top, 'unit', name, 'cgroup.procs'), 'latin1'));
+    expect(joined).toEqual(groups.map(() => '0\n'));
+    const bounds = (): string[] => groups.map((name) => readFileSync(join(top, 'unit', name, 'memory.max'), 'latin1'));
+    await until(() => bounds().includes(String((1000 + 64) * 2 ** 20)));
+    process.kill(pid, 'SIGKILL');
+    await run;
+  });
+
+  it('is room for as many isolates as the host may have', async () => {
+    // V8 reserves half a GiB of address space for each, which the system counts as data.
+    const path = await open({ isolates: 4000 });
+    const first = handler(path, "return new Response('hello')");
+    await path.request(first);
+    const most = Number(/Max data size\s+(\d+)/.exec(readFileSync(`/proc/${engineOf(path)}/limits`, 'latin1'))?.[1]);
+    const used = (): number =>
+      1024 * Number(/VmData:\s+(\d+)/.exec(readFileSync(`/proc/${engineOf(path)}/status`, 'latin1'))?.[1]);
+    const before = used();
+    for (let n = 0; n < 8; n++) await path.request(handler(path, `return new Response('${n}')`));
+    expect(used() + (4000 / 8) * (used() - before)).toBeLessThan(most);
+  });
+
   it('is no environment, no directory, no network, no descriptors of others', async () => {
     const path = await open();
     await path.request(handler(path, "return new Response('hello')"));

@@ -1,6 +1,6 @@
 /** limits.concurrency above 1: logs, fetches, timers and waitUntil follow their invocation through await (catalogue 71). */
 import { afterEach, expect, it } from 'vitest';
-import type { TurnEvent } from '../../src/contract/turn.ts';
+import type { FetchStart, TurnEvent } from '../../src/contract/turn.ts';
 import { type Guest, openGuest, type Turn } from '../support/isolate.ts';
 
 const open: Guest[] = [];
@@ -56,15 +56,9 @@ it('attributes everything to its owner', async () => {
     }
     if (events.length > 0) handle(guest.turn(events));
   };
-  const starts = [1, 2, 3].map((inv) => ({
-    e: 'fetch' as const,
-    inv,
-    method: 'GET',
-    url: `http://x/${inv}`,
-    headers: '',
-    body: null,
-    ctx: { invocationId: `i${inv}`, params: {}, clientAddress: '', deadlineMs: 0 },
-  }));
+  const starts = [1, 2, 3].map(
+    (inv): FetchStart => ['fetch', inv, 'GET', `http://x/${inv}`, '', null, `i${inv}`, '', 0, [], null],
+  );
   let turn = guest.turn(starts);
   handle(turn);
   for (let i = 0; i < 200 && done.size < 3; i++) {

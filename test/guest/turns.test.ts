@@ -202,17 +202,7 @@ describe('failures (catalogue 50, 53, 54)', () => {
     );
     guest.fetch();
     guest.turn([{ e: 'forget', inv: 1 }]);
-    const second = guest.turn([
-      {
-        e: 'fetch',
-        inv: 2,
-        method: 'GET',
-        url: 'http://x/',
-        headers: '',
-        body: null,
-        ctx: { invocationId: 'b', params: {}, clientAddress: '', deadlineMs: 0 },
-      },
-    ]);
+    const second = guest.turn([['fetch', 2, 'GET', 'http://x/', '', null, 'b', '', 0, [], null]]);
     expect(second.commands).toEqual([]);
   });
 });

@@ -99,6 +99,17 @@ describe('fetch', () => {
     expect((await path.request(go("'ORIGIN/302', { redirect: 'error' }"))).text).toMatch(/refused: /);
   });
 
+  it('counts each hop as a subrequest', async () => {
+    const go = (subrequests: number) =>
+      path.run(
+        path.handler(`return fetch('${origin}/302')`, { subrequests }, { privateHosts: [new URL(origin).host] }),
+      );
+    const enough = await go(2);
+    expect([enough.reply.status, enough.story.record.subrequests]).toEqual([200, 2]);
+    const { reply, story } = await go(1);
+    expect([reply.status, story.record.outcome, story.record.subrequests]).toEqual([500, 'subrequests_exceeded', 1]);
+  });
+
   it('aborts: by the guest, and when the invocation is over', async () => {
     const aborts = function_(
       "try { await fetch('ORIGIN/slow', { signal: AbortSignal.timeout(30) }) } catch (e) { return new Response(e.name) }",

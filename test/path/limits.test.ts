@@ -151,7 +151,10 @@ describe('initMs', () => {
     expect([reply.status, story.record.outcome]).toEqual([500, 'init_error']);
     expect(story.problem?.message).toContain('limits.initMs');
     const before = path.pool.stats().loads;
-    expect((await path.request(hostile)).outcome).toBe('init_error');
+    const again = await path.request(hostile);
+    expect(again.outcome).toBe('init_error');
+    // It did not run: what it is told is the end of the one that did.
+    expect(JSON.parse(again.text ?? '').error.invocationId).toBe(story.record.invocationId);
     expect(path.pool.stats().loads).toBe(before);
   });
 

@@ -3,6 +3,7 @@
  * it finds wrong is a violation with a name, so that shrinking can keep to the same one.
  */
 import type { Invocation, Reply } from '../../src/contract/invocation.ts';
+import type { Unstarted } from '../../src/contract/outcome.ts';
 import { Chance } from './chance.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { Step, WorldSpec } from './world.ts';
@@ -19,6 +20,8 @@ export interface Seen {
   readonly admittedUs: number;
   /** `respond 200`, `fail aborted`, `shed overloaded`. */
   readonly answers: string[];
+  /** Its answer was the end of the one that ran the load. */
+  isToldOfAnother: boolean;
   claims: number;
   starts: number;
   /** Outcomes of END rows. */
@@ -41,8 +44,11 @@ export class Oracle {
   readonly unanswered: Map<string, Seen> = new Map();
   readonly hits: Map<Step, number> = new Map();
   readonly trace: string[] = [];
+  readonly waitsUs: Map<string, number> = new Map();
   /** The ledger says that it cannot write: what is answered now is a 503 without a durable row. */
   refusing = false;
+  /** The host lets nobody in any more. */
+  closing = false;
   /** Told to observers. */
   sheds = 0;
   readonly #clock: SimClock;
@@ -85,6 +91,7 @@ export class Oracle {
       admittedUs: this.#clock.nowUs,
       answers: [],
       ends: [],
+      isToldOfAnother: false,
       ...{ claims: 0, starts: 0, stories: 0, isStartDurable: false, isEndDurable: false },
     };
     this.seen.set(invocation.id, seen);
@@ -97,9 +104,10 @@ export class Oracle {
         this.#answered(seen, `respond ${head.status}`);
         reply.respond(head, body);
       },
-      fail: (outcome) => {
+      fail: (outcome, as) => {
+        seen.isToldOfAnother = as !== undefined;
         this.#answered(seen, `fail ${outcome}`);
-        reply.fail(outcome);
+        reply.fail(outcome, as);
       },
       shed: (reason) => {
         this.#answered(seen, `shed ${reason}`);
@@ -115,11 +123,22 @@ export class Oracle {
     return seen;
   }
 
+  shed(version: string, reason: Unstarted): void {
+    this.sheds += 1;
+    if (reason !== 'unloadable') return;
+    // Their answers wait for the ledger, and for nothing else any more.
+    for (const [id, { invocation }] of this.unanswered) {
+      if (invocation.version.key === version) this.unanswered.delete(id);
+    }
+  }
+
   claimed(id: string): void {
     const seen = this.of(id);
     seen.claims += 1;
     this.unanswered.delete(id);
     this.say(() => `claim ${seen.key}`);
+    const { name } = seen.invocation.version.spec;
+    this.waitsUs.set(name, Math.max(this.waitsUs.get(name) ?? 0, this.#clock.nowUs - seen.admittedUs));
     if (seen.claims > 1) this.violate('runs twice', seen.key);
     if (seen.answers.length > 0) this.violate('runs after its answer', `${seen.key}: ${seen.answers}`);
     this.#onTime(seen, 'started');
@@ -136,6 +155,7 @@ export class Oracle {
     seen.answers.push(answer);
     this.unanswered.delete(seen.invocation.id);
     if (seen.answers.length > 1) this.violate('answered twice', `${seen.key}: ${seen.answers}`);
+    if (answer === 'shed overloaded' && this.#clock.nowUs === seen.admittedUs) this.#findsPlace(seen);
     if (seen.claims === 0 && seen.starts === 0) this.#onTime(seen, `answered "${answer}"`);
     if (answer.startsWith('shed') && seen.claims > 0) this.violate('shed after it ran', seen.key);
     if (this.refusing && answer !== 'fail aborted') this.violate('answer without a row', `${seen.key}: ${answer}`);
@@ -146,14 +166,24 @@ export class Oracle {
       this.violate('answer before its END row', `${seen.key}: ${answer}`);
   }
 
+  /** Of two tenants, one that has nobody in the queue finds a place in it, however many the other has. */
+  #findsPlace(refused: Seen): void {
+    const tenants = new Set(this.#spec.functions.map((one) => one.tenant));
+    if (this.closing || tenants.size !== 2) return;
+    const { tenant } = refused.invocation.version.spec;
+    for (const { invocation, starts, answers } of this.seen.values())
+      if (invocation.version.spec.tenant === tenant && starts === 0 && answers.length === 0) return;
+    this.violate('turned away by its neighbours', `${refused.key} of ${tenant}`);
+  }
+
   /** When nothing is left to happen. */
   conclude(): void {
     let sheds = 0;
     for (const seen of this.seen.values()) {
-      const { key, answers, claims, starts, ends, stories } = seen;
+      const { key, answers, claims, starts, ends, stories, isToldOfAnother } = seen;
       const facts = `${key}: ${JSON.stringify({ answers, claims, starts, ends, stories })}`;
       if (answers.length === 0) this.violate('no answer', facts);
-      const isShed = answers[0]?.startsWith('shed') === true;
+      const isShed = answers[0]?.startsWith('shed') === true || isToldOfAnother;
       const ran = claims > 0;
       const isLoadError = !ran && starts === 1;
       if (starts > 1 || ends.length !== starts || stories !== starts) this.violate('not one record', facts);

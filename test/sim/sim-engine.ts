@@ -9,6 +9,7 @@ import type { Invocation } from '../../src/contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../../src/contract/outcome.ts';
 import { FAILED, LOADED } from '../support/fake-engine.ts';
 import { planOf, streamOf } from './job-plan.ts';
+import { SimCensus } from './sim-census.ts';
 import { type Item, type SimIsolate, type SimJob, SimLane } from './sim-lane.ts';
 import { type SimEngineOptions, SimTurns } from './sim-turns.ts';
 import type { Step } from './world.ts';
@@ -20,6 +21,7 @@ export class SimEngine implements EnginePort {
   listener!: IsolateListener;
   readonly isolates: Map<number, SimIsolate> = new Map();
   readonly jobs: Map<string, SimJob> = new Map();
+  readonly census: SimCensus;
   readonly #lanes: Map<number, SimLane> = new Map();
   readonly #options: SimEngineOptions;
   readonly #turns: SimTurns;
@@ -31,6 +33,7 @@ export class SimEngine implements EnginePort {
 
   constructor(options: SimEngineOptions) {
     this.#options = options;
+    this.census = new SimCensus(this.isolates, options.oracle, options.spec);
     this.#turns = new SimTurns(this, options);
   }
 
@@ -76,7 +79,7 @@ export class SimEngine implements EnginePort {
     };
     this.isolates.set(isolate.number, isolate);
     lane.isolates += 1;
-    this.#countInstances(version);
+    this.census.check(version);
     this.#say(() => `load ${version.key} as ${isolate.number} on lane ${laneId}`);
     this.#post(lane, { kind: 'load', isolate });
     return isolate.number;
@@ -168,20 +171,6 @@ export class SimEngine implements EnginePort {
   }
 
   async close(): Promise<void> {}
-
-  /** Every isolate of a version that the host has not let go. */
-  census(key: string): number {
-    return [...this.isolates.values()].filter((isolate) => isolate.version.key === key).length;
-  }
-
-  #countInstances(version: FunctionVersion): void {
-    const { instances } = version.spec.limits;
-    const { oracle, spec } = this.#options;
-    if (this.census(version.key) > instances)
-      oracle.violate('more instances than allowed', `${version.key}: ${this.census(version.key)} of ${instances}`);
-    if (this.isolates.size > spec.maxIsolates)
-      oracle.violate('more isolates than allowed', `${this.isolates.size} of ${spec.maxIsolates}`);
-  }
 
   #addLane(realm: Realm, bootUs: number): void {
     const { clock, spec } = this.#options;

@@ -63,6 +63,38 @@ describe('every step fails once', () => {
   });
 });
 
+describe('room is shared', () => {
+  /** One tenant floods a full pool with six functions, another has as much work in one. */
+  const flood: WorldSpec = {
+    ...drawWorld(1, 'small'),
+    functions: [0, 1, 2, 3, 4, 5, 6].map((index) => ({
+      ...{ name: `f${index}`, tenant: index === 6 ? 'quiet' : 'loud', concurrency: 1, instances: 100, queueMs: 60_000 },
+      ...{ wallMs: 3000, warm: 0, reserved: 0, rate: null, cron: false, apart: false },
+      ...{ turnUs: 200, awaitUs: 5000, awaits: 1, loadUs: 1000 },
+    })),
+    arrivals: Array.from({ length: 7 * 60 }, (_, key) => ({
+      ...{ key, atUs: key < 6 * 60 ? 1000 : 2000, function: key < 6 * 60 ? key % 6 : 6, kind: 'http', repeats: null },
+    })),
+    ...{ lanes: 2, maxLanes: 2, slots: 64, remote: false, maxIsolates: 4, tenantInstances: {}, looks: [] },
+    ...{ queueDepth: 10_000, redeployAtUs: null, drainAtUs: null, clockSteps: [] },
+  };
+  const shares = async (options: SimulationOptions = {}) => {
+    const { waitsUs, violations } = await simulate(flood, options);
+    expect(violations).toEqual([]);
+    const loud = Math.max(...[0, 1, 2, 3, 4, 5].map((index) => waitsUs.get(`f${index}`)!));
+    return waitsUs.get('f6')! / loud;
+  };
+
+  it('between tenants, however much one of them asks for', async () => {
+    // Half of the pool for a seventh of the work.
+    expect(await shares()).toBeLessThan(0.4);
+  });
+
+  it('and not by luck', async () => {
+    expect(await shares({ sabotage: 'no-tenants' })).toBeGreaterThan(0.6);
+  });
+});
+
 describe('the simulator', () => {
   it('runs the same world twice in the same way', async () => {
     for (let seed = 0; seed < 20; seed++) {
@@ -80,6 +112,10 @@ describe('the simulator', () => {
     'lost-return': ['no answer'],
     'lost-job': ['no answer'],
     'run-twice': ['runs twice'],
+    'no-reserve': ['reserved room is taken'],
+    'no-warm': ['too few are kept warm'],
+    'no-tenant-limits': ['more isolates than its tenant may have'],
+    'one-queue': ['turned away by its neighbours'],
   } as const;
   for (const [sabotage, names] of Object.entries(CAUGHT)) {
     it(`catches ${sabotage}, and makes the world small`, async () => {

@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { endRecord, startRow } from '../../src/billing/record.ts';
+import { ISOLATE_BASE_BYTES } from '../../src/contract/capacity.ts';
 import type { WebhookSpec } from '../../src/contract/config.ts';
 import type { FunctionVersion } from '../../src/contract/function.ts';
 import type { Invocation } from '../../src/contract/invocation.ts';
@@ -14,10 +15,10 @@ import { Dispatch } from '../../src/dispatch/dispatch.ts';
 import { Cron, Webhooks } from '../../src/events/events.ts';
 import type { Parts } from '../../src/host/parts.ts';
 import { runAttempt } from '../../src/host/webhook-door.ts';
-import { BASE_BYTES } from '../../src/pool/group.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { invocation } from '../support/versions.ts';
+import { type BrokenRule, isBrokenRule, toldOf } from './broken-rules.ts';
 import { Chance } from './chance.ts';
 import { type Accepted, checkDeliveries } from './deliveries.ts';
 import { Oracle, type Violation } from './oracle.ts';
@@ -29,7 +30,7 @@ import { type Arrival, type Step, versionOf, type WorldSpec } from './world.ts';
 
 export interface SimulationOptions {
   readonly tracing?: boolean;
-  readonly sabotage?: EngineSabotage | StoreSabotage;
+  readonly sabotage?: EngineSabotage | StoreSabotage | BrokenRule;
 }
 
 export interface SimulationResult {
@@ -38,6 +39,8 @@ export interface SimulationResult {
   /** How often each step was made. */
   readonly hits: ReadonlyMap<Step, number>;
   readonly invocations: number;
+  /** The longest that an invocation of each function waited for its start, µs. */
+  readonly waitsUs: ReadonlyMap<string, number>;
 }
 
 /** More than any world needs: beyond it something goes round in circles. */
@@ -52,8 +55,8 @@ const ATTEMPTS = 3;
 export async function simulate(spec: WorldSpec, options: SimulationOptions = {}): Promise<SimulationResult> {
   const simulation = new Simulation(spec, options);
   await simulation.run();
-  const { violations, trace, hits, seen } = simulation.oracle;
-  return { violations, trace, hits, invocations: seen.size };
+  const { violations, trace, hits, seen, waitsUs } = simulation.oracle;
+  return { violations, trace, hits, invocations: seen.size, waitsUs };
 }
 
 class Simulation {
@@ -74,6 +77,7 @@ class Simulation {
   #drainedUs: number | null = null;
   #stopped = false;
   readonly #endUs: number;
+  readonly #broken: BrokenRule | null;
 
   constructor(
     spec: WorldSpec,
@@ -84,7 +88,10 @@ class Simulation {
     const { clock } = this;
     const oracle = new Oracle(clock, spec, tracing);
     this.oracle = oracle;
-    const engineSabotage = sabotage === 'answer-early' || sabotage === 'forgets' ? null : sabotage;
+    const broken = isBrokenRule(sabotage) ? sabotage : null;
+    this.#broken = broken;
+    const engineSabotage =
+      sabotage === 'answer-early' || sabotage === 'forgets' || isBrokenRule(sabotage) ? null : sabotage;
     const storeSabotage = sabotage === 'answer-early' || sabotage === 'forgets' ? sabotage : null;
     this.#engine = new SimEngine({ clock, oracle, spec, sabotage: engineSabotage });
     const stores = { clock, oracle, seed: spec.seed, sabotage: storeSabotage };
@@ -97,6 +104,10 @@ class Simulation {
       realmOf: (version) => this.#quarantine.realmOf(version),
       stray: () => undefined,
       felled: (version, how) => this.#quarantine.strike(version, how),
+      tenantLimits: (name) => ({
+        instances: broken === 'no-tenant-limits' ? 1000 : (spec.tenantInstances[name] ?? Number.POSITIVE_INFINITY),
+        memoryBytes: Number.POSITIVE_INFINITY,
+      }),
     });
     this.#quarantine = new Quarantine({
       epochMs: () => clock.epochMs(),
@@ -124,12 +135,13 @@ class Simulation {
       observers: [
         {
           settled: (story) => void (oracle.of(story.invocation.id).stories += 1),
-          shed: () => void (oracle.sheds += 1),
+          shed: (version, reason) => oracle.shed(version.key, reason),
           stray: () => undefined,
         },
       ],
       clock,
       queueDepth: spec.queueDepth,
+      tenants: () => (broken === 'one-queue' ? 1 : new Set(spec.functions.map((one) => one.tenant)).size),
     });
     this.#callers = new Callers({
       find: (name) => this.#live.get(name),
@@ -178,12 +190,13 @@ class Simulation {
 
   async run(): Promise<void> {
     const { clock, oracle } = this;
-    const { arrivals, redeployAtUs, drainAtUs, clockSteps } = this.#spec;
+    const { arrivals, redeployAtUs, drainAtUs, clockSteps, looks } = this.#spec;
     this.#deploy(1);
     this.#webhooks.start();
     this.#cron.start();
     for (const arrival of arrivals) clock.afterUs(arrival.atUs, () => this.#arrive(arrival));
     if (redeployAtUs !== null) clock.afterUs(redeployAtUs, () => this.#deploy(2));
+    for (const { atUs, mib } of looks) clock.afterUs(atUs, () => void this.#pool.look(mib * MIB));
     if (drainAtUs !== null) clock.afterUs(drainAtUs, () => void this.#close());
     for (const { atUs, ms } of clockSteps) clock.afterUs(atUs, () => clock.step(ms));
     clock.afterUs(CRON_STOPS_US, () => this.#cron.stop());
@@ -191,6 +204,11 @@ class Simulation {
     // What is in the inbox for another day has had its time: the clock goes there by itself.
     if (!this.#stopped) void this.#close();
     await this.#rest();
+    // What is kept ready and found no room is tried again from time to time.
+    for (let i = 0; i < 3; i++) {
+      this.#pool.look(0);
+      await this.#rest();
+    }
     if (this.#drainedUs === null)
       oracle.violate('drain does not end', `${this.#dispatch.running} run, ${this.#dispatch.queued} wait`);
     this.#conclude();
@@ -225,18 +243,16 @@ class Simulation {
 
   /** Nobody waits while nothing is under way that could end the wait, or while there is room for an isolate of its own. */
   #watchWaiting(): void {
-    const { waiting, idle } = this.#pool.stats();
+    const { waiting, evictable } = this.#pool.stats();
     const { oracle } = this;
     const engine = this.#engine;
     if (waiting === 0) return;
     const isResting = engine.busy === 0 && engine.jobs.size === 0;
-    const isFull = engine.isolates.size >= this.#spec.maxIsolates && idle === 0;
-    if (isFull && !isResting) return;
     for (const [id, { key, invocation: of }] of oracle.unanswered) {
       // Its engine process may not be started, and no lane of it is left.
       if (engine.jobs.has(id) || !engine.mayServe(this.#quarantine.realmOf(of.version))) continue;
       if (isResting) oracle.violate('waits for nothing', `${key} waits, the engine rests`);
-      else if (engine.census(of.version.key) === 0)
+      else if (engine.census.of(of.version.key) === 0 && engine.census.hasRoom(of.version, evictable))
         oracle.violate('starves', `${key}: no isolate of ${of.version.key}, and there is room`);
     }
   }
@@ -247,10 +263,15 @@ class Simulation {
     const { running, queued } = this.#dispatch;
     if (running !== 0 || queued !== 0) oracle.violate('dispatch is not empty', `${running} run, ${queued} wait`);
     const stats = this.#pool.stats();
+    const isCalm = Object.keys(this.#spec.chances).length + this.#spec.fails.length === 0;
+    // There may be too few engine processes for all that want one.
+    for (const { key, spec } of isCalm && stats.allowedBytes > 400 * MIB ? this.#live.values() : [])
+      if (spec.isolation === 'shared' && engine.census.of(key) < spec.warm)
+        oracle.violate('too few are kept warm', `${key}: ${engine.census.of(key)} of ${spec.warm}`);
     if (stats.waiting !== 0 || stats.loading !== 0) oracle.violate('the pool is not at rest', JSON.stringify(stats));
     if (stats.isolates !== engine.isolates.size)
       oracle.violate('isolates leak', `the pool knows ${stats.isolates}, the engine has ${engine.isolates.size}`);
-    if (stats.isolates > 0 && stats.bytes < stats.isolates * BASE_BYTES)
+    if (stats.isolates > 0 && stats.bytes < stats.isolates * ISOLATE_BASE_BYTES)
       oracle.violate('bytes are wrong', JSON.stringify(stats));
     for (const lane of engine.lanes())
       if (lane.unclaimed !== 0 || lane.held !== 0)
@@ -268,9 +289,12 @@ class Simulation {
     if (this.#stopped) return;
     this.oracle.say(() => `deploy ${generation}`);
     const versions = this.#spec.functions.map((plan) => versionOf(plan, generation));
-    this.#live = new Map(versions.map((one) => [one.spec.name, one]));
+    // Of tenants the pool hears with every invocation.
+    const live = this.#broken === 'no-tenants' ? versions.map((one) => toldOf(one, this.#broken)) : versions;
+    this.#live = new Map(live.map((one) => [one.spec.name, one]));
     this.#quarantine.retain(versions);
-    this.#pool.retain(versions);
+    this.#engine.census.live = versions;
+    this.#pool.retain(versions.map((one) => toldOf(one, this.#broken)));
     this.#cron.set(versions.map((one) => one.spec));
   }
 
@@ -278,6 +302,7 @@ class Simulation {
   async #close(): Promise<void> {
     this.#stopped = true;
     this.oracle.say(() => 'close');
+    this.oracle.closing = true;
     this.#cron.stop();
     const { graceMs } = this.#spec;
     await Promise.all([this.#webhooks.stop(), this.#dispatch.drain(graceMs)]);

@@ -39,6 +39,8 @@ export interface FunctionPlan {
   readonly queueMs: number;
   readonly wallMs: number;
   readonly warm: number;
+  readonly tenant: string;
+  readonly reserved: number;
   readonly rate: { readonly perSecond: number; readonly burst: number } | null;
   readonly cron: boolean;
   /** It runs in an engine process of its own. */
@@ -76,6 +78,10 @@ export interface WorldSpec {
   /** The lanes are in another process: asked, not told. */
   readonly remote: boolean;
   readonly maxIsolates: number;
+  /** Most isolates of a tenant; absent: no limit. */
+  readonly tenantInstances: Readonly<Record<string, number>>;
+  /** What the process holds, as the pool is told from time to time. */
+  readonly looks: readonly { readonly atUs: number; readonly mib: number }[];
   readonly queueDepth: number;
   readonly webhookSlots: number;
   /** One redeploy of every function. */
@@ -94,7 +100,12 @@ const SPAN_US = 400_000;
 export function drawWorld(seed: number, size: 'small' | 'large'): WorldSpec {
   const chance = new Chance(seed, 'world');
   const count = size === 'small' ? chance.whole(4, 12) : chance.whole(10, 80);
-  const functions = Array.from({ length: chance.whole(1, 4) }, (_, index) => drawFunction(chance, index));
+  // What came later is drawn apart: worlds that were known stay as they were.
+  const crowd = new Chance(seed, 'tenants');
+  const tenants = crowd.pick([['t0'], ['t0'], ['t0', 't1'], ['t0', 't1', 't2']]);
+  const functions = Array.from({ length: chance.whole(1, 4) }, (_, index) =>
+    drawFunction(chance, crowd, tenants, index),
+  );
   const bursts = Array.from({ length: chance.whole(1, 4) }, () => chance.whole(0, SPAN_US));
   const arrivals: Arrival[] = Array.from({ length: count }, (_, key) => {
     const kind = chance.pick(['http', 'http', 'http', 'http', 'cold', 'webhook', 'webhook', 'sync-webhook'] as const);
@@ -103,7 +114,7 @@ export function drawWorld(seed: number, size: 'small' | 'large'): WorldSpec {
     return { key, atUs, function: chance.whole(0, functions.length - 1), kind, repeats };
   });
   const lanes = chance.whole(1, 3);
-  const warm = functions.reduce((sum, one) => sum + one.warm, 0);
+  const kept = functions.reduce((sum, one) => sum + Math.max(one.warm, one.reserved), 0);
   return {
     seed,
     functions,
@@ -113,7 +124,13 @@ export function drawWorld(seed: number, size: 'small' | 'large'): WorldSpec {
     maxRealms: chance.whole(1, 3),
     slots: chance.pick([2, 4, 64]),
     remote: chance.is(0.4),
-    maxIsolates: warm + chance.whole(1, 6),
+    maxIsolates: kept + chance.whole(1, 6),
+    tenantInstances: Object.fromEntries(
+      tenants.filter(() => crowd.is(0.3)).map((name) => [name, keptBy(functions, name) + crowd.whole(1, 3)]),
+    ),
+    looks: crowd.is(0.3)
+      ? Array.from({ length: crowd.whole(1, 8) }, () => ({ atUs: crowd.whole(0, SPAN_US), mib: crowd.pick([10, 800]) }))
+      : [],
     queueDepth: chance.pick([3, 10, 1000]),
     webhookSlots: chance.whole(1, 4),
     redeployAtUs: chance.is(0.3) ? chance.whole(0, SPAN_US) : null,
@@ -135,7 +152,13 @@ export function withTrouble(spec: WorldSpec): WorldSpec {
   return { ...spec, chances };
 }
 
-function drawFunction(chance: Chance, index: number): FunctionPlan {
+function keptBy(functions: readonly FunctionPlan[], tenant: string): number {
+  return functions
+    .filter((one) => one.tenant === tenant)
+    .reduce((sum, one) => sum + Math.max(one.warm, one.reserved), 0);
+}
+
+function drawFunction(chance: Chance, crowd: Chance, tenants: readonly string[], index: number): FunctionPlan {
   const concurrency = chance.is(0.3) ? chance.whole(2, 5) : 1;
   return {
     name: `f${index}`,
@@ -144,6 +167,8 @@ function drawFunction(chance: Chance, index: number): FunctionPlan {
     queueMs: chance.pick([5, 50, 300, 5000]),
     wallMs: chance.pick([30, 200, 3000]),
     warm: chance.is(0.2) ? 1 : 0,
+    tenant: crowd.pick(tenants),
+    reserved: crowd.is(0.25) ? 1 : 0,
     rate: chance.is(0.15) ? { perSecond: 20, burst: 3 } : null,
     cron: chance.is(0.2),
     apart: chance.is(0.2),
@@ -155,13 +180,15 @@ function drawFunction(chance: Chance, index: number): FunctionPlan {
 }
 
 export function versionOf(plan: FunctionPlan, generation: number): FunctionVersion {
-  const { name, concurrency, instances, queueMs, wallMs, warm, rate, cron, apart } = plan;
+  const { name, concurrency, instances, queueMs, wallMs, warm, reserved, tenant, rate, cron, apart } = plan;
   const limits = { concurrency, instances, queueMs, wallMs, waitUntilMs: 100, cpuMs: 50 };
   const schedule = cron ? [{ schedule: '* * * * * *', timezone: 'UTC' }] : [];
   const made = version(name, limits, {
     rate,
     cron: schedule,
     warm: Math.min(warm, instances),
+    reserved: Math.min(reserved, instances),
+    tenant,
     isolation: apart ? 'process' : 'shared',
   });
   return { ...made, version: generation, key: `${name}@${generation}` };

@@ -73,6 +73,7 @@ export class GuardedHost {
       observers: [],
       clock: this.clock,
       queueDepth: 1000,
+      tenants: () => 1,
     });
   }
 

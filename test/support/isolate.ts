@@ -4,7 +4,17 @@
  */
 import { transform } from 'esbuild';
 import ivm from 'isolated-vm';
-import type { GuestFacts, LogLevel, TurnBox, TurnCommand, TurnEvent } from '../../src/contract/turn.ts';
+import type {
+  FetchStart,
+  GuestFacts,
+  LogLevel,
+  TurnBox,
+  TurnCommand,
+  TurnEvent,
+  WireBody,
+  WireContext,
+} from '../../src/contract/turn.ts';
+import { readCommands } from '../../src/engine/commands.ts';
 import { Codecs } from '../../src/engine/compression.ts';
 import { Desk, delivery, Workshop } from '../../src/engine/crypto/desk.ts';
 import { Places } from '../../src/engine/crypto/places.ts';
@@ -158,7 +168,7 @@ export class Guest {
       arguments: { copy: true },
       result: { copy: true },
     }) as TurnBox;
-    const commands = JSON.parse(`[${box.out}]`) as TurnCommand[];
+    const commands = readCommands(box.out);
     const all = <C extends TurnCommand['c']>(c: C): Command<C>[] =>
       commands.filter((command): command is Command<C> => command.c === c);
     const held = box.chunks ?? [];
@@ -183,22 +193,27 @@ export class Guest {
     init: { method?: string; headers?: string; body?: unknown; ctx?: object; chunks?: Uint8Array[] } = {},
   ): Turn {
     const inv = ++this.#inv;
-    const event = {
-      e: 'fetch',
-      inv,
-      method: init.method ?? 'GET',
-      url,
-      headers: init.headers ?? '',
-      body: init.body ?? null,
-      ctx: {
-        invocationId: `inv-${inv}`,
-        params: {},
-        clientAddress: '192.0.2.1',
-        deadlineMs: this.nowMs + 30_000,
-        ...init.ctx,
-      },
+    const ctx: WireContext = {
+      invocationId: `inv-${inv}`,
+      params: {},
+      clientAddress: '192.0.2.1',
+      deadlineMs: this.nowMs + 30_000,
+      ...init.ctx,
     };
-    return this.turn([event as TurnEvent], init.chunks ?? []);
+    const event: FetchStart = [
+      'fetch',
+      inv,
+      init.method ?? 'GET',
+      url,
+      init.headers ?? '',
+      (init.body ?? null) as WireBody,
+      ctx.invocationId,
+      ctx.clientAddress,
+      ctx.deadlineMs,
+      Object.entries(ctx.params).flat(),
+      ctx.webhook ?? null,
+    ];
+    return this.turn([event], init.chunks ?? []);
   }
 
   /** Waits for results of cryptography and delivers them in one turn. */

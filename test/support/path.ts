@@ -167,6 +167,7 @@ export class Path {
       ],
       clock: this.clock,
       queueDepth: 10_000,
+      tenants: () => 1,
     });
     callers = new Callers({
       find: (name) => this.#live.get(name),

@@ -25,11 +25,11 @@ export interface Supervised extends RunningHost {
 export class FunctionFolder {
   readonly path: string = mkdtempSync(join(tmpdir(), 'isolane-supervised-'));
 
-  write(functions: Readonly<Record<string, string>>, more: object = {}): string {
+  write(functions: Readonly<Record<string, string>>, more: object = {}, limits: object = {}): string {
     const specs: Record<string, object> = {};
     for (const [name, body] of Object.entries(functions)) {
       writeFileSync(join(this.path, `${name}.mjs`), `export default { async fetch(request, env, ctx) { ${body} } };`);
-      specs[name] = { entry: `${name}.mjs`, url: true, limits: { cpuMs: 200, instances: 200 } };
+      specs[name] = { entry: `${name}.mjs`, url: true, limits: { cpuMs: 200, instances: 200, ...limits } };
     }
     const config = join(this.path, 'isolane.json');
     writeFileSync(config, JSON.stringify({ functions: specs, ...more }));

@@ -25,6 +25,7 @@ export function version(name: string, limits: Partial<Limits> = {}, spec: Partia
       privateHosts: [],
       idempotencyTtlHours: null,
       warm: 0,
+      reserved: 0,
       cron: [],
       isolation: 'shared',
       wasm: false,

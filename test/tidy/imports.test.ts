@@ -7,7 +7,17 @@ const SRC = sources('src/**/*.ts');
 const DOORS = new Set(['src/host.ts', 'src/main.ts', 'src/index.ts', 'src/supervised.ts']);
 /** The command line is a door of its own: it reads configurations and bundles before there is a host. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['config', 'catalog', 'engine/flags.ts', 'host.ts', 'index.ts', 'admin/tokens.ts', 'supervisor/supervisor.ts'],
+  cli: [
+    'config',
+    'catalog',
+    'engine/flags.ts',
+    'engine/process/cgroup.ts',
+    'host.ts',
+    'index.ts',
+    'admin/tokens.ts',
+    'supervisor/supervisor.ts',
+    'load',
+  ],
 };
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hono: ['edge', 'admin'],

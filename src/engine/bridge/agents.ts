@@ -4,6 +4,7 @@
  * no two tenants ever share a socket, so what a server says out of turn reaches nobody else.
  */
 import { type LookupAddress, lookup, promises } from 'node:dns';
+import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector } from 'undici';
@@ -17,6 +18,8 @@ export interface AgentOptions {
   readonly dnsServers?: readonly string[];
   /** All sockets of one tenant, idle ones too: each is a file descriptor of the host. Default 1000. */
   readonly socketsPerTenant?: number;
+  /** The same of all tenants together. Default: half of the descriptors this process may have. */
+  readonly socketsInAll?: number;
 }
 
 const CONNECT_MS = 10_000;
@@ -27,6 +30,8 @@ const TRIED = 8;
 /** Sockets of one policy to one origin. */
 const SOCKETS_PER_ORIGIN = 64;
 const SOCKETS_PER_TENANT = 1000;
+/** Of the descriptors this process may have; the rest is for clients, files and engine processes. */
+const SOCKETS_SHARE = 0.5;
 /** An idle one waits this long for its next request, and at most so long if the server offers more. */
 const IDLE_MS = { usual: 4000, most: 10_000 } as const;
 /** Without a byte. A wall limit above this is for work, not for servers that have gone silent. */
@@ -36,6 +41,8 @@ const HEAD_BYTES = 64 * 1024;
 export class Agents {
   readonly #closedPorts: () => readonly number[];
   readonly #socketsPerTenant: number;
+  readonly #socketsInAll: number;
+  #open = 0;
   readonly #resolver: promises.Resolver = new promises.Resolver(DNS);
   readonly #sockets: Map<string, number> = new Map();
   readonly #agents: LRUCache<string, Agent> = new LRUCache({
@@ -48,6 +55,7 @@ export class Agents {
   constructor(options: AgentOptions = {}) {
     this.#closedPorts = options.closedPorts ?? (() => []);
     this.#socketsPerTenant = options.socketsPerTenant ?? SOCKETS_PER_TENANT;
+    this.#socketsInAll = options.socketsInAll ?? Math.floor(descriptors() * SOCKETS_SHARE);
     if (options.dnsServers !== undefined) this.#resolver.setServers(options.dnsServers);
   }
 
@@ -141,10 +149,17 @@ export class Agents {
         `fetch is refused: ${this.#socketsPerTenant} connections of this tenant are open; read or cancel response bodies`,
       );
     }
+    if (this.#open >= this.#socketsInAll) {
+      throw new EgressError(
+        `fetch is refused: ${this.#open} connections of all functions are open, as many as the host's limit of file descriptors allows (ulimit -n); try again shortly`,
+      );
+    }
+    this.#open += 1;
     this.#sockets.set(tenant, sockets + 1);
   }
 
   #give(tenant: string): void {
+    this.#open -= 1;
     const sockets = this.#sockets.get(tenant)! - 1;
     if (sockets === 0) this.#sockets.delete(tenant);
     else this.#sockets.set(tenant, sockets);
@@ -172,6 +187,16 @@ export class Agents {
       ...(four.status === 'fulfilled' ? four.value : []).map((address) => ({ address, family: 4 })),
       ...(six.status === 'fulfilled' ? six.value : []).map((address) => ({ address, family: 6 })),
     ];
+  }
+}
+
+/** How many this process may have open. Without /proc: as if there were no limit. */
+function descriptors(): number {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -41,11 +41,13 @@ export interface Terms {
   readonly responseBytes: number;
   /** Calls from function to function that lead to what is fetched. */
   readonly depth: number;
+  /** Called before each hop after the first; throws when it may not be made. */
+  hop(): void;
 }
 
-export function termsOf({ version: { spec }, depth }: Invocation): Terms {
+export function termsOf({ version: { spec }, depth }: Invocation, hop: () => void = () => undefined): Terms {
   const policy = { tenant: spec.tenant, allow: spec.egressAllow, privateHosts: spec.privateHosts };
-  return { policy, responseBytes: spec.limits.streamedResponseBytes, depth: depth + 1 };
+  return { policy, responseBytes: spec.limits.streamedResponseBytes, depth: depth + 1, hop };
 }
 
 /** Sends one request. Rejects with an error whose message the guest may read. */
@@ -58,7 +60,7 @@ export async function exchange(
   checkMethod(request.method);
   const headers = outgoingHeaders(request.headers, terms.depth);
   try {
-    const { response, url, hops, method } = await follow({ ...request, headers }, terms.policy, agents, signal);
+    const { response, url, hops, method } = await follow({ ...request, headers }, terms, agents, signal);
     return incoming(response, { url, redirected: hops > 0, method, limit: terms.responseBytes });
   } catch (error) {
     if (isStream(request.body)) request.body.cancel();
@@ -75,7 +77,7 @@ interface Answered {
 
 async function follow(
   request: OutgoingRequest,
-  policy: EgressPolicy,
+  { policy, hop }: Terms,
   agents: Agents,
   signal: AbortSignal,
 ): Promise<Answered> {
@@ -98,6 +100,7 @@ async function follow(
       body = null;
       headers = withoutHeaders(headers, OF_A_BODY);
     } else if (isStream(body)) throw new EgressError('fetch cannot repeat a streamed body after a redirect');
+    hop();
     if (target.origin !== url.origin) headers = withoutHeaders(headers, CREDENTIALS);
     url = target;
   }

@@ -3,6 +3,7 @@
  * reports: each message is checked field by field, because a guest that broke out of its isolate writes there too.
  */
 import { LIMIT_RULES } from '../../contract/limits.ts';
+import type { Lost } from '../judge.ts';
 import type { LaneReport } from '../lane-wire.ts';
 import { FrameError, type Message } from './frames.ts';
 
@@ -45,7 +46,7 @@ export type ControlReport =
   | RunsReport
   | { readonly k: 'beat' }
   | { readonly k: 'recalled'; readonly lane: number; readonly inv: number }
-  | { readonly k: 'wedged'; readonly lane: number; readonly isolate: number }
+  | { readonly k: 'lost'; readonly lane: number; readonly how: Lost }
   | { readonly k: 'lane-died'; readonly lane: number; readonly message: string };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -59,7 +60,8 @@ const USAGE = {
   heapBytes: 'number',
 } as const;
 const SAID = { name: 'text', message: 'text', stack: 'text' } as const;
-const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
+/** `refused` is none of theirs: they have no code caches. */
+const LANE_SHAPES: Readonly<Record<Exclude<LaneReport['k'], 'refused'>, Shape>> = {
   up: {},
   turn: { logs: 'logs', notes: 'notes' },
   loaded: {
@@ -73,7 +75,7 @@ const LANE_SHAPES: Readonly<Record<LaneReport['k'], Shape>> = {
   'load-failed': {
     isolate: 'number',
     endedNs: 'number',
-    why: ['error', 'killed', 'memory'],
+    why: ['error', 'killed', 'memory', 'fault'],
     ...SAID,
     initNs: 'number',
     cpuNs: 'number',
@@ -105,7 +107,7 @@ const CONTROL_SHAPES: Readonly<Record<ControlReport['k'], Shape>> = {
   },
   beat: {},
   recalled: { lane: 'number', inv: 'number' },
-  wedged: { lane: 'number', isolate: 'number' },
+  lost: { lane: 'number', how: ['wedged', 'parked'] satisfies readonly Lost[] },
   'lane-died': { lane: 'number', message: 'text' },
 };
 

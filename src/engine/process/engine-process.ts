@@ -10,7 +10,8 @@ import type { Readable } from 'node:stream';
 import type { Fall, Realm } from '../../contract/engine-port.ts';
 import { MIB } from '../../contract/units.ts';
 import { openBoard, readBoard } from '../board.ts';
-import type { LaneEvents } from '../lane.ts';
+import type { Culprit, LaneEvents } from '../lane.ts';
+import type { Cgroup, Cgroups } from './cgroup.ts';
 import { asControlReport, type ControlOrder, type ControlReport } from './control.ts';
 import { FrameReader, FrameWriter } from './frames.ts';
 import { CONTROL_FD, FIRST_LANE_FD, launch } from './launch.ts';
@@ -42,6 +43,7 @@ export interface ProcessLimits {
   /** Resident memory above what its guests may have by their limits. */
   readonly headroomBytes: number;
   readonly dataBytes: number;
+  readonly cgroups: Cgroups;
 }
 
 export class EngineProcess {
@@ -61,7 +63,9 @@ export class EngineProcess {
   readonly #board: number;
   readonly #writer: FrameWriter = new FrameWriter();
   readonly #gone: Promise<void>;
-
+  readonly #cgroup: Cgroup | null;
+  #boundBytes = 0;
+  #guilty: ProcessLane | null = null;
   #isUp = false;
   #isClosing = false;
   /** It said what makes no sense: nothing it says is heard any more. */
@@ -77,7 +81,9 @@ export class EngineProcess {
     this.#events = events;
     this.#limits = limits;
     this.#board = openBoard();
-    this.#child = launch({ dataBytes: limits.dataBytes, boardFd: this.#board, lanes: limits.lanes });
+    this.#cgroup = limits.cgroups.make(limits.headroomBytes);
+    const cgroup = this.#cgroup?.path ?? '';
+    this.#child = launch({ dataBytes: limits.dataBytes, boardFd: this.#board, lanes: limits.lanes, cgroup });
     if ((this.#child.stdio as unknown) === undefined) {
       // Out of descriptors: Node made none of its sockets, and says why later.
       this.#child.once('error', () => undefined);
@@ -177,8 +183,9 @@ export class EngineProcess {
       this.#silent = 0;
       return;
     }
-    if (this.lanes.some((lane) => lane.isOverdue())) {
-      this.kill('wedged', 'an end that was ordered does not come');
+    const overdue = this.lanes.filter((lane) => lane.isOverdue());
+    if (overdue.length > 0) {
+      this.kill('wedged', 'an end that was ordered does not come', overdue[0]);
       return;
     }
     if (this.#checks % MEMORY_EVERY === 0 && this.#outgrown()) return;
@@ -188,10 +195,11 @@ export class EngineProcess {
     if (this.#silent >= patience) this.kill('wedged', 'it gives no sign of life');
   }
 
-  /** `null` as the reason: it is not needed any more. */
-  kill(how: Fall | null, why: string): void {
+  /** `null` as the reason: it is not needed any more. `guilty`: the lane whose turn is to blame, and no other. */
+  kill(how: Fall | null, why: string, guilty?: ProcessLane): void {
     if (this.isDead || this.how !== null) return;
     this.how = how;
+    this.#guilty = guilty ?? null;
     if (how === null) this.#isClosing = true;
     else this.#events.log(`engine process ${this.pid} (${this.realm ?? 'spare'}) is killed: ${why}`);
     this.#child.kill('SIGKILL');
@@ -203,6 +211,11 @@ export class EngineProcess {
     this.kill(null, 'not needed');
     this.#child.ref();
     await this.#gone;
+  }
+
+  /** Who was in a turn there as it died, unless the blame is another lane's. */
+  culpritOf(lane: ProcessLane): Culprit | null {
+    return this.#guilty === null || this.#guilty === lane ? lane.culprit : null;
   }
 
   get isClosing(): boolean {
@@ -227,9 +240,13 @@ export class EngineProcess {
         if (lane !== undefined) this.#events.recalled(lane, report.inv);
         return;
       }
-      case 'wedged':
-        this.kill('wedged', 'a turn ignores its end');
+      case 'lost': {
+        const lane = this.#lane(report.lane);
+        const parked = report.how === 'parked';
+        if (lane !== undefined) lane.parked = parked;
+        this.kill('wedged', parked ? 'V8 found no memory and parked a thread' : 'a turn ignores its end', lane);
         return;
+      }
       case 'lane-died':
         this.kill('crashed', `a lane has ended: ${report.message.slice(0, 500)}`);
         return;
@@ -269,6 +286,8 @@ export class EngineProcess {
   #outgrown(): boolean {
     let bound = this.#limits.headroomBytes;
     for (const lane of this.lanes) for (const { memoryMiB } of lane.guests.values()) bound += memoryMiB * MIB;
+    if (bound !== this.#boundBytes) this.#cgroup?.bound(bound);
+    this.#boundBytes = bound;
     const resident = residentBytes(this.pid);
     if (resident <= bound) return false;
     this.kill('outgrown', `it holds ${Math.round(resident / MIB)} MiB, its bound is ${Math.round(bound / MIB)} MiB`);
@@ -293,8 +312,9 @@ export class EngineProcess {
       const said = this.#said === '' ? '' : `: ${this.#said.slice(-1000).replace(/[^\x20-\x7e]+/g, ' ')}`;
       this.#events.log(`engine process ${this.pid} (${this.realm ?? 'spare'}) has ended (${how})${said}`);
       // What V8 says when the system gives it no more memory.
-      this.how ??= /out of memory/i.test(this.#said) ? 'outgrown' : 'crashed';
+      this.how ??= this.#cgroup?.wasKilled === true || /out of memory/i.test(this.#said) ? 'outgrown' : 'crashed';
     }
+    this.#cgroup?.remove();
     this.#events.buried(this);
   }
 

@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import type { Realm } from '../../contract/engine-port.ts';
 import { MIB } from '../../contract/units.ts';
 import type { EngineOptions, ProcessOptions } from '../engine-options.ts';
+import { Cgroups } from './cgroup.ts';
 import { EngineProcess, type ProcessEvents } from './engine-process.ts';
 import { FrameWriter } from './frames.ts';
 import type { ProcessLane } from './process-lane.ts';
@@ -15,13 +16,16 @@ const LOOK_MS = 50;
 
 /** What V8 maps before it has done anything. */
 const MAPPED_MIB = 4096;
+/** And for each isolate: 512 MiB for code, most of which is never touched, all of which the system counts as data. */
+const RESERVED_MIB = 544;
 
 function defaults(): ProcessOptions {
   return {
     most: 16,
     lanes: Math.max(4, availableParallelism()),
     headroomMiB: 1536,
-    dataMiB: MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB),
+    isolates: 4000,
+    procfs: '/proc/self',
     idleMs: 60_000,
   };
 }
@@ -33,6 +37,7 @@ export class Fleet {
   readonly #initOf: () => Buffer;
   readonly #processes: Set<EngineProcess> = new Set();
   #init: Buffer | null = null;
+  #cgroups: Cgroups | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Monotonic ms at which a realm was last in use. */
   #usedMs = 0;
@@ -103,9 +108,14 @@ export class Fleet {
       if (idle === undefined) return null;
       void idle.close();
     }
-    const { lanes, headroomMiB, dataMiB } = this.#options;
+    const { lanes, headroomMiB, isolates } = this.#options;
+    const dataMiB = MAPPED_MIB + Math.floor((totalmem() * 0.9) / MIB) + RESERVED_MIB * isolates;
     this.#init ??= this.#initOf();
-    const limits = { lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB };
+    this.#cgroups ??= new Cgroups(this.#options.procfs);
+    const limits = {
+      ...{ lanes, headroomBytes: headroomMiB * MIB, dataBytes: dataMiB * MIB },
+      cgroups: this.#cgroups,
+    };
     let process: EngineProcess;
     try {
       process = new EngineProcess(this.#init, limits, this.#events);

@@ -24,7 +24,8 @@ const SCRIPT = [
   'ulimit -f 256 2>/dev/null',
   'ulimit -d "$1" 2>/dev/null',
   'echo 800 2>/dev/null >/proc/self/oom_score_adj',
-  'shift',
+  '[ -z "$2" ] || echo 0 2>/dev/null >"$2/cgroup.procs"',
+  'shift 2',
   'unset PWD OLDPWD SHLVL _',
   'exec "$@"',
 ].join('; ');
@@ -34,9 +35,11 @@ export interface Launch {
   readonly dataBytes: number;
   readonly boardFd: number;
   readonly lanes: number;
+  /** The directory of its cgroup; empty: it has none. */
+  readonly cgroup: string;
 }
 
-export function launch({ dataBytes, boardFd, lanes }: Launch): ChildProcess {
+export function launch({ dataBytes, boardFd, lanes, cgroup }: Launch): ChildProcess {
   const command = [
     process.execPath,
     ...NODE_FLAGS,
@@ -48,7 +51,7 @@ export function launch({ dataBytes, boardFd, lanes }: Launch): ChildProcess {
   const stdio = ['ignore', 'pipe', 'pipe', 'pipe', boardFd, ...sockets] as const;
   const options = { stdio: [...stdio], env: {}, cwd: '/' };
   if (!existsSync(SHELL)) return spawn(command[0]!, command.slice(1), options);
-  return spawn(SHELL, ['-c', SCRIPT, SHELL, String(Math.floor(dataBytes / 1024)), ...command], options);
+  return spawn(SHELL, ['-c', SCRIPT, SHELL, String(Math.floor(dataBytes / 1024)), cgroup, ...command], options);
 }
 
 /** Node 24 has the model too, but not yet for the network: there it is the isolate alone that keeps a guest off it. */

@@ -33,6 +33,8 @@ export class ProcessLane implements Lane {
   isolates = 0;
   unclaimed = 0;
   sick = false;
+  /** Its warden says that its thread was put to sleep out of memory. */
+  parked = false;
   /** Loads and invocations that have not been answered. */
   owed = 0;
   /** The guests that were loaded here: their memory limits, and when they were asked for. */
@@ -156,8 +158,8 @@ export class ProcessLane implements Lane {
   }
 
   /** The warden judges. */
-  look(): boolean {
-    return false;
+  look(): null {
+    return null;
   }
 
   abandon(): void {
@@ -188,9 +190,10 @@ export class ProcessLane implements Lane {
     const now = nowNs();
     const sinceNs = Math.min(now, this.#end.sinceNs);
     const runs = this.#runs;
-    if (runs === null || runs.sinceNs !== sinceNs) return { isolate, inv, sinceNs, untilNs: sinceNs, cpuNs: 0 };
+    const { parked } = this;
+    if (runs === null || runs.sinceNs !== sinceNs) return { isolate, inv, sinceNs, untilNs: sinceNs, cpuNs: 0, parked };
     const untilNs = Math.min(now, Math.max(sinceNs, runs.atNs));
-    return { isolate, inv, sinceNs, untilNs, cpuNs: Math.min(runs.cpuNs, untilNs - sinceNs) };
+    return { isolate, inv, sinceNs, untilNs, cpuNs: Math.min(runs.cpuNs, untilNs - sinceNs), parked };
   }
 
   /** Whoever is told of a turn's end must find the lane free. */
@@ -238,7 +241,7 @@ export class ProcessLane implements Lane {
       if ('endedNs' in report) this.#ended(report.endedNs);
       if (report.k === 'loaded' || report.k === 'load-failed') this.owed -= 1;
       if (report.k === 'sick')
-        this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message);
+        this.#process.kill(/memory/i.test(report.message) ? 'outgrown' : 'wedged', report.message, this);
       if (report.k === 'load-failed' || report.k === 'gone') this.#forget(report.isolate);
     }
     this.#events.reports(this, believed);

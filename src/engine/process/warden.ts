@@ -31,7 +31,7 @@ class WardenLane {
   readonly judge: Judge = new Judge(this.slots);
   /** The turn the host was last told of, 0 when it was told that none runs. */
   told = 0;
-  wedged = false;
+  lost = false;
   turns = 0;
   readonly #priority: ThreadPriority = new ThreadPriority(() => this.slots.threadId);
 
@@ -118,6 +118,8 @@ class Warden {
       image: this.#image,
       spares,
       spareMemoryMiB,
+      codeKey: null,
+      isPress: false,
       boardFd: BOARD_FD,
       places: this.#places,
       line: order.line,
@@ -145,10 +147,11 @@ class Warden {
 
   #look(lane: WardenLane, turn: RunningTurn, now: number): void {
     if (now - turn.sinceNs > TELL_NS && lane.told !== turn.turn) this.#runs(lane, turn, now);
-    if (lane.wedged || !lane.judge.look(turn, now)) return;
-    lane.wedged = true;
+    const how = lane.lost ? null : lane.judge.look(turn, now);
+    if (how === null) return;
+    lane.lost = true;
     this.#runs(lane, turn, now);
-    this.#tell({ k: 'wedged', lane: lane.id, isolate: turn.isolate });
+    this.#tell({ k: 'lost', lane: lane.id, how });
   }
 
   #ticked(now: number): void {

@@ -26,6 +26,7 @@ export function spec(
     privateHosts: [],
     idempotencyTtlHours: null,
     warm: 0,
+    reserved: 0,
     cron: [],
     isolation: 'shared',
     wasm: false,

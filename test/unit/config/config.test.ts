@@ -34,6 +34,7 @@ describe('a configuration that holds', () => {
           privateHosts: [],
           idempotencyTtlHours: null,
           warm: 0,
+          reserved: 0,
           cron: [],
           isolation: 'shared',
           wasm: false,
@@ -55,6 +56,7 @@ describe('a configuration that holds', () => {
         queueDepth: 10_000,
         profile: null,
       },
+      tenants: [],
       telemetry: { sampleRatio: 0.05, trustedParents: [] },
       billing: { durability: 'process' },
     });

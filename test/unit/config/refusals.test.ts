@@ -131,6 +131,31 @@ describe('meaning', () => {
       a({ warm: 5, limits: { instances: 4 } }),
       'functions.a.warm is 5, but must not be above limits.instances, which is 4.',
     ],
+    [
+      'reserved',
+      a({ reserved: 5, limits: { instances: 4 } }),
+      'functions.a.reserved is 5, but must not be above limits.instances, which is 4.',
+    ],
+    [
+      'more reserved than a host can promise',
+      {
+        functions: Object.fromEntries(
+          ['a', 'b', 'c', 'd', 'e'].map((name, n) => [name, { entry: 'a.ts', reserved: 20 - n, warm: 2 }]),
+        ),
+        server: { maxIsolates: 100 - 1 },
+      },
+      'functions.a (20), functions.b (19), functions.c (18) and 2 others keep 90 isolates (warm, reserved), but of server.maxIsolates, which is 99, at most 89 can be promised; lower them or raise it.',
+    ],
+    [
+      'more warm than fits into memory',
+      { ...a({ warm: 100, limits: { memoryMiB: 64 } }), server: { memoryMiB: 64 } },
+      /^functions\.a \(100\) keeps 100 isolates \(warm, reserved\): without any code they take \d+ MiB, but server\.memoryMiB is 64; lower "warm" or raise it\.$/,
+    ],
+    [
+      'more reserved than a tenant may have',
+      { ...a({ reserved: 3 }), tenants: { acme: { functions: ['a'], instances: 2 } } },
+      'functions.a (3) keeps 3 isolates (warm, reserved), but tenants.acme.instances is 2; lower them or raise it.',
+    ],
     ['wasm', a({ wasm: true }), 'functions.a.wasm is true, but needs "isolation": "process"; set both or neither.'],
     [
       'isolation under a server',

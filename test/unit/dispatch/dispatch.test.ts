@@ -16,8 +16,8 @@ class Recorder implements Reply {
   respond(head: { status: number }): void {
     this.calls.push(`respond ${head.status}`);
   }
-  fail(outcome: string): void {
-    this.calls.push(`fail ${outcome}`);
+  fail(outcome: string, as?: string | null): void {
+    this.calls.push(as === undefined ? `fail ${outcome}` : `fail ${outcome} as ${as}`);
   }
   shed(reason: string): void {
     this.calls.push(`shed ${reason}`);
@@ -86,6 +86,7 @@ beforeEach(() => {
     ],
     clock,
     queueDepth: 3,
+    tenants: () => 1,
   });
 });
 
@@ -204,11 +205,11 @@ describe('dispatch', () => {
     ]);
   });
 
-  it('a function that does not load: one record, and an answer for everybody', () => {
+  it('a function that does not load: one record, and everybody is told of that one', () => {
     const [a, b] = [invoke(), invoke()];
     for (const isolate of engine.loading) engine.finishLoad(isolate, FAILED);
     ledger.commit();
-    expect([a.reply.calls, b.reply.calls]).toEqual([['fail init_error'], ['fail init_error']]);
+    expect([a.reply.calls, b.reply.calls]).toEqual([['fail init_error'], [`fail init_error as ${a.of.id}`]]);
     expect(stories.map(({ record }) => [record.outcome, record.billedMs])).toEqual([['init_error', 3]]);
     expect([dispatch.queued, dispatch.running]).toEqual([0, 0]);
   });

@@ -58,7 +58,7 @@ const message = fc
 
 describe('generated', () => {
   it('senders: an answer or a closed connection, and the next is served', async () => {
-    const timeouts = { headersMs: 150, bodyMs: 150, idleMs: 150, keepAliveMs: 150, lingerMs: 20, drainMs: 1000 };
+    const timeouts = { headersMs: 150, bodyMs: 150, idleMs: 150, lingerMs: 20, drainMs: 1000 };
     const stub = await startEdge([{ url: true, routes: ['/*'] }], { options: { timeouts } });
     await fc.assert(
       fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 3 }), async (messages) => {

@@ -129,7 +129,7 @@ describe('close', () => {
 });
 
 describe('case 83: clients that take their time', () => {
-  const timeouts = { ...EDGE_TIMEOUTS, headersMs: 60, idleMs: 100, keepAliveMs: 60, lingerMs: 20 };
+  const timeouts = { ...EDGE_TIMEOUTS, headersMs: 60, idleMs: 100, lingerMs: 20 };
 
   it('are cut while they dawdle over headers', async () => {
     const stub = await startEdge([{ url: true }], { options: { timeouts } });

@@ -52,6 +52,7 @@ export function version(draft: Draft): FunctionVersion {
       privateHosts: [],
       idempotencyTtlHours: null,
       warm: 0,
+      reserved: 0,
       cron: [],
       isolation: 'shared',
       wasm: false,

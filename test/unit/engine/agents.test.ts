@@ -29,7 +29,7 @@ afterEach(async () => {
 
 function terms(of: { tenant?: string; privateHosts?: string[]; responseBytes?: number; depth?: number } = {}): Terms {
   const { tenant = 'default', privateHosts = [], responseBytes = 1_000_000, depth = 1 } = of;
-  return { policy: { tenant, allow: null, privateHosts }, responseBytes, depth };
+  return { policy: { tenant, allow: null, privateHosts }, responseBytes, depth, hop: () => undefined };
 }
 
 async function world(answer: (name: string, type: 'A' | 'AAAA', nth: number) => Answers, closedPorts: number[] = []) {
@@ -301,5 +301,38 @@ describe('case 97: sockets', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     expect(connections).toBe(2);
+  });
+});
+
+describe('sockets', () => {
+  it('are bounded for a tenant, and for all tenants together', async () => {
+    const held: ServerResponse[] = [];
+    const { port } = await origin('127.0.0.2', (response) => held.push(response));
+    const dns = await startDns((_name, type) => (type === 'A' ? ['127.0.0.2'] : []));
+    onTestFinished(() => dns.close());
+    const agents = new Agents({ dnsServers: [dns.address], socketsPerTenant: 2, socketsInAll: 3 });
+    open.push(agents);
+    const abort = new AbortController();
+    const get = (tenant: string) => {
+      const request = { url: `http://one.test:${port}/`, method: 'GET', headers: [], body: null } as const;
+      return exchange({ ...request, redirect: 'follow' }, terms({ tenant }), agents, abort.signal);
+    };
+    const waiting = [get('a'), get('a'), get('b')].map((one) => one.catch((error: Error) => error.message));
+    await vi.waitUntil(() => held.length === 3);
+    await expect(get('a')).rejects.toThrow(/2 connections of this tenant are open/);
+    await expect(get('c')).rejects.toThrow(/3 connections of all functions are open, .*ulimit -n/);
+    held.pop()!.setHeader('connection', 'close').end();
+    await vi.waitUntil(
+      async () =>
+        (await Promise.race([
+          get('c').then(
+            () => true,
+            () => false,
+          ),
+          held.length > 2,
+        ])) === true,
+    );
+    abort.abort();
+    await Promise.all(waiting);
   });
 });

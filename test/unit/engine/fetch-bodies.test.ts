@@ -29,7 +29,7 @@ async function serve(answer: (response: ServerResponse) => void, addresses = 1) 
   const get = (nth = 0, tenant = 'default'): Promise<IncomingResponse> =>
     exchange(
       { url: `http://${hosts[nth]}/`, method: 'GET', headers: [], body: null, redirect: 'follow' },
-      { policy: { tenant, allow: null, privateHosts: hosts }, responseBytes: LIMIT, depth: 1 },
+      { policy: { tenant, allow: null, privateHosts: hosts }, responseBytes: LIMIT, depth: 1, hop: () => undefined },
       agents,
       new AbortController().signal,
     );

@@ -248,6 +248,24 @@ describe('running', () => {
     expect(await states()).toEqual(Array(5).fill('succeeded'));
   });
 
+  it('looks for more only while something may wait', async () => {
+    const { webhooks, inbox } = scene(async () => OK, {}, 2);
+    let claims = 0;
+    const { claim } = inbox;
+    inbox.claim = (nowMs, limit) => {
+      claims += 1;
+      return claim.call(inbox, nowMs, limit);
+    };
+    webhooks.start();
+    await settle();
+    claims = 0;
+    for (const id of ['d-1', 'd-2', 'd-3']) {
+      await webhooks.receive('github', request(id));
+      await settle();
+    }
+    expect(claims).toBe(0);
+  });
+
   it('runs an event that was still being stored when the last slot became free', async () => {
     const open: (() => void)[] = [];
     const { webhooks, inbox, attempts } = scene(() => new Promise((resolve) => open.push(() => resolve(OK))), {}, 1);

@@ -29,7 +29,7 @@ function ticket(of: Invocation): Watched {
       log: () => undefined,
       subrequest: () => undefined,
       settled: ({ outcome }) => events.push(outcome),
-      unloadable: (_, first) => events.push(first ? 'unloadable' : 'unloadable too'),
+      unloadable: (_, ranAs) => events.push(ranAs === of.id ? 'unloadable' : `unloadable as ${ranAs}`),
       returned: () => true,
     },
   };
@@ -230,9 +230,9 @@ describe('pool', () => {
     const first = enter();
     const second = enter();
     for (const isolate of engine.loading) engine.finishLoad(isolate, FAILED);
-    expect([first.events, second.events]).toEqual([['unloadable'], ['unloadable too']]);
+    expect([first.events, second.events]).toEqual([['unloadable'], [`unloadable as ${first.invocation.id}`]]);
     const third = enter();
-    expect(third.events).toEqual(['unloadable too']);
+    expect(third.events).toEqual([`unloadable as ${first.invocation.id}`]);
     expect(engine.loading.length).toBe(0);
     engine.nowNs = 1.1e9;
     const fourth = enter();
@@ -317,6 +317,7 @@ describe('pool', () => {
     const of = version('kept', {}, { warm: 2 });
     pool.retain([of]);
     for (const isolate of engine.loading) engine.finishLoad(isolate);
+    pool.retain([of, version('a'), version('b'), version('c')]);
     for (const name of ['a', 'b', 'c']) {
       const one = enter(version(name));
       engine.finishLoad(engine.loading[0]!);

@@ -131,7 +131,7 @@ describe('rows on their way into blocks', () => {
           feed(true);
           expect(rows()).toEqual(first);
           expect(starts()).toEqual([...begun].sort());
-          expect(writer.closeStarts('h', null)).toBe(begun.size);
+          expect(writer.closeStarts('h', new Set())).toBe(begun.size);
           feed(true);
           expect(new Set(ids()).size).toBe(ended.length + begun.size);
           expect(starts()).toEqual([]);

@@ -186,8 +186,26 @@ describe('a death', () => {
     const { hosts, pass } = await running();
     hosts[1]!.dies('code 1');
     await pass(25);
-    expect(hosts[0]!.told('recover')).toHaveLength(1);
+    expect(hosts[0]!.told('recover')).toHaveLength(2);
     expect(hosts[0]!.standing).toMatchObject({ spares: 0, restarts: SINGLE.restarts });
+  });
+
+  it('by a fault of native code is told to whoever recovers, and every host is on its guard', async () => {
+    const { hosts, pass } = await running();
+    hosts[0]!.dies('signal SIGKILL');
+    await pass(25);
+    hosts[1]!.serves();
+    expect([...hosts[1]!.told('guard'), ...hosts[1]!.told('recover')]).toEqual([{ k: 'recover', aborted: [] }]);
+    await pass(1000);
+    hosts[2]!.boots();
+    hosts[1]!.dies('signal SIGABRT');
+    await pass(25);
+    hosts[2]!.serves();
+    expect(hosts[2]!.told('guard')).toHaveLength(1);
+    expect(hosts[2]!.told('recover')).toEqual([{ k: 'recover', aborted: [`h${hosts[1]!.pid}`] }]);
+    await pass(1000);
+    hosts[3]!.boots();
+    expect(hosts[3]!.told('guard')).toHaveLength(1);
   });
 
   it('without a spare is answered by a host at once, in a series ever later', async () => {

@@ -1,14 +1,14 @@
 import { emptyResource } from '@opentelemetry/resources';
 import { describe, expect, it } from 'vitest';
-import { RECENT_BOUNDS, type RecentEntry, RecentStore } from '../../../src/telemetry/recent.ts';
+import { RECENT_BOUNDS, type RecentEntry, RecentStore, type Telling } from '../../../src/telemetry/recent.ts';
 import { Ring } from '../../../src/telemetry/ring.ts';
 import { storySpans } from '../../../src/telemetry/story-spans.ts';
 import { createTelemetry } from '../../../src/telemetry/telemetry.ts';
 import { aStory, TRACE_ID } from './story.ts';
 
-function entry(number: number, changes: Partial<RecentEntry> = {}): RecentEntry {
-  const spans = storySpans(aStory(), { resource: emptyResource(), scope: { name: 'isolane' } }, () => '1'.repeat(16));
-  return {
+function entry(number: number, changes: Partial<RecentEntry> = {}): Telling {
+  const spans = storySpans(aStory(), { resource: emptyResource(), scope: { name: 'isolane' } }, '1'.repeat(16));
+  const told: RecentEntry = {
     invocationId: `inv-${number}`,
     traceId: `trace-${number}`,
     name: 'GET /hello/:who',
@@ -25,6 +25,8 @@ function entry(number: number, changes: Partial<RecentEntry> = {}): RecentEntry 
     warnings: [],
     ...changes,
   };
+  const bytes = told.logs.reduce((sum, { text }) => sum + 64 + 2 * text.length, 512);
+  return { ...told, isTraced: told.spans.length > 0, bytes, told: () => told };
 }
 
 const line = (text: string) => ({ level: 'info', text, epochMs: 1 }) as const;
@@ -123,12 +125,37 @@ describe('what telemetry keeps', () => {
     expect(telemetry.recent.traces({ function: null, limit: 9, cursor: null }).items).toEqual([]);
   });
 
-  it('is bounded while nobody drains it, and the rest is counted', async () => {
+  it('makes its spans when asked, the same each time, and holds nothing of the request meanwhile', () => {
     const telemetry = quiet();
+    const story = aStory({ record: { cold: true } });
+    let reads = 0;
+    const watched = Object.defineProperty({ ...story.record }, 'isolateId', {
+      enumerable: true,
+      get: () => `i-${++reads}`,
+    });
+    telemetry.settled({ ...story, record: watched });
+    expect(reads).toBe(0);
+    const spans = () => telemetry.recent.invocation(story.record.invocationId)?.spans.map((span) => span.spanId);
+    expect(spans()).toHaveLength(2);
+    expect(spans()).toEqual(spans());
+  });
+
+  it('is bounded while its export is behind, and the rest is counted', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
+    const telemetry = createTelemetry({
+      env,
+      sampleRatio: 0,
+      serviceVersion: '1',
+      hostId: 'h',
+      now: () => 0,
+      warn: () => {},
+    });
+    await telemetry.start();
     for (let n = 0; n < 8200; n++) telemetry.settled(aStory({ record: { cold: true } }));
     const text = await telemetry.metricsText();
     expect(text).toMatch(/^isolane_telemetry_dropped_total 8$/m);
     expect(text).toMatch(/^isolane_telemetry_faults_total 0$/m);
+    await telemetry.shutdown(0);
   });
 
   it('survives a story it cannot tell', async () => {

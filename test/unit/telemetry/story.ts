@@ -30,6 +30,7 @@ export function aVersion(name = 'hello', version = 1): FunctionVersion {
       privateHosts: [],
       idempotencyTtlHours: null,
       warm: 0,
+      reserved: 0,
       cron: [],
       isolation: 'shared',
       wasm: false,

@@ -1,0 +1,6 @@
+/** The smallest useful answer. */
+export default {
+  fetch(): Response {
+    return new Response('Hello, world!\n');
+  },
+};

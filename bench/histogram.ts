@@ -1,2 +1,0 @@
-/** Latencies in buckets: see src/load/histogram.ts. */
-export { Histogram, type HistogramJson, type Quantiles } from '../src/load/histogram.ts';

@@ -1,0 +1,38 @@
+/**
+ * The pool counts what isolates report plus a measured base; what the process really holds is another matter. When it
+ * grows beyond the budget, the pool is given less, and more again only when it is well below: between the two marks
+ * nothing changes. Never less than a quarter, for what is not the pool's fault must not empty it.
+ */
+import { MIB } from '../contract/units.ts';
+
+/** What a host may grow by beside its isolates: bodies on their way, caches, garbage not yet collected. */
+const BESIDE_BYTES = 128 * MIB;
+const LOW_MARK = 0.9;
+const SHRINK = 0.9;
+const GROW = 0.05;
+const LEAST = 0.25;
+
+export class Brake {
+  readonly #budgetBytes: number;
+  /** What the pool may count to at present. */
+  allowedBytes: number;
+
+  constructor(budgetBytes: number) {
+    this.#budgetBytes = budgetBytes;
+    this.allowedBytes = budgetBytes;
+  }
+
+  get isOn(): boolean {
+    return this.allowedBytes < this.#budgetBytes;
+  }
+
+  /** `residentBytes`: what the process holds more than before it had isolates; `countedBytes`: by the pool's account. */
+  look(residentBytes: number, countedBytes: number): void {
+    const budget = this.#budgetBytes;
+    if (residentBytes > budget + BESIDE_BYTES) {
+      this.allowedBytes = Math.max(budget * LEAST, Math.min(this.allowedBytes, countedBytes) * SHRINK);
+    } else if (residentBytes < budget * LOW_MARK + BESIDE_BYTES) {
+      this.allowedBytes = Math.min(budget, this.allowedBytes + budget * GROW);
+    }
+  }
+}
