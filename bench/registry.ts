@@ -13,9 +13,6 @@ import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
-=======
-import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
->>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
