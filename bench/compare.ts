@@ -29,7 +29,6 @@ export interface CompareOptions {
 const ROOT = join(import.meta.dirname, '..');
 const COMPARABLE = BENCHMARK_NAMES.filter((name) => benchmark(name).comparable);
 const SMALL_SECONDS = 0.5;
-const SMALL_PAIRS = 10;
 
 /** Which tree hosts are started from: see test/support/host.ts. */
 async function measure(folder: string, name: BenchmarkName, options: CompareOptions): Promise<readonly Row[]> {
@@ -90,7 +89,7 @@ async function main(): Promise<number> {
   const { small } = values;
   const options: CompareOptions = {
     names: choose(values.only, COMPARABLE, '--only'),
-    pairs: small ? SMALL_PAIRS : Math.round(positive(values.pairs, '--pairs')),
+    pairs: Math.round(positive(values.pairs, '--pairs')),
     seconds: small ? SMALL_SECONDS : positive(values.seconds, '--seconds'),
     small,
     threshold: positive(values.threshold, '--threshold') / 100,

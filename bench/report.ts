@@ -32,7 +32,7 @@ export function reportPage(run: RunResult): string {
   const { machine, at } = run;
   const about = run.small
     ? 'A run at small size, which shows that everything works. Its figures mean nothing.'
-    : `Median of ${run.repetitions} repetitions with the smallest and the largest. Every subject in a fresh process each time, in alternating order, after a warm-up, its answers checked. Compare within this page, not across machines.`;
+    : `${run.repetitions === 1 ? 'One repetition.' : `Median of ${run.repetitions} repetitions with the smallest and the largest.`} Every subject in a fresh process each time, in alternating order, after a warm-up, its answers checked. Compare within this page, not across machines.`;
   const told = {
     machine: `${machine.cores} cores, ${machine.memoryGiB} GiB`,
     processor: machine.cpu,

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { choose, positive } from './arguments.ts';
 import type { BenchOptions } from './benchmark.ts';
 import { printTable } from './figure.ts';
+import { GOALS } from './goals.ts';
 import { machineFacts } from './machine.ts';
 import { Progress } from './progress.ts';
 import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
@@ -65,6 +66,11 @@ async function runAll(): Promise<void> {
     benches.push({ name, title, measures, rows });
     process.stdout.write(`## ${title}\n\n${printTable(rows)}\n\n`);
   }
+  for (const { bench, rows, promise } of GOALS) {
+    const ran = benches.find(({ name }) => name === bench);
+    const lost = ran && rows.find((pattern) => !ran.rows.some((row) => pattern.test(row.name)));
+    if (lost) throw new Error(`no row of ${bench} is named like ${lost}, by which "${promise}" is judged`);
+  }
   const result: RunResult = { at, machine, missing, versions, small, seconds, repetitions, benches };
   const results = join(import.meta.dirname, 'results');
   await mkdir(results, { recursive: true });
@@ -73,7 +79,7 @@ async function runAll(): Promise<void> {
   const html = file.replace(/json$/, 'html');
   await writeFile(html, reportPage(result));
   process.stdout.write(
-    `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n`,
+    `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; ${repetitions === 1 ? 'one repetition' : `median of ${repetitions} (min–max)`}\n`,
   );
   for (const [name, reason] of Object.entries(missing)) process.stdout.write(`missing: ${name} (${reason})\n`);
   say(`${file}\n${html}`);
