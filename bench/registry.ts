@@ -12,7 +12,9 @@ import { benchHello } from './hello.ts';
 import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
+import { benchMemory } from './memory.ts';
 import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
+
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
@@ -66,6 +68,15 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 15 : 60),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
+  },
+  memory: {
+    title: 'Memory of warm functions',
+    measures:
+      'by how much a process is larger for each function that has answered some requests and idles; workerd likewise',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 12 : 25),
+    run: (options) => benchMemory({ ...options, functions: options.small ? 5 : 100 }),
   },
   burst: {
     title: 'Burst from zero',

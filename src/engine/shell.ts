@@ -25,8 +25,8 @@ const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
  */
 export const AROUND: Readonly<Record<string, string>> = {
   'isolane:hide':
-    'const { register, bridge } = globalThis.__isolane_register; delete globalThis.__isolane_register; export { register, bridge };',
-  'isolane:host': 'export { bridge as host } from "isolane:hide";',
+    'const own = globalThis.__isolane_register; const { register } = own; delete globalThis.__isolane_register; export { register, own };',
+  'isolane:host': 'import { own } from "isolane:hide"; export const host = own.bridge;',
   'isolane:entry': 'import { register } from "isolane:hide"; import * as user from "isolane:user"; register(user);',
 };
 
