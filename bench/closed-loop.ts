@@ -1,6 +1,6 @@
 /**
- * The most a subject can do, in a closed loop: by `wrk` where it is installed, which takes a third of the CPU of a generator in
- * Node and leaves more of a small machine to the subject, otherwise by our own. wrk counts statuses but reads no bodies, so
+ * The most a subject can do, in a closed loop: by `wrk` where it is installed, which leaves more of a small machine to the
+ * subject than a generator in Node, otherwise by our own. wrk counts statuses but reads no bodies, so
  * answers are checked by our own client before and after.
  */
 import { execFile } from 'node:child_process';
