@@ -12,7 +12,11 @@ import { benchHello } from './hello.ts';
 import { benchJsonApi } from './json-api.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMany } from './many.ts';
+<<<<<<< HEAD
+import { benchNeighbour, NEIGHBOUR_SUBJECTS } from './neighbour.ts';
+=======
 import { benchNeighbour } from './neighbour.ts';
+>>>>>>> main
 import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
@@ -64,7 +68,7 @@ export const BENCHMARKS = {
     measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ small }) => (small ? 6 : 40),
+    estimateSeconds: ({ small }) => (small ? 15 : 60),
     run: (options) => benchCold({ ...options, functions: options.small ? 3 : 60 }),
   },
   burst: {
@@ -139,6 +143,62 @@ export const BENCHMARKS = {
     comparable: false,
     estimateSeconds: ({ small }) => (small ? 1 : 3),
     run: (options) => benchLedger({ ...options, rows: options.small ? 2000 : 60_000 }),
+  },
+  'json-api': {
+    title: 'JSON API',
+    measures: 'the same app of Hono and zod in an isolate, on plain Node and in workerd',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchJsonApi,
+  },
+  'cpu-bound': {
+    title: 'CPU-bound functions',
+    measures: 'code that only computes, in an isolate and on plain Node',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small }) => (small ? 10 : 40),
+    run: (options) => benchCpuBound({ ...options, rounds: options.small ? 2 : 10 }),
+  },
+  echo: {
+    title: 'Echo of 64 KiB',
+    measures: 'a body that is read whole and sent back, and one that is handed on',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => 3 * subjects.length * (seconds + 5),
+    run: benchEcho,
+  },
+  'fan-out': {
+    title: 'Fan-out',
+    measures: 'a function that fetches five upstreams at once',
+    subjects: APP_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 5),
+    run: benchFanOut,
+  },
+  overhead: {
+    title: 'Overhead of billing and traces',
+    measures: 'hello without a ledger, and with one at 0, 5 and 100 % of traces kept',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ seconds }) => 4 * (2 * seconds + 4),
+    run: benchOverhead,
+  },
+  webhook: {
+    title: 'Webhooks',
+    measures: 'signed deliveries that are fsynced before they are answered, while their function runs',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ seconds }) => 5 * seconds + 10,
+    run: benchWebhook,
+  },
+  neighbour: {
+    title: 'Noisy neighbours',
+    measures: 'a bystander at 200 requests a second beside eight that do nothing but compute',
+    subjects: NEIGHBOUR_SUBJECTS,
+    comparable: true,
+    estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 8),
+    run: benchNeighbour,
   },
 } satisfies Readonly<Record<string, Benchmark>>;
 

@@ -10,12 +10,14 @@ import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { CodeCache } from './code-cache.ts';
 import { Codes } from './codes.ts';
+import { ColdLoads } from './cold-loads.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
 import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
-import { Loads } from './loading.ts';
+import { Loads, pressed } from './loading.ts';
 import { nowNs } from './monotonic.ts';
+import { type Newborn, Nursery } from './nursery.ts';
 import { Reaper } from './reaper.ts';
 import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
@@ -50,7 +52,9 @@ export class LaneThread {
   readonly #guests = new Map<number, Guest>();
   readonly #dropped: Dropped = new Dropped();
   readonly #codes: Codes;
+  readonly #nursery: Nursery;
   readonly #spares: Spares;
+  readonly #cold: ColdLoads;
   readonly #cpuNs: () => number = threadCpuClock();
   readonly #workshop: Workshop;
   readonly #loads: Loads;
@@ -58,6 +62,7 @@ export class LaneThread {
   readonly #answered: Set<Guest> = new Set();
   /** Called when there is work that no order brings. */
   onReady: () => void = () => undefined;
+  #handles = 0;
   #closed = false;
 
   constructor(init: LaneInit, link: LaneLink) {
@@ -79,7 +84,20 @@ export class LaneThread {
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
-    this.#spares = new Spares(sizes, this.#agenda, (memoryMiB) => this.#shell(memoryMiB));
+    this.#nursery = new Nursery(
+      this.#image.snapshot,
+      () => this.onReady(),
+      (message) => this.#sick(message),
+    );
+    this.#spares = new Spares(sizes, this.#agenda, {
+      make: (memoryMiB) => this.#nursery.make(memoryMiB),
+      takeMade: () => this.#nursery.take(),
+      boot: (newborn) => this.#boot(newborn),
+    });
+    this.#cold = new ColdLoads(this.#spares, {
+      load: (order, shell) => this.#load(order, shell),
+      start: (order) => this.#start(order),
+    });
     this.#link.send({ k: 'up' });
     this.#link.flush();
     this.#spares.restock();
@@ -97,6 +115,7 @@ export class LaneThread {
     if (this.#closed) return obeyed;
     for (const guest of this.#answered) this.#answer(guest);
     this.#agenda.runDue();
+    if (this.#cold.step()) obeyed += 1;
     this.#board?.rest();
     this.#link.flush();
     return obeyed + this.#dropped.clear(obeyed === 0);
@@ -108,7 +127,7 @@ export class LaneThread {
 
   /** Something is at work whose end only the event loop tells. */
   get awaits(): boolean {
-    return this.#workshop.working > 0 || this.#answered.size > 0;
+    return this.#workshop.working > 0 || this.#answered.size > 0 || this.#nursery.isMaking;
   }
 
   /** Ms until something is due, at most `mostMs`. */
@@ -119,8 +138,8 @@ export class LaneThread {
   #obey(order: LaneOrder): void {
     switch (order.k) {
       case 'load':
-        if (order.isPress) this.#press(order);
-        else this.#load(order);
+        if (order.isPress && this.#codes.isPressed(order)) this.#link.send(pressed(order.isolate));
+        else this.#cold.add(order);
         return;
       case 'start':
         this.#start(order);
@@ -132,6 +151,7 @@ export class LaneThread {
         this.#forget(order.isolate, order.inv);
         return;
       case 'drop': {
+        this.#cold.drop(order.isolate);
         const guest = this.#guests.get(order.isolate);
         if (guest !== undefined) this.#dropped.add(this.#release(guest));
         return;
@@ -149,26 +169,15 @@ export class LaneThread {
     }
   }
 
-  #load(order: LoadOrder): void {
+  #load(order: LoadOrder, shell: Shell): void {
     this.#link.flush();
     this.#loads.begin(order, () => {
-      const code = this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
-      const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
+      const code = order.isPress
+        ? this.#codes.draft(order, shell)
+        : this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
       return { guest: this.#settleIn(order, shell), code };
     });
-    this.#spares.restock();
-  }
-
-  #press(order: LoadOrder): void {
-    if (this.#codes.isPressed(order)) {
-      const figures = { endedNs: nowNs(), initNs: 0, cpuNs: 0, heapBytes: 0, logs: null };
-      this.#link.send({ k: 'loaded', isolate: order.isolate, ...figures });
-      return;
-    }
-    this.#loads.begin(order, () => {
-      const shell = this.#shell(order.memoryMiB);
-      return { guest: this.#settleIn(order, shell), code: this.#codes.draft(order, shell) };
-    });
+    this.#link.flush();
   }
 
   #settleIn(order: LoadOrder, shell: Shell): Guest {
@@ -179,13 +188,13 @@ export class LaneThread {
         this.onReady();
       },
     });
-    const guest = new Guest(order, shell, desk, (message) => this.#sick(message));
+    const guest = new Guest(order, shell, desk);
     this.#guests.set(order.isolate, guest);
-    this.#reaper.add(order.isolate, shell.isolate);
     return guest;
   }
 
   #start(order: StartOrder): void {
+    if (this.#cold.defer(order)) return;
     this.#board?.order();
     const guest = this.#guests.get(order.isolate);
     if (guest === undefined || guest.loading !== null || guest.busy || guest.outgrown) {
@@ -257,7 +266,12 @@ export class LaneThread {
     const startNs = nowNs();
     this.#board?.begin(guest.name, guest.number, inv, startNs);
     const baseNs = this.#cpuNs();
-    this.#slots.begin({ isolate: guest.number, inv }, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    this.#slots.begin(
+      { isolate: guest.number, inv, handle: guest.shell.handle },
+      { baseNs, budgetNs },
+      startNs,
+      guest.hardDeadlineMs(inv),
+    );
     let box: TurnBox | null = null;
     let failure: unknown = null;
     try {
@@ -338,7 +352,7 @@ export class LaneThread {
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
-    this.#reaper.remove(guest.number);
+    this.#reaper.remove(guest.shell.handle);
     guest.desk.close();
     return guest;
   }
@@ -359,12 +373,12 @@ export class LaneThread {
     this.#turn(guest, owner, '{"e":"tick"}', null);
   }
 
-  #shell(memoryMiB: number): Shell {
-    return new Shell(this.#image, memoryMiB, {
+  #boot(newborn: Newborn): Shell {
+    this.#reaper.add(++this.#handles, newborn.isolate);
+    return new Shell(this.#image, newborn, this.#handles, {
       log: () => false,
       subtle: () => '!InvalidStateError: there is no function yet',
       nodeCrypto: () => '!["Error",null,"there is no function yet"]',
-      catastrophe: (message) => this.#sick(message),
     });
   }
 
@@ -377,6 +391,7 @@ export class LaneThread {
     for (const guest of this.#guests.values()) guest.dispose();
     this.#dropped.close();
     this.#spares.close();
+    this.#nursery.close();
     this.#reaper.close();
     this.#closed = true;
     this.#link.close();

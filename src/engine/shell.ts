@@ -10,13 +10,12 @@ import { Codecs } from './compression.ts';
 import { GUEST_HEAP_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
+import type { Newborn } from './nursery.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 import { HEAD_LINES } from './script-form.ts';
 
-/** What a guest asks of its lane, and how it ends. */
-export interface ShellSink extends Omit<HookSink, 'codecs'> {
-  catastrophe(message: string): void;
-}
+/** What a guest asks of its lane. */
+export type ShellSink = Omit<HookSink, 'codecs'>;
 
 const COPY = { result: { copy: true } } as const;
 const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
@@ -57,6 +56,7 @@ export const shellStart = (image: Image): ShellStart => {
 export class Shell {
   readonly isolate: ivm.Isolate;
   readonly memoryMiB: number;
+  readonly handle: number;
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
@@ -65,16 +65,14 @@ export class Shell {
   #sink: ShellSink;
   #hostNs = 0;
 
-  constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
+  /** `handle`: its number with the lane's reaper. */
+  constructor(start: ShellStart, { isolate, context, memoryMiB }: Newborn, handle: number, sink: ShellSink) {
+    this.isolate = isolate;
+    this.#context = context;
     this.memoryMiB = memoryMiB;
+    this.handle = handle;
     this.#codecs = new Codecs(memoryMiB);
     this.#sink = sink;
-    this.isolate = new ivm.Isolate({
-      memoryLimit: memoryMiB,
-      onCatastrophicError: (message) => this.#sink.catastrophe(message),
-      ...(start.snapshot === null ? {} : { snapshot: start.snapshot }),
-    });
-    this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
     const hooks = createHooks(
       {
@@ -92,7 +90,6 @@ export class Shell {
     const guest = boot.applySync(undefined, callbacks, { result: { reference: true } }) as ivm.Reference;
     this.#load = guest.getSync('load', { reference: true });
     this.#turn = guest.getSync('turn', { reference: true });
-    for (const name of ['isolane:hide', 'isolane:entry']) this.#around(name);
   }
 
   #around(name: string): ivm.Module {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Generator } from '../../../src/load/generator.ts';
 import { Histogram } from '../../../src/load/histogram.ts';
 import { addUp, load, share } from '../../../src/load/load.ts';
-import type { LoadPlan, LoadResult } from '../../../src/load/plan.ts';
+import { type LoadPlan, type LoadResult, SERIAL } from '../../../src/load/plan.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -47,6 +47,24 @@ function slower(result: LoadResult, than: number): number {
 }
 
 describe('load', () => {
+  it('puts a serial of its own into every request that asks for one', async () => {
+    const seen = new Set<string>();
+    let answered = 0;
+    const requests = [{ path: '/', headers: { 'x-id': `id-${SERIAL}` } }];
+    const plan = await planFor(
+      (request, response) => {
+        answered += 1;
+        seen.add(String(request.headers['x-id']));
+        response.end('hi');
+      },
+      { requests },
+    );
+    await run(plan);
+    expect(answered).toBeGreaterThan(10);
+    expect(seen.size).toBe(answered);
+    expect([...seen].every((id) => /^id-[0-9a-f]{6}\d{10}$/.test(id))).toBe(true);
+  });
+
   it('counts in a closed loop what the server answered', async () => {
     let answered = 0;
     const plan = await planFor((_, response) => {
