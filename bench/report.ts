@@ -45,6 +45,9 @@ export function reportPage(run: RunResult): string {
   const missing = Object.entries(run.missing).map(
     ([name, reason]) => `<p>${escapeHtml(`${name} is missing: ${reason}`)}</p>`,
   );
+  for (const [name, reason] of Object.entries(run.failed)) {
+    missing.push(`<p><span class="mark no">failed</span> ${escapeHtml(`${name}: ${reason}`)}</p>`);
+  }
   const links = run.benches.map(({ name, title }) => `<a href="#${name}">${escapeHtml(title)}</a>`);
   return page(
     'isolane, measured',

@@ -10,7 +10,6 @@ import { Connection } from './connection.ts';
 import { Meter } from './meter.ts';
 import { type GeneratorPlan, type GeneratorResult, SERIAL } from './plan.ts';
 
-/** For answers still under way when the time is over. */
 const DRAIN_MS = 10_000;
 /** After a failure a closed loop waits: a server that is gone would be asked in a tight loop. */
 const RETRY_MS = 20;
@@ -27,6 +26,7 @@ interface Phase {
 
 export class Generator {
   readonly #plan: GeneratorPlan;
+  readonly #drainMs: number;
   readonly #requests: readonly Buffer[];
   readonly #expectBody: Buffer | null;
   readonly #connections: readonly Connection[];
@@ -37,8 +37,10 @@ export class Generator {
   readonly #series: string = randomBytes(3).toString('hex');
   #serial = 0;
 
-  constructor(plan: GeneratorPlan) {
+  /** `drainMs`: how long it waits for answers still under way when the time is over. */
+  constructor(plan: GeneratorPlan, drainMs: number = DRAIN_MS) {
     this.#plan = plan;
+    this.#drainMs = drainMs;
     this.#requests = plan.requests.map((text) => Buffer.from(text, 'base64'));
     this.#serialAt = this.#requests.map((bytes) => bytes.indexOf(SERIAL));
     this.#expectBody = plan.expect.body === null ? null : Buffer.from(plan.expect.body);
@@ -141,7 +143,7 @@ export class Generator {
         connection.close();
         resolve();
       };
-      const patience = setTimeout(giveUp, to + DRAIN_MS - performance.now());
+      const patience = setTimeout(giveUp, to + this.#drainMs - performance.now());
       next(performance.now());
     });
   }
@@ -158,8 +160,12 @@ export class Generator {
     const everyMs = 1000 / ratePerSecond;
     const counts = (dueAt: number): boolean => dueAt >= from && dueAt < to;
 
+    /** When the request that a connection carries, or carried last, fell due. */
+    const latest = new Map<Connection, number>();
+
     const send = (connection: Connection, dueAt: number, since: number): void => {
       underWay += 1;
+      latest.set(connection, dueAt);
       connection.send(
         this.#request(),
         (status, bodyIsRight) => {
@@ -209,13 +215,19 @@ export class Generator {
       await sleep(1);
     }
     release(to);
-    const until = performance.now() + DRAIN_MS;
+    const until = performance.now() + this.#drainMs;
     while ((underWay > 0 || head < waiting.length) && performance.now() < until) await sleep(1);
     // Whoever still waits has waited at least this long: it counts, it is not forgotten.
     const now = performance.now();
     for (const dueAt of waiting.slice(head))
       if (counts(dueAt)) this.#meter.failed('no connection was free', now - dueAt);
-    for (let n = 0; n < underWay; n++) this.#meter.failed('no answer', DRAIN_MS);
+    const idle = new Set(free);
+    for (const [connection, dueAt] of latest) {
+      if (idle.has(connection)) continue;
+      if (counts(dueAt)) this.#meter.failed('no answer', now - dueAt);
+      // An answer that comes yet must not be taken for that of the next request.
+      connection.close();
+    }
     return lastAt - from;
   }
 }

@@ -41,6 +41,7 @@ function run(rows: readonly Row[]): RunResult {
   return {
     ...{ at: '2026-11-22T05:00:00.000Z', machine, small: false, seconds: 1, repetitions: 2 },
     missing: { deno: 'no deno for <this>' },
+    failed: { cap: 'it fell over' },
     versions: { bun: '1.4.5' },
     benches: [{ name: 'hello', title: 'Hello', measures: 'greetings', rows }],
   };
@@ -61,12 +62,17 @@ describe('report', () => {
     expect(html).toContain('main thread');
     expect(html).toContain('&#60;closed&#62; loop');
     expect(html).toContain('deno is missing: no deno for &#60;this&#62;');
+    expect(html).toContain('cap: it fell over');
     expect(html).not.toContain('NaN');
   });
 
   it('marks promises that are kept, that are not, and that this run cannot judge', () => {
     const marks = (isolane: number): string[] =>
-      [...reportPage(run(hello(isolane))).matchAll(/class="mark (\w+)"/g)].map((m) => m[1]!);
+      [
+        ...reportPage(run(hello(isolane)))
+          .split('id="promises"')[1]!
+          .matchAll(/class="mark (\w+)"/g),
+      ].map((m) => m[1]!);
     expect(marks(50_000)[0]).toBe('yes');
     expect(marks(20_000)[0]).toBe('no');
     expect(marks(50_000).slice(1)).toEqual(['open', 'open', 'open']);

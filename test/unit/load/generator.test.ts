@@ -128,6 +128,31 @@ describe('load', () => {
     expect(result.maxMs).toBeGreaterThan(300);
   });
 
+  it('counts who has no answer at all, and takes none that comes late for the next one', async () => {
+    let requests = 0;
+    const late: (() => void)[] = [];
+    const plan = await planFor(
+      (_, response) => {
+        requests += 1;
+        if (requests <= 6) response.end('hi');
+        else if (requests <= 9) late.push(() => response.end('late'));
+        else response.end('hi');
+      },
+      { ratePerSecond: 100, durationMs: 200, connections: 4 },
+    );
+    const generator = new Generator(share(plan)[0]!, 50);
+    try {
+      await generator.check();
+      const result = addUp([await generator.run()], plan);
+      expect(result.errors).toEqual({ 'no answer': 3 });
+      expect(result.count).toBe(20);
+      for (const answer of late) answer();
+      await generator.check();
+    } finally {
+      generator.close();
+    }
+  });
+
   it('reads answers that come in pieces', async () => {
     const plan = await planFor((_, response) => {
       response.write('h');
