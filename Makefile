@@ -8,7 +8,7 @@ INSTALLED := node_modules/.package-lock.json
 CORPUS := fixtures/packages/node_modules/.package-lock.json
 VITEST := vitest run --config test/vitest.config.ts
 
-.PHONY: help run dev check test test-all hostile packages soak bench wpt pack clean
+.PHONY: help run dev check test test-all hostile packages soak bench compare wpt pack clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,8 +54,11 @@ packages: $(CORPUS) ## install the npm packages that test/packages tries (make t
 soak: $(INSTALLED) ## a steady mixture for MINUTES (60): exit 0 when memory, descriptors and threads stay flat
 	@node test/soak/soak.ts --minutes $(or $(MINUTES),60)
 
-bench: $(INSTALLED) ## measure against the baselines in one run
+bench: $(INSTALLED) ## measure against baselines and peers in one run; ARGS="--only hello --subjects isolane,hono --repetitions 5", or --list
 	@node bench/run.ts $(ARGS)
+
+compare: $(INSTALLED) ## this tree against the git ref REF=main, with a significance test; ARGS="--only hello,cold --pairs 12"
+	@node bench/compare.ts "$(REF)" $(ARGS)
 
 wpt: $(INSTALLED) ## web-platform-tests of the checkout WPT=/path, beside Node; SUITE=url FILTER=text DIFF=1 UPDATE=1 JSON=file JOBS=2 NODE=0
 	@node test/wpt/run.ts "$(WPT)" $(if $(SUITE),--suite $(SUITE)) $(if $(FILTER),--filter "$(FILTER)") $(if $(DIFF),--diff) \
@@ -65,4 +68,4 @@ pack: $(INSTALLED) ## build the installable tarball
 	@npm pack --loglevel=error
 
 clean: ## remove what can be made again
-	@rm -rf dist *.tgz bench/results fixtures/.isolane
+	@rm -rf dist *.tgz bench/results bench/.cache fixtures/.isolane

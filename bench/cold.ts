@@ -7,7 +7,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Histogram } from '../src/load/histogram.ts';
+import { Histogram, mergeAll } from '../src/load/histogram.ts';
 import { startHost } from '../test/support/host.ts';
 import { Connection, requestBytes } from './connection.ts';
 import { figure, type Row } from './figure.ts';
@@ -162,7 +162,10 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
   return [
     ...SERIES.flatMap(({ title }, at) => [
       row(`cold start, ${title}, time added, p50`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.5)),
-      row(`cold start, ${title}, time added, p99`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.99)),
+      {
+        ...row(`cold start, ${title}, time added, p99`, 'ms', (each) => each.coldStarts[at]!.quantileMs(0.99)),
+        distributions: { isolane: mergeAll(all.map((each) => each.coldStarts[at]!.toJSON())) },
+      },
     ]),
     row('memory per warm isolate', 'MiB', (each) => each.mibPerIsolate),
   ];

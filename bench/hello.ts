@@ -2,7 +2,7 @@
  * Requests per second, CPU per request and latency of `hello`, every subject in a fresh process for every repetition, in
  * alternating order so that a drift of the machine hits all alike.
  */
-import { Histogram, type HistogramJson } from '../src/load/histogram.ts';
+import { Histogram, type HistogramJson, mergeAll } from '../src/load/histogram.ts';
 import { alternate, type BenchOptions } from './benchmark.ts';
 import { type ClosedLoopResult, closedLoop } from './closed-loop.ts';
 import { type CpuByThread, cpuByThread, cpuPer, total } from './cpu.ts';
@@ -27,8 +27,8 @@ async function measure(name: SubjectName, seconds: number): Promise<Measured> {
   const subject = await startSubject(name);
   const durationMs = seconds * 1000;
   try {
-    // A second and more of warm-up before the CPU is read: what is compiled is compiled by then.
-    const warmupMs = Math.min(2000, durationMs);
+    // Before the CPU is read: what is compiled is compiled by then.
+    const warmupMs = seconds < 1 ? durationMs : 2000;
     await closedLoop(subject, { connections: BUSY_CONNECTIONS, warmupMs: 0, durationMs: warmupMs });
     const before = await cpuByThread(subject.pid);
     const busy = await closedLoop(subject, { connections: BUSY_CONNECTIONS, warmupMs: 0, durationMs });
@@ -63,7 +63,7 @@ export async function benchHello(options: HelloOptions): Promise<readonly Row[]>
     figures: Object.fromEntries([...measured].map(([subject, all]) => [subject, figure(unit, all.map(pick))])),
   });
   const distributions = (pick: (each: Measured) => HistogramJson): Required<Pick<Row, 'distributions'>> => ({
-    distributions: Object.fromEntries([...measured].map(([subject, all]) => [subject, merged(all.map(pick))])),
+    distributions: Object.fromEntries([...measured].map(([subject, all]) => [subject, mergeAll(all.map(pick))])),
   });
   const generators = new Set([...measured.values()].flat().map((each) => each.busy.generator));
   const note = `closed loop, load by ${[...generators].join(' and ')}`;
@@ -109,12 +109,6 @@ function cpuRow(measured: ReadonlyMap<SubjectName, readonly Measured[]>): readon
   }
   if (Object.keys(figures).length === 0) return [];
   return [{ name: `CPU of the server per request, ${BUSY_CONNECTIONS} connections`, figures, parts }];
-}
-
-function merged(all: readonly HistogramJson[]): HistogramJson {
-  const whole = new Histogram();
-  for (const each of all) whole.merge(each);
-  return whole.toJSON();
 }
 
 function quantile(json: HistogramJson | null, q: number): number {

@@ -230,7 +230,7 @@ export async function benchMany(options: BenchOptions): Promise<readonly Row[]> 
   try {
     for (const count of deployed) idle.push(await make(count));
     const crowd = await make(roundRobin.functions, { maxIsolates: roundRobin.pool });
-    const many = await make(warm, { maxIsolates: warm, memoryMiB: Math.max(64, warm * 8) });
+    const many = await make(warm, { maxIsolates: warm, memoryMiB: Math.max(256, warm * 8) });
     const measured = await alternate(PARTS, options, (part) => {
       switch (part) {
         case 'idle':

@@ -14,6 +14,8 @@ export interface RunResult {
   readonly machine: Machine;
   /** Who was asked for and could not be measured, and why. */
   readonly missing: Readonly<Record<string, string>>;
+  /** Benchmarks that ended without figures, and why. */
+  readonly failed: Readonly<Record<string, string>>;
   /** Of peers. */
   readonly versions: Readonly<Record<string, string>>;
   readonly small: boolean;

@@ -10,9 +10,11 @@ import { parseArgs } from 'node:util';
 import { choose, positive } from './arguments.ts';
 import type { BenchOptions } from './benchmark.ts';
 import { printTable } from './figure.ts';
+import { GOALS } from './goals.ts';
 import { machineFacts } from './machine.ts';
 import { Progress } from './progress.ts';
 import { BENCHMARK_NAMES, type BenchmarkName, benchmark } from './registry.ts';
+import { reportPage } from './report.ts';
 import type { BenchResult, RunResult } from './result.ts';
 import { available, SUBJECTS, type SubjectName } from './subject.ts';
 
@@ -56,24 +58,41 @@ async function runAll(): Promise<void> {
   const machine = await machineFacts();
   const at = new Date().toISOString();
   const benches: BenchResult[] = [];
+  const failed: Record<string, string> = {};
   for (const name of runnable) {
     const { title, measures } = benchmark(name);
     progress.begin(name);
-    const rows = await benchmark(name).run(optionsOf(name, (line) => progress.line(line)));
+    const rows = await benchmark(name)
+      .run(optionsOf(name, (line) => progress.line(line)))
+      .catch((error: unknown) => {
+        failed[name] = error instanceof Error ? error.message : String(error);
+        say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        return null;
+      });
     progress.end();
+    if (rows === null) continue;
     benches.push({ name, title, measures, rows });
     process.stdout.write(`## ${title}\n\n${printTable(rows)}\n\n`);
   }
-  const result: RunResult = { at, machine, missing, versions, small, seconds, repetitions, benches };
+  for (const { bench, rows, promise } of GOALS) {
+    const ran = benches.find(({ name }) => name === bench);
+    const lost = ran && rows.find((pattern) => !ran.rows.some((row) => pattern.test(row.name)));
+    if (lost) throw new Error(`no row of ${bench} is named like ${lost}, by which "${promise}" is judged`);
+  }
+  const result: RunResult = { at, machine, missing, failed, versions, small, seconds, repetitions, benches };
   const results = join(import.meta.dirname, 'results');
   await mkdir(results, { recursive: true });
   const file = join(results, `${at.replaceAll(':', '-')}.json`);
   await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  const html = file.replace(/json$/, 'html');
+  await writeFile(html, reportPage(result));
   process.stdout.write(
-    `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; median of ${repetitions} (min–max)\n`,
+    `${machine.cores} cores (${machine.cpu}), Node ${machine.node}; ${repetitions === 1 ? 'one repetition' : `median of ${repetitions} (min–max)`}\n`,
   );
   for (const [name, reason] of Object.entries(missing)) process.stdout.write(`missing: ${name} (${reason})\n`);
-  say(file);
+  for (const [name, reason] of Object.entries(failed)) process.stdout.write(`failed: ${name} (${reason})\n`);
+  say(`${file}\n${html}`);
+  if (Object.keys(failed).length > 0) process.exitCode = 1;
 }
 
 if (values.list) {

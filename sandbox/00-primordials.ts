@@ -43,6 +43,7 @@ export const { floor, min: mathMin, max: mathMax, trunc: mathTrunc } = Math;
 export const { isFinite: isFiniteNumber, isInteger, isNaN: isNaNNumber } = Number;
 export const { fromCharCode } = String;
 
+export const NativeIntl: typeof Intl = Intl;
 export const NativeObject: ObjectConstructor = Object;
 export const NativePromise: PromiseConstructor = Promise;
 export const NativeDate: DateConstructor = Date;
@@ -86,7 +87,7 @@ export const exec = uncurry(RegExp.prototype.exec);
 export const functionToString = uncurry(Function.prototype.toString);
 export const objectToString = uncurry(Object.prototype.toString);
 export const numberToString = uncurry(Number.prototype.toString);
-export const bindFunction = uncurry(bind) as (f: unknown, self: unknown) => unknown;
+export const bindFunction = uncurry(bind) as (f: unknown, self: unknown, ...args: unknown[]) => unknown;
 
 const getter = <T, R>(proto: object, name: PropertyKey): ((self: T) => R) =>
   uncurry(getOwnPropertyDescriptor(proto, name)?.get as Fn<T, [], R>);
@@ -137,6 +138,10 @@ export const AsyncIteratorPrototype = getPrototypeOf(
   getPrototypeOf(getPrototypeOf((async function* () {})()) as object) as object,
 ) as object;
 
+export const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
+export const isDetached = getter<ArrayBuffer, boolean>(ArrayBuffer.prototype, 'detached');
+export const nativeErrors = freeze({ Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError });
+
 /** Copies the methods of `parent` onto `child`'s own prototype and cuts and freezes that: lookups end in our hands. */
 const seal = <T extends abstract new (...args: never[]) => object>(child: T, parent: object): T => {
   const names = reflectOwnKeys(parent);
@@ -161,6 +166,27 @@ seal(SafeWeakMap, WeakMap.prototype);
 /** An array whose methods and index stores the guest cannot intercept. Walk it by index. */
 export class List<T> extends Array<T> {}
 seal(List, Array.prototype);
+
+/** The typed arrays that are there, by name. */
+export const nativeViews: SafeMap<string, new (...args: never[]) => object> = new SafeMap();
+for (const each of [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+]) {
+  nativeViews.set(each.name, each as never);
+}
+/** `valueOf` of the wrappers of primitives; each throws for what is none. */
+export const unboxers: List<(value: object) => unknown> = new List();
+for (const each of [Boolean, Number, String, BigInt]) unboxers.push(uncurry(each.prototype.valueOf as never) as never);
 
 /** `JSON.stringify` of one string: consults no prototype. */
 export const quote = (text: string): string => nativeStringify(text);

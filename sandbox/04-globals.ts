@@ -8,8 +8,25 @@ import {
   hasOwn,
   NativeTypeError,
   reflectApply,
+  SafeMap,
   SYM_TAG,
 } from './00-primordials.ts';
+
+/** Globals that wait for their first touch (13-rare.ts), by name: the accessor that stands for each. */
+export const waiting: SafeMap<string, unknown> = new SafeMap();
+/** What such names turned out to be. */
+export const arrived: SafeMap<string, unknown> = new SafeMap();
+
+/** A global; one that was waited for takes its place only where the guest has not put something of its own meanwhile. */
+export const place = (name: string, value: unknown, enumerable: boolean): void => {
+  const accessor = waiting.get(name);
+  if (accessor !== undefined) {
+    waiting.delete(name);
+    arrived.set(name, value);
+    if (getOwnPropertyDescriptor(globalThis, name)?.get !== accessor) return;
+  }
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
+};
 
 const setName = (value: object, name: string): void => {
   if (typeof value === 'function') defineProperty(value, 'name', { value: name, configurable: true });
@@ -24,13 +41,13 @@ export const expose = (name: string, value: unknown): void => {
       defineProperty(proto, SYM_TAG, { value: name, configurable: true });
     }
   }
-  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  place(name, value, false);
 };
 
 /** Plain functions: no prototype games, only a name. */
 export const exposeFunction = (name: string, value: (...args: never[]) => unknown): void => {
   setName(value, name);
-  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: true });
+  place(name, value, true);
 };
 
 /** Makes the named members enumerable, as WebIDL has them. */

@@ -20,6 +20,14 @@ export const removeGlobals = (): void => {
   for (let i = 0; i < REMOVED.length; i++) delete (globalThis as Record<string, unknown>)[REMOVED[i] as string];
 };
 
+let wasm: Record<string, unknown> | undefined;
+/** At boot: the namespace is no global any more. */
+export const takeWasm = (): void => {
+  wasm = (globalThis as Record<string, unknown>)['WebAssembly'] as Record<string, unknown> | undefined;
+  delete (globalThis as Record<string, unknown>)['WebAssembly'];
+};
+export const takenWasm = (): Record<string, unknown> | undefined => wasm;
+
 /** `ArrayBuffer` without `maxByteLength`: resizable buffers are not counted against the memory limit. */
 const SafeArrayBuffer = function (this: unknown, length?: unknown): ArrayBuffer {
   const target = new.target as unknown;

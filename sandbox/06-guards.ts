@@ -23,6 +23,7 @@ import {
   reflectOwnKeys,
   SafeSet,
   SafeWeakMap,
+  uncurry,
 } from './00-primordials.ts';
 
 /** Elements an array method walks at most; without a callback that is some tenths of a second. */
@@ -89,32 +90,35 @@ const guarding = (owner: object, key: string): Guard | undefined => {
   return undefined;
 };
 
+/** By guard, what to say. */
+const reasons = new List<string>();
+const refuse = (which: number): never => {
+  throw new NativeRangeError(reasons[which]);
+};
+
 // biome-ignore lint/security/noGlobalEval: the text is made here of our own constants
 const indirect = eval;
 type Make = (
   apply: unknown,
   tools: object,
   natives: readonly Method[],
-  refusals: readonly unknown[],
+  refuse: (which: number) => never,
 ) => readonly Method[];
 
 /** One function makes them all: a text or a maker for each would cost every isolate some hundred KB. */
 export const installGuards = (): void => {
   const natives = new List<Method>();
-  const refusals = new List<unknown>();
   let consts = '';
   let methods = '';
   for (let i = 0; i < wanted.length; i++) {
     const { owner, key, test, what } = wanted[i] as Guard;
     natives.push(getOwnPropertyDescriptor(owner, key)?.value as Method);
-    refusals.push(() => {
-      throw new NativeRangeError(what);
-    });
-    consts += `const n${i}=natives[${i}],r${i}=refusals[${i}];`;
-    methods += `({f(...args){if(${test})r${i}();return apply(n${i},this,args)}}).f,`;
+    reasons.push(what);
+    consts += `const n${i}=natives[${i}];`;
+    methods += `({${key}(...args){if(${test})refuse(${i});return apply(n${i},this,args)}}).${key},`;
   }
-  const text = `"use strict";((apply,{wide,anyWide,hugeBig,longList},natives,refusals)=>{${consts}return[${methods}]})`;
-  const made = (indirect(text) as Make)(reflectApply, { wide, anyWide, hugeBig, longList }, natives, refusals);
+  const text = `"use strict";((apply,{wide,anyWide,hugeBig,longList},natives,refuse)=>{${consts}return[${methods}]})`;
+  const made = (indirect(text) as Make)(reflectApply, { wide, anyWide, hugeBig, longList }, natives, refuse);
   for (let i = 0; i < wanted.length; i++) {
     const { owner, key } = wanted[i] as Guard;
     put(owner, key, made[i] as Method);
@@ -132,11 +136,14 @@ export const put = (owner: object, key: PropertyKey, value: (...args: never[]) =
 /** Gives `f` the name, the length and the text of the native it stands for. */
 export const dress = (f: object, native: Method): void => {
   const { name, length } = native;
-  defineProperty(f, 'name', { value: name, configurable: true });
-  defineProperty(f, 'length', { value: length, configurable: true });
+  // A function with properties of its own costs some hundred bytes more, twice in every isolate.
+  if ((f as Method).name !== name) defineProperty(f, 'name', { value: name, configurable: true });
+  if ((f as Method).length !== length) defineProperty(f, 'length', { value: length, configurable: true });
   asNative(f, name);
 };
 
+/** `Function.prototype.toString` as guests have it, which calls what belongs to the runtime native, too. */
+export let shownText: (f: unknown) => string;
 {
   const native = Function.prototype.toString;
   const { method } = {
@@ -147,6 +154,7 @@ export const dress = (f: object, native: Method): void => {
     },
   };
   dress(method, native as Method);
+  shownText = uncurry(method);
   defineProperty(Function.prototype, 'toString', { value: method, writable: true, configurable: true });
 }
 

@@ -1,85 +1,8 @@
 /**
- * DOMException, and how anything a guest throws becomes three bounded strings inside the turn. Reading a thrown value
+ * How anything a guest throws becomes three bounded strings inside the turn. Reading a thrown value
  * runs guest code (getters, Proxy traps, prepareStackTrace), so every step is guarded and none is trusted.
  */
-import {
-  defineProperty,
-  indexOf,
-  isError,
-  isObject,
-  NativeError,
-  NativeTypeError,
-  objectCreate,
-  slice,
-  toStr,
-  toWellFormed,
-} from './00-primordials.ts';
-import { constant, enumerable, expose } from './04-globals.ts';
-
-/** The constants, in the order of their codes from 1 on; three of them have lost their errors. */
-const LABELS =
-  'INDEX_SIZE DOMSTRING_SIZE HIERARCHY_REQUEST WRONG_DOCUMENT INVALID_CHARACTER NO_DATA_ALLOWED NO_MODIFICATION_ALLOWED ' +
-  'NOT_FOUND NOT_SUPPORTED INUSE_ATTRIBUTE INVALID_STATE SYNTAX INVALID_MODIFICATION NAMESPACE INVALID_ACCESS VALIDATION ' +
-  'TYPE_MISMATCH SECURITY NETWORK ABORT URL_MISMATCH QUOTA_EXCEEDED TIMEOUT INVALID_NODE_TYPE DATA_CLONE';
-const NAMELESS = /^(DOMSTRING_SIZE|NO_DATA_ALLOWED|VALIDATION)$/;
-const nameOf = (label: string): string => {
-  if (label === 'INUSE_ATTRIBUTE') return 'InUseAttributeError';
-  if (label === 'URL_MISMATCH') return 'URLMismatchError';
-  return `${label.replace(/([A-Z])([A-Z]*)_?/g, (_, first: string, rest: string) => first + rest.toLowerCase())}Error`;
-};
-
-const codes = objectCreate(null) as Record<string, number>;
-
-export class DOMException extends NativeError {
-  readonly #name: string;
-
-  constructor(message: unknown = '', options: unknown = 'Error') {
-    super();
-    let name = options;
-    if (isObject(options)) {
-      name = (options as { name?: unknown }).name ?? 'Error';
-      if ('cause' in options) {
-        defineProperty(this, 'cause', {
-          value: (options as { cause?: unknown }).cause,
-          writable: true,
-          configurable: true,
-        });
-      }
-    }
-    this.#name = `${name as string}`;
-    defineProperty(this, 'message', { value: `${message as string}`, writable: true, configurable: true });
-    // The stack was captured with the bare class name; say what it is.
-    const stack = this.stack;
-    if (typeof stack === 'string') {
-      const at = indexOf(stack, '\n');
-      const text = `${this.#name}: ${message as string}${at < 0 ? '' : slice(stack, at)}`;
-      defineProperty(this, 'stack', { value: text, writable: true, configurable: true });
-    }
-  }
-
-  override get name(): string {
-    return this.#name;
-  }
-
-  get code(): number {
-    return codes[this.#name] ?? 0;
-  }
-}
-
-{
-  const labels = LABELS.split(' ');
-  for (let i = 0; i < labels.length; i++) {
-    const label = labels[i] as string;
-    if (!NAMELESS.test(label)) codes[nameOf(label)] = i + 1;
-    constant(DOMException, `${label}_ERR`, i + 1);
-    constant(DOMException.prototype, `${label}_ERR`, i + 1);
-  }
-}
-enumerable(DOMException.prototype, ['name', 'code']);
-expose('DOMException', DOMException);
-
-export const notSupported = (what: string): DOMException =>
-  new DOMException(`${what} is not supported here`, 'NotSupportedError');
+import { indexOf, isError, isObject, NativeTypeError, slice, toStr, toWellFormed } from './00-primordials.ts';
 
 /** Longest error message and stack that leave the isolate, characters. */
 const MESSAGE_CHARS = 8 * 1024;

@@ -107,6 +107,17 @@ export const copyBytes = (view: ArrayBufferView): Uint8Array => {
   return copy;
 };
 
+export const joinBytes = (parts: List<Uint8Array>, total: number): Uint8Array => {
+  if (parts.length === 1) return parts[0] as Uint8Array;
+  const all = new U8(total);
+  let at = 0;
+  for (let i = 0; i < parts.length; i++) {
+    typedSet(all, parts[i] as Uint8Array, at);
+    at += viewByteLength(parts[i] as Uint8Array);
+  }
+  return all;
+};
+
 /** The same bytes in a buffer of exactly their size; copies only when the view is a window. */
 export const tight = (view: Uint8Array): Uint8Array =>
   viewByteLength(view) === bufferByteLength(viewBuffer(view)) ? view : copyBytes(view);
@@ -125,7 +136,10 @@ export interface Limits {
   crossing: number;
 }
 export const limits: Limits = { timers: 1000, responseBytes: 20_971_520, concurrency: 1, crossing: CROSSING };
+/** Of the function, as parsed at load. */
+export let environment: Readonly<Record<string, string>> = {};
 export const setLimits = (facts: GuestFacts): void => {
+  environment = facts.env;
   limits.timers = facts.timers;
   limits.responseBytes = facts.responseBytes;
   limits.concurrency = facts.concurrency;
@@ -214,6 +228,9 @@ export const setReporter = (given: Reporter): void => {
 export const uncaught = (error: unknown, inv: Invocation = current): void => {
   if (reporter === null || !reporter(error)) stray(error, inv);
 };
+
+/** How deep `console.group` has gone. Groups do not leak into the next invocation. */
+export const groups = { depth: 0 };
 
 /** A line to the function's log; false (and never again for this invocation) once limits.logBytes is used up. */
 export const log = (inv: Invocation, level: LogLevel, text: string): void => {

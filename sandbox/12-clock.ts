@@ -7,9 +7,7 @@ import {
   defineProperty,
   getOwnPropertyDescriptor,
   NativeDate,
-  reflectApply,
   reflectConstruct,
-  SafeWeakMap,
 } from './00-primordials.ts';
 import { expose } from './04-globals.ts';
 
@@ -49,35 +47,3 @@ const { now } = {
 defineProperty(FrozenDate, 'now', { value: now, writable: true, configurable: true });
 defineProperty(NativeDate.prototype, 'constructor', { value: FrozenDate, writable: true, configurable: true });
 expose('Date', FrozenDate);
-
-/** `Intl.DateTimeFormat` reads the clock when it is given no date. */
-const freezeFormatters = (): void => {
-  const proto = Intl.DateTimeFormat.prototype;
-  const formatGet = getOwnPropertyDescriptor(proto, 'format')?.get as () => (date?: unknown) => string;
-  const bound = new SafeWeakMap<object, unknown>();
-  const { get } = getOwnPropertyDescriptor(
-    {
-      get format(): unknown {
-        const native = reflectApply(formatGet, this, []) as (date?: unknown) => string;
-        let wrapped = bound.get(native);
-        if (wrapped === undefined) {
-          const fresh = (date?: unknown): string => native(date === undefined ? wholeMs() : date);
-          defineProperty(fresh, 'name', { value: '', configurable: true });
-          bound.set(native, fresh);
-          wrapped = fresh;
-        }
-        return wrapped;
-      },
-    },
-    'format',
-  ) as { get: () => unknown };
-  defineProperty(proto, 'format', { get, configurable: true, enumerable: false });
-  const toParts = proto.formatToParts as (date?: unknown) => unknown;
-  const { formatToParts } = {
-    formatToParts(this: unknown, date?: unknown): unknown {
-      return reflectApply(toParts, this, [date === undefined ? wholeMs() : date]);
-    },
-  };
-  defineProperty(proto, 'formatToParts', { value: formatToParts, writable: true, configurable: true });
-};
-freezeFormatters();

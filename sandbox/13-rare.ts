@@ -3,9 +3,20 @@
  * function that never ran only its text. Until then the name is an accessor; afterwards the plain property `expose` makes.
  * `build` may run when the guest has long been at work, so it keeps to the rules of the border like any other code here.
  */
-import { defineProperty, getOwnPropertyDescriptor, NativeError, own, SafeMap, slice } from './00-primordials.ts';
-import { expose } from './04-globals.ts';
-import { asNative, hideClass } from './06-guards.ts';
+import {
+  bindFunction,
+  defineProperty,
+  endsWith,
+  getOwnPropertyDescriptor,
+  hasOwn,
+  NativeError,
+  objectCreate,
+  own,
+  SafeMap,
+  slice,
+} from './00-primordials.ts';
+import { arrived, expose, place, waiting } from './04-globals.ts';
+import { hideClass } from './06-guards.ts';
 import { host } from './10-box.ts';
 
 /** `build` on its first call, its result ever after. */
@@ -21,50 +32,74 @@ export const once = <T>(build: () => T): (() => T) => {
   };
 };
 
-const assign = (name: string, value: unknown): void => {
-  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-};
-/** An accessor in place of the global `name`, until it is assigned to; its getter. */
-export const lazily = (name: string, make: () => unknown): (() => unknown) => {
-  const { get, set } = { get: () => make(), set: (value: unknown) => assign(name, value) };
-  asNative(get, `get ${name}`);
-  asNative(set, `set ${name}`);
-  defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false });
-  return get;
+/** What waits for its first touch: the accessor that stands for it, and who makes it. */
+const makers = new SafeMap<string, () => unknown>();
+
+/** All such accessors are this one function, bound to a name: there are many, and each has to cost little. */
+const reach = (name: string, ...given: unknown[]): unknown => {
+  if (given.length > 0) {
+    const enumerable = getOwnPropertyDescriptor(globalThis, name)?.enumerable === true;
+    defineProperty(globalThis, name, { value: given[0], writable: true, configurable: true, enumerable });
+    return undefined;
+  }
+  makers.get(name)?.();
+  return arrived.get(name);
 };
 
+/** An accessor in place of the global `name`, until it is assigned to or `make` has put something there by `place`. */
+export const lazily = (name: string, make: () => unknown, enumerable = false): void => {
+  const access = bindFunction(reach, undefined, name) as () => unknown;
+  waiting.set(name, access);
+  makers.set(name, make);
+  // To define over what V8 builds on first touch would be to touch it: 170 KB for its Temporal.
+  delete (globalThis as Record<string, unknown>)[name];
+  defineProperty(globalThis, name, { get: access, set: access, configurable: true, enumerable });
+};
+
+/** The brand checks of late files, joined by spaces; put here by src/engine/prelude.ts. */
+declare const BRANDS: string;
+const NOBODY = objectCreate(null) as Record<string, () => boolean>;
+{
+  const no = (): boolean => false;
+  const names = BRANDS.split(' ');
+  for (let i = 0; i < names.length; i++) NOBODY[names[i] as string] = no;
+}
+
 /**
- * Exposes `names`, all of which `build` returns; gives the prelude the way to them that it shares with the guest. `start`
- * and `end` say `"x>"` and `"<x"`: between them, the bundler cuts `build` out and leaves the number of a late part, which comes
- * from the host when it is needed (src/engine/prelude.ts).
+ * Exposes `names` ("f()": an enumerable one), gives the prelude the way to what `build` returns. `start` and `end` say `"x>"` and
+ * `"<x"`: between them, the bundler cuts `build` out and leaves the number of a late part, which comes from the host when it is
+ * needed (src/engine/prelude.ts). `brandsOnly`: who only asks whether a value is one of theirs builds nothing. Of a file that says `// late`, the bundler makes such a call.
  */
 export const rare = <T extends object>(
   start: `${string}>`,
-  names: readonly (keyof T & string)[],
+  names: readonly string[],
   build: () => T,
   end: `<${string}`,
-): (() => T) => {
-  const group = once(() => {
+): ((brandsOnly?: true) => T) => {
+  let made: T | null = null;
+  const group = (brandsOnly?: true): T => {
+    if (made !== null) return made;
+    if (brandsOnly === true) return NOBODY as T;
     const built =
       `<${slice(start, 0, -1)}` === end ? build() : evaluate(build as unknown as Evaluate, +slice(end, 1))();
+    made = built as T;
     for (let i = 0; i < names.length; i++) {
-      const name = names[i] as keyof T & string;
-      // The guest may have put something of its own there meanwhile.
-      if (getOwnPropertyDescriptor(globalThis, name)?.get === getters.get(name)) expose(name, built[name]);
-      hideClass(built[name] as object);
+      const name = plain(names[i] as string);
+      if (waiting.has(name) && hasOwn(built, name)) {
+        if (name === names[i]) expose(name, own(built, name));
+        else place(name, own(built, name), true);
+      }
+      hideClass(arrived.get(name) as object);
     }
-    return built as T;
-  });
-  const getters = new SafeMap<string, unknown>();
+    return made;
+  };
   for (let i = 0; i < names.length; i++) {
-    const name = names[i] as keyof T & string;
-    getters.set(
-      name,
-      lazily(name, () => group()[name]),
-    );
+    const name = plain(names[i] as string);
+    lazily(name, group, name !== names[i]);
   }
   return group;
 };
+const plain = (name: string): string => (endsWith(name, '()') ? slice(name, 0, -2) : name);
 
 type Evaluate = (source: string) => () => Record<string, unknown>;
 // biome-ignore lint/security/noGlobalEval: evaluates our own text in our own scope

@@ -3,26 +3,18 @@
  * making it costs 170 KB, so nobody pays who does not use it. Its clock is the frozen moment of the turn, its locales are
  * bounded as Intl's are. A guest that replaces `Date.prototype.toTemporalInstant` first fools only itself.
  */
-import {
-  defineProperty,
-  hasOwn,
-  NativeDate,
-  objectCreate,
-  objectKeys,
-  reflectApply,
-  SYM_TAG,
-} from './00-primordials.ts';
+import { defineProperty, NativeDate, objectCreate, objectKeys, reflectApply, SYM_TAG } from './00-primordials.ts';
 import { asNative } from './06-guards.ts';
 import { guardLocales } from './09-intl.ts';
 import { wholeMs } from './12-clock.ts';
-import { lazily, once } from './13-rare.ts';
+import { Formatter } from './15-intl.ts';
+
+// late:
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 interface Made {
   readonly constructor: { readonly prototype: Record<string, Method> };
 }
-
-const Format = Intl.DateTimeFormat;
 
 const call = (value: unknown, name: string, ...args: unknown[]): Made =>
   reflectApply((value as Record<string, Method>)[name] as Method, value, args) as Made;
@@ -36,7 +28,7 @@ const makeNow = (instantClass: object, zonedProto: Record<string, Method>): obje
   const instant = (): Made => reflectApply(fromEpoch, instantClass, [wholeMs()]) as Made;
   const toZoned = instant().constructor.prototype['toZonedDateTimeISO'] as Method;
   const { toPlainDateTime, toPlainDate, toPlainTime } = zonedProto;
-  const here = (): unknown => new Format().resolvedOptions().timeZone;
+  const here = (): unknown => new Formatter().resolvedOptions().timeZone;
   const zoned = (zone: unknown): unknown => reflectApply(toZoned, instant(), [zone === undefined ? here() : zone]);
   const part = (convert: Method | undefined, zone: unknown): unknown =>
     reflectApply(convert as Method, zoned(zone), []);
@@ -59,7 +51,8 @@ const makeNow = (instantClass: object, zonedProto: Record<string, Method>): obje
   return clock;
 };
 
-const make = once((): object => {
+/** The namespace, on first touch. */
+export const makeTemporal = (): object => {
   const instant = call(new NativeDate(0), 'toTemporalInstant');
   const zoned = call(instant, 'toZonedDateTimeISO', 'UTC');
   const dateTime = call(zoned, 'toPlainDateTime');
@@ -84,14 +77,4 @@ const make = once((): object => {
   }
   defineProperty(temporal, SYM_TAG, { value: 'Temporal', configurable: true });
   return temporal;
-});
-
-/** Boot calls this: what V8 put on this context goes. */
-export const installTemporal = (): void => {
-  if (!hasOwn(NativeDate.prototype, 'toTemporalInstant')) return;
-  lazily('Temporal', () => {
-    const value = make();
-    put(globalThis, 'Temporal', value);
-    return value;
-  });
 };

@@ -13,10 +13,12 @@ import {
   SafeWeakMap,
 } from './00-primordials.ts';
 import { arity, constant, enumerable, expose, lengthOf } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { uncaught } from './10-box.ts';
 import { timeOrigin, turnNow } from './12-clock.ts';
 import { inContext } from './14-context.ts';
+import { DOMException } from './15-dom-exception.ts';
+
+// late: Event EventTarget
 
 export interface EventInit {
   bubbles?: unknown;

@@ -2,11 +2,21 @@
  * AbortController and AbortSignal with `timeout`, `any` and `throwIfAborted`. Internal followers (fetch, streams) are
  * told before the guest's listeners, so a guest that patches dispatch cannot keep a fetch alive.
  */
-import { arrayFrom, NativeTypeError, reflectApply, SafeSet, toNum } from './00-primordials.ts';
+import {
+  arrayFrom,
+  getOwnPropertyDescriptor,
+  NativeTypeError,
+  reflectApply,
+  SafeSet,
+  toNum,
+} from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { Event, EventTarget, eventAttribute, fireTrusted, setSignalHooks } from './20-events.ts';
 import { after } from './21-timers.ts';
+
+// late: AbortSignal AbortController
+// brands: isSignal
 
 const TOKEN = {};
 
@@ -63,7 +73,7 @@ export class AbortSignal extends EventTarget {
   }
   static timeout(milliseconds: unknown): AbortSignal {
     const ms = toNum(milliseconds);
-    if (!(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) {
+    if (!(ms >= 0 && ms <= 9_007_199_254_740_991)) {
       throw new NativeTypeError('AbortSignal.timeout: the delay must be a non-negative number of milliseconds');
     }
     const signal = new AbortSignal(TOKEN);
@@ -93,8 +103,8 @@ enumerable(AbortSignal.prototype, ['aborted', 'reason', 'throwIfAborted']);
 
 export const isSignal = (value: unknown): value is AbortSignal =>
   typeof value === 'object' && value !== null && check(value);
-const { get: abortedGet } = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted') as { get: () => boolean };
-const { get: reasonGet } = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'reason') as { get: () => unknown };
+const { get: abortedGet } = getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted') as { get: () => boolean };
+const { get: reasonGet } = getOwnPropertyDescriptor(AbortSignal.prototype, 'reason') as { get: () => unknown };
 export const isAborted = (signal: AbortSignal): boolean => reflectApply(abortedGet, signal, []) as boolean;
 export const abortReason = (signal: AbortSignal): unknown => reflectApply(reasonGet, signal, []);
 

@@ -3,12 +3,14 @@
  * to the listeners of `error` first; `preventDefault()`, or `onerror` that returns true, keeps it from being a stray one.
  * Rejections nobody handled are the host's to notice: no event tells of them.
  */
-import { defineProperty, isObject, NativeTypeError, reflectApply } from './00-primordials.ts';
+import { isObject, NativeTypeError, objectCreate, reflectApply } from './00-primordials.ts';
 import { exposeFunction, lengthOf } from './04-globals.ts';
 import { describe } from './08-errors.ts';
 import { setReporter, uncaught } from './10-box.ts';
 import { EventTarget, eventAttribute, fireTrusted, hasListeners } from './20-events.ts';
 import { errorEvents } from './23-event-classes.ts';
+
+// late: addEventListener() removeEventListener() dispatchEvent() reportError()
 
 const target = new EventTarget();
 const onGlobal = (name: 'addEventListener' | 'removeEventListener' | 'dispatchEvent', count: number): void => {
@@ -28,22 +30,17 @@ onGlobal('addEventListener', 2);
 onGlobal('removeEventListener', 2);
 onGlobal('dispatchEvent', 1);
 
-for (const type of ['unhandledrejection', 'rejectionhandled'] as const) eventAttribute(globalThis, type, target);
+/** What `onerror` and the others on the global object read and write (25-on-error.ts). */
+const attributes = objectCreate(null) as Record<string, unknown>;
+eventAttribute(attributes, 'unhandledrejection', target);
+eventAttribute(attributes, 'rejectionhandled', target);
+export const globalHandler = (name: string): unknown => (name === 'onerror' ? onError : attributes[name]);
+export const setGlobalHandler = (name: string, value: unknown): void => {
+  if (name === 'onerror') onError = isObject(value) ? value : null;
+  else attributes[name] = value;
+};
 
 let onError: unknown = null;
-const { get, set } = Object.getOwnPropertyDescriptor(
-  {
-    get onerror(): unknown {
-      return onError;
-    },
-    set onerror(value: unknown) {
-      onError = isObject(value) ? value : null;
-    },
-  },
-  'onerror',
-) as { get: () => unknown; set: (value: unknown) => void };
-defineProperty(globalThis, 'onerror', { get, set, enumerable: true, configurable: true });
-
 /** An error in a listener of `error` is not told to listeners of `error`. */
 let reporting = false;
 setReporter((error) => {

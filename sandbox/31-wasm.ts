@@ -2,7 +2,7 @@
  * WebAssembly, where the function may have it. Its memories lie outside the isolate's memory limit, so they get a limit
  * of their own of the same size: a page budget that memories take from when they are made, and a maximum written into
  * every module, imported or its own. Nothing is given back: an isolate that uses its budget up has had it.
- * The namespace is taken away at boot and comes back only when the facts of the function say so.
+ * The namespace is taken away at boot (05-hardening.ts) and comes back only when the facts of the function say so.
  */
 import {
   defineProperty,
@@ -13,6 +13,7 @@ import {
   mathMin,
   NativeRangeError,
   NativeTypeError,
+  objectKeys,
   own,
   reflectConstruct,
   reflectOwnKeys,
@@ -25,6 +26,8 @@ import {
 import { dress } from './06-guards.ts';
 import { copyBytes } from './10-box.ts';
 import { bytesOf } from './30-encoding.ts';
+
+// late:
 
 type Constructor = abstract new (...args: never[]) => object;
 type Namespace = Record<string, unknown>;
@@ -163,17 +166,8 @@ const limitsOf = (given: unknown): { initial: number; maximum: number | undefine
   return { initial: count(initial), maximum: maximum === undefined ? undefined : count(maximum), element };
 };
 
-let taken: Namespace | undefined;
-/** At boot: the namespace is no global any more. */
-export const takeWasm = (): void => {
-  taken = (globalThis as Namespace)['WebAssembly'] as Namespace | undefined;
-  delete (globalThis as Namespace)['WebAssembly'];
-};
-
 /** At load: this function may have it. */
-export const allowWasm = (memoryMiB: number): void => {
-  const wasm = taken;
-  if (wasm === undefined) return;
+export const allowWasm = (wasm: Namespace, memoryMiB: number): void => {
   left = memoryMiB * PAGES_PER_MIB;
   wrap(wasm, 'Memory', (args) => {
     const { initial, maximum } = limitsOf(args[0]);
@@ -208,11 +202,14 @@ export const allowWasm = (memoryMiB: number): void => {
       return { module, instance: new Instance(module, imports) };
     },
   };
-  for (const name of ['compile', 'instantiate'] as const) {
+  const names = objectKeys(later);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
     const value = own(later, name) as (...args: unknown[]) => unknown;
     dress(value, wasm[name] as never);
     defineProperty(wasm, name, { value, writable: true, configurable: true });
   }
-  for (const name of ['compileStreaming', 'instantiateStreaming']) delete wasm[name];
+  delete wasm['compileStreaming'];
+  delete wasm['instantiateStreaming'];
   defineProperty(globalThis, 'WebAssembly', { value: wasm, writable: true, configurable: true });
 };

@@ -5,6 +5,8 @@
  */
 import { charCodeAt, indexOf, lastIndexOf, slice, startsWith, U8 } from './00-primordials.ts';
 
+// late:
+
 const IN_HOST = 1;
 const IN_PATH = 2;
 const IN_QUERY = 4;

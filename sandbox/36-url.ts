@@ -3,10 +3,13 @@
  * is never leaves the isolate; everything else is one call to the host.
  */
 import { defineProperty, List, NativeTypeError, slice, toWellFormed } from './00-primordials.ts';
-import { arity, enumerable, expose, lengthOf } from './04-globals.ts';
+import { arity, enumerable, lengthOf } from './04-globals.ts';
 import { host, mustCross } from './10-box.ts';
 import { isPlainRest, plainPath, type Spans, spansOf } from './34-url-text.ts';
 import { linkParams, resetParams, type URLSearchParams } from './35-search-params.ts';
+
+// late:
+// brands: isUrl
 
 /** The serialised URL, or `null`; `base` is absent for `undefined`. */
 export const parseHref = (input: string, base?: string): string | null => {
@@ -219,7 +222,6 @@ enumerable(URL.prototype, [
   'toJSON',
 ]);
 enumerable(URL, ['canParse', 'parse']);
-expose('URL', URL);
 
 export const isUrl = (value: unknown): value is URL => typeof value === 'object' && value !== null && isOne(value);
 export const urlHref = (url: URL): string => hrefOf(url);

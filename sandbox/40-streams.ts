@@ -9,13 +9,15 @@ import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
   hasOwn,
-  reflectApply,
-  reflectConstruct,
+  objectKeys,
   setPrototypeOf,
   uncurry,
 } from './00-primordials.ts';
-import { rare } from './13-rare.ts';
+import { expose, waiting } from './04-globals.ts';
 import { underThen } from './14-context.ts';
+
+// late: ReadableStream ReadableStreamDefaultReader ReadableStreamBYOBReader ReadableStreamBYOBRequest ReadableStreamDefaultController ReadableByteStreamController WritableStream WritableStreamDefaultWriter WritableStreamDefaultController TransformStream TransformStreamDefaultController ByteLengthQueuingStrategy CountQueuingStrategy
+// brands: isStream isWritable
 
 /** Put here by `src/engine/prelude.ts`: an expression that evaluates the library. */
 declare const STREAMS_LIBRARY: typeof Library;
@@ -76,66 +78,41 @@ const capture = (library: typeof Library) => {
     abort: uncurry(writing.abort) as (writer: Writer, reason: unknown) => Promise<void>,
   };
 };
-let captured: ReturnType<typeof capture> | null = null;
+const library = underThen(() => STREAMS_LIBRARY);
+// The library cannot know V8's own and makes one like it.
+setPrototypeOf(getPrototypeOf(new library.ReadableStream().values()) as object, AsyncIteratorPrototype);
+const captured = capture(library);
+{
+  const names = objectKeys(library) as (keyof typeof Library)[];
+  for (let i = 0; i < names.length; i++)
+    if (waiting.has(names[i] as string)) expose(names[i] as string, library[names[i] as keyof typeof Library]);
+}
 
-const build = rare(
-  'streams>',
-  [
-    'ReadableStream',
-    'ReadableStreamDefaultReader',
-    'ReadableStreamBYOBReader',
-    'ReadableStreamBYOBRequest',
-    'ReadableStreamDefaultController',
-    'ReadableByteStreamController',
-    'WritableStream',
-    'WritableStreamDefaultWriter',
-    'WritableStreamDefaultController',
-    'TransformStream',
-    'TransformStreamDefaultController',
-    'ByteLengthQueuingStrategy',
-    'CountQueuingStrategy',
-  ],
-  () => {
-    const library = underThen(() => STREAMS_LIBRARY);
-    // The library cannot know V8's own and makes one like it.
-    const iterator = new library.ReadableStream().values();
-    setPrototypeOf(getPrototypeOf(iterator) as object, AsyncIteratorPrototype);
-    captured = capture(library);
-    return library;
-  },
-  '<streams',
-);
-const ops = (): ReturnType<typeof capture> => {
-  if (captured === null) build();
-  return captured as ReturnType<typeof capture>;
-};
-
-export const getReader = (stream: Stream): Reader => ops().getReader(stream);
-export const readFrom = (reader: Reader): Promise<ReadResult> => ops().read(reader);
-export const cancelReader = (reader: Reader, reason?: unknown): Promise<void> => ops().cancel(reader, reason);
-export const releaseReader = (reader: Reader): void => ops().release(reader);
-export const tee = (stream: Stream): [Stream, Stream] => ops().tee(stream);
-export const enqueue = (controller: unknown, chunk: unknown): void => ops().enqueue(controller, chunk);
-export const byteEnqueue = (controller: unknown, bytes: unknown): void => ops().byteEnqueue(controller, bytes);
-export const byteClose = (controller: unknown): void => ops().byteClose(controller);
-export const byteError = (controller: unknown, error: unknown): void => ops().byteError(controller, error);
+export const getReader = (stream: Stream): Reader => captured.getReader(stream);
+export const readFrom = (reader: Reader): Promise<ReadResult> => captured.read(reader);
+export const cancelReader = (reader: Reader, reason?: unknown): Promise<void> => captured.cancel(reader, reason);
+export const releaseReader = (reader: Reader): void => captured.release(reader);
+export const tee = (stream: Stream): [Stream, Stream] => captured.tee(stream);
+export const enqueue = (controller: unknown, chunk: unknown): void => captured.enqueue(controller, chunk);
+export const byteEnqueue = (controller: unknown, bytes: unknown): void => captured.byteEnqueue(controller, bytes);
+export const byteClose = (controller: unknown): void => captured.byteClose(controller);
+export const byteError = (controller: unknown, error: unknown): void => captured.byteError(controller, error);
 export const transformEnqueue = (controller: unknown, chunk: unknown): void =>
-  ops().transformEnqueue(controller, chunk);
+  captured.transformEnqueue(controller, chunk);
 /** The two sides of a TransformStream of ours. */
-export const readableOf = (transform: unknown): Stream => ops().readable(transform);
-export const writableOf = (transform: unknown): unknown => ops().writable(transform);
+export const readableOf = (transform: unknown): Stream => captured.readable(transform);
+export const writableOf = (transform: unknown): unknown => captured.writable(transform);
 
 /** Closes a byte stream, also when a BYOB read waits on it. */
 export const finishBytes = (controller: unknown): void => {
-  const { byobRequest, respondByob } = ops();
+  const { byobRequest, respondByob } = captured;
   byteClose(controller);
   const request = byobRequest(controller);
   if (request !== null && request !== undefined) respondByob(request, 0);
 };
 
-/** As long as there are no classes, there are no streams. */
 const hasBrand = (value: unknown, of: 'locked' | 'writableLocked'): boolean => {
-  if (typeof value !== 'object' || value === null || captured === null) return false;
+  if (typeof value !== 'object' || value === null) return false;
   try {
     captured[of](value as never);
     return true;
@@ -145,12 +122,12 @@ const hasBrand = (value: unknown, of: 'locked' | 'writableLocked'): boolean => {
 };
 export const isStream = (value: unknown): value is Stream => hasBrand(value, 'locked');
 export const isWritable = (value: unknown): value is WritableStream => hasBrand(value, 'writableLocked');
-export const isWritableLocked = (stream: WritableStream): boolean => ops().writableLocked(stream);
-export const getWriter = (stream: WritableStream): Writer => ops().getWriter(stream);
-export const writeTo = (writer: Writer, chunk: unknown): Promise<void> => ops().write(writer, chunk);
-export const closeWriter = (writer: Writer): Promise<void> => ops().close(writer);
-export const abortWriter = (writer: Writer, reason: unknown): Promise<void> => ops().abort(writer, reason);
-export const isLocked = (stream: Stream): boolean => ops().locked(stream);
+export const isWritableLocked = (stream: WritableStream): boolean => captured.writableLocked(stream);
+export const getWriter = (stream: WritableStream): Writer => captured.getWriter(stream);
+export const writeTo = (writer: Writer, chunk: unknown): Promise<void> => captured.write(writer, chunk);
+export const closeWriter = (writer: Writer): Promise<void> => captured.close(writer);
+export const abortWriter = (writer: Writer, reason: unknown): Promise<void> => captured.abort(writer, reason);
+export const isLocked = (stream: Stream): boolean => captured.locked(stream);
 /** Read from or cancelled before. */
 export const isDisturbed = (stream: Stream): boolean =>
   hasOwn(stream, '_disturbed') && !!(stream as unknown as { _disturbed: unknown })._disturbed;
@@ -169,20 +146,9 @@ export const ignore = async (promise: Promise<unknown>): Promise<void> => {
   }
 };
 
-/** For `new` within the prelude: makes the library's own, which may have to be built first. */
-const maker = (name: 'ReadableStream' | 'TransformStream' | 'WritableStream'): unknown =>
-  class {
-    constructor(...args: unknown[]) {
-      // biome-ignore lint/correctness/noConstructorReturn: it stands for another class
-      return reflectConstruct(ops().library[name] as never, args as never) as object;
-    }
-    static from(source: unknown): unknown {
-      return reflectApply(ops().from, ops().library.ReadableStream, [source as never]);
-    }
-  };
 export type ReadableStream<T = unknown> = Library.ReadableStream<T>;
-export const ReadableStream: typeof Library.ReadableStream = maker('ReadableStream') as never;
+export const ReadableStream: typeof Library.ReadableStream = library.ReadableStream;
 export type TransformStream<I = unknown, O = unknown> = Library.TransformStream<I, O>;
-export const TransformStream: typeof Library.TransformStream = maker('TransformStream') as never;
+export const TransformStream: typeof Library.TransformStream = library.TransformStream;
 export type WritableStream<W = unknown> = Library.WritableStream<W>;
-export const WritableStream: typeof Library.WritableStream = maker('WritableStream') as never;
+export const WritableStream: typeof Library.WritableStream = library.WritableStream;

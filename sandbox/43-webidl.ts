@@ -1,5 +1,5 @@
 /** WebIDL conversions that the fetch classes share. Each throws a TypeError that says which member was wrong. */
-import { isObject, NativeTypeError, objectCreate, slice } from './00-primordials.ts';
+import { exec, isObject, NativeTypeError, objectCreate, slice } from './00-primordials.ts';
 
 export const arity = (given: number, least: number, what: string): void => {
   if (given >= least) return;
@@ -28,3 +28,7 @@ export const callback = (value: unknown, what: string): ((...args: never[]) => u
   if (typeof value !== 'function') throw new NativeTypeError(`${what}: the callback must be a function`);
   return value as () => unknown;
 };
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** A token of HTTP: a header's name, a method. */
+export const isToken = (text: string): boolean => exec(TOKEN, text) !== null;

@@ -1,5 +1,8 @@
 /** MIME types after the MIME Sniffing standard: parsed, written, and taken out of a content-type header. */
 import { charCodeAt, exec, indexOf, List, slice, toLowerCase } from './00-primordials.ts';
+import { isToken } from './43-webidl.ts';
+
+// late:
 
 export interface Mime {
   /** `type/subtype`, lower case. */
@@ -8,10 +11,7 @@ export interface Mime {
   readonly params: List<string>;
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const QUOTABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-export const isToken = (text: string): boolean => exec(TOKEN, text) !== null;
 
 const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13;
 

@@ -20,9 +20,9 @@ import {
   uncurry,
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { pairIterator } from './35-search-params.ts';
-import { arity, callback } from './43-webidl.ts';
-import { isToken } from './44-mime.ts';
+import { once } from './13-rare.ts';
+import { pairIterator } from './33-pairs.ts';
+import { arity, callback, isToken } from './43-webidl.ts';
 
 const isEnumerable = uncurry(Object.prototype.propertyIsEnumerable) as (self: object, key: PropertyKey) => boolean;
 const arrayIterator = Array.prototype[SYM_ITERATOR];
@@ -207,10 +207,12 @@ const sortedPairs = (state: HeaderState): List<[string, string]> => {
 const RAW = {};
 let stateOf: (headers: Headers) => HeaderState;
 let hasState: (value: object) => boolean;
-const iterator = pairIterator('Headers Iterator', (self, i) => {
-  const pair = sortedPairs(stateOf(self as Headers))[i];
-  return pair === undefined ? undefined : [pair[0], pair[1]];
-});
+const iterator = once(() =>
+  pairIterator('Headers Iterator', (self, i) => {
+    const pair = sortedPairs(stateOf(self as Headers))[i];
+    return pair === undefined ? undefined : [pair[0], pair[1]];
+  }),
+);
 
 export class Headers {
   readonly #state: HeaderState;
@@ -281,15 +283,15 @@ export class Headers {
   }
   keys(): IterableIterator<unknown> {
     this.#state;
-    return iterator(this, 'keys');
+    return iterator()(this, 'keys');
   }
   values(): IterableIterator<unknown> {
     this.#state;
-    return iterator(this, 'values');
+    return iterator()(this, 'values');
   }
   entries(): IterableIterator<unknown> {
     this.#state;
-    return iterator(this, 'entries');
+    return iterator()(this, 'entries');
   }
 }
 const { entries } = Headers.prototype;

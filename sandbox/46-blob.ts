@@ -14,50 +14,22 @@ import {
   toLowerCase,
   toNum,
   toWellFormed,
-  typedSet,
   U8,
   viewByteLength,
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { copyBytes } from './10-box.ts';
+import { copyBytes, joinBytes } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { bytesOf, utf8Decode, utf8Encode } from './30-encoding.ts';
-import { byteEnqueue, finishBytes, ReadableStream, type Stream } from './40-streams.ts';
+import type { Stream } from './40-streams.ts';
+import { streamOfBytes } from './42-relay.ts';
+
+// late: Blob File
+// brands: isBlob isFile
 
 const RAW = {};
 let dataOf: (blob: Blob) => Uint8Array;
 let hasData: (value: object) => boolean;
-
-/** A byte stream over bytes that are already here. */
-export const streamOfBytes = (bytes: Uint8Array): Stream => {
-  let at = 0;
-  const source = {
-    __proto__: null,
-    type: 'bytes' as const,
-    pull(controller: unknown): void {
-      const size = mathMin(viewByteLength(bytes) - at, 65536);
-      if (size <= 0) {
-        finishBytes(controller);
-        return;
-      }
-      byteEnqueue(controller, copyBytes(new U8(bytes.buffer as ArrayBuffer, bytes.byteOffset + at, size)));
-      at += size;
-      if (at >= viewByteLength(bytes)) finishBytes(controller);
-    },
-  };
-  return new ReadableStream(source as never, { __proto__: null, highWaterMark: 0 } as never) as Stream;
-};
-
-export const joinBytes = (parts: List<Uint8Array>, total: number): Uint8Array => {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const all = new U8(total);
-  let at = 0;
-  for (let i = 0; i < parts.length; i++) {
-    typedSet(all, parts[i] as Uint8Array, at);
-    at += viewByteLength(parts[i] as Uint8Array);
-  }
-  return all;
-};
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
 const typeText = (value: unknown): string => {

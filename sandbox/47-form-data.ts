@@ -11,7 +11,7 @@ import {
 } from './00-primordials.ts';
 import { enumerable } from './04-globals.ts';
 import { rare } from './13-rare.ts';
-import { pairIterator } from './35-search-params.ts';
+import { pairIterator } from './33-pairs.ts';
 import { arity, callback } from './43-webidl.ts';
 import { File, isBlob, isFile } from './46-blob.ts';
 

@@ -1,10 +1,10 @@
 /** multipart/form-data in both directions, over bytes: no decoding of what is a file. */
 import { indexOf, List, mathMax, NativeTypeError, slice, toLowerCase, typedIndexOf, U8 } from './00-primordials.ts';
-import { copyBytes, host } from './10-box.ts';
+import { copyBytes, host, joinBytes } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
 import { type Mime, mimeParam, trimHttp } from './44-mime.ts';
-import { type Blob, blobBytes, File, joinBytes } from './46-blob.ts';
+import { type Blob, blobBytes, File } from './46-blob.ts';
 import { type Entry, type FormData, formEntries, newFormData } from './47-form-data.ts';
 
 const late = rare(

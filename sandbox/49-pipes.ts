@@ -3,10 +3,13 @@
  * stream: a `pull` from the host says how far it may go on. Both die with their invocation.
  */
 import { List, NativeTypeError, quote, SafeMap, typedArrayName, viewByteLength } from './00-primordials.ts';
-import { DOMException, report } from './08-errors.ts';
+import { report } from './08-errors.ts';
 import { addChunk, copyBytes, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { bytesOf } from './30-encoding.ts';
 import { cancelReader, getReader, ignore, type Reader, readFrom, type Stream } from './40-streams.ts';
+
+// late:
 
 export const contextOver = (): Error =>
   new DOMException('The request context is over: its invocation has ended', 'InvalidStateError');

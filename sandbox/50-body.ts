@@ -13,7 +13,7 @@ import {
   toWellFormed,
   viewByteLength,
 } from './00-primordials.ts';
-import { copyBytes, tight } from './10-box.ts';
+import { copyBytes, joinBytes, tight } from './10-box.ts';
 import { bytesOf, utf8Decode, utf8Encode } from './30-encoding.ts';
 import { isSearchParams, parseUrlencoded, searchParamsText } from './35-search-params.ts';
 import {
@@ -31,10 +31,10 @@ import {
   type Stream,
   tee,
 } from './40-streams.ts';
-import { relay } from './42-relay.ts';
+import { relay, streamOfBytes } from './42-relay.ts';
 import { extractMime, mimeText } from './44-mime.ts';
 import { getHeader, type HeaderState } from './45-headers.ts';
-import { type Blob, blobBytes, blobOf, isBlob, joinBytes, streamOfBytes } from './46-blob.ts';
+import { type Blob, blobBytes, blobOf, isBlob } from './46-blob.ts';
 import { type FormData, formEntries, isFormData, newFormData } from './47-form-data.ts';
 import { readMultipart, writeMultipart } from './48-multipart.ts';
 import type { Source } from './49-pipes.ts';

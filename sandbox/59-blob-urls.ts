@@ -1,9 +1,20 @@
 /** URLs of Blobs: known in the isolate that made them, until they are revoked or the invocation that made them is over. */
-import { defineProperty, indexOf, NativeRangeError, NativeTypeError, SafeMap, slice } from './00-primordials.ts';
+import {
+  defineProperty,
+  indexOf,
+  NativeRangeError,
+  NativeTypeError,
+  SafeMap,
+  setPrototypeOf,
+  slice,
+} from './00-primordials.ts';
+import { expose } from './04-globals.ts';
 import { current, host, type Invocation, type Resource, topLevel } from './10-box.ts';
 import { URL } from './36-url.ts';
 import { arity } from './43-webidl.ts';
 import { type Blob, isBlob } from './46-blob.ts';
+
+// late: URL
 
 /** They keep their Blobs alive, and a function may forget to revoke them. */
 const MOST = 10_000;
@@ -21,7 +32,7 @@ class Entry implements Resource {
     entries.delete(this.url);
   }
 }
-Object.setPrototypeOf(Entry.prototype, null);
+setPrototypeOf(Entry.prototype, null);
 const entries = new SafeMap<string, Entry>();
 
 const cut = (url: string): string => {
@@ -58,3 +69,4 @@ const put = (name: string, value: unknown): void => {
 };
 put('createObjectURL', createObjectURL);
 put('revokeObjectURL', revokeObjectURL);
+expose('URL', URL);

@@ -13,9 +13,9 @@ import {
   viewBuffer,
 } from './00-primordials.ts';
 import { enumerable, lengthOf } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { type Invocation, tight } from './10-box.ts';
 import { rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { dictionary, Event, type EventInit, type EventTarget, fireTrusted } from './20-events.ts';
 import { errorEvents, messageEvents } from './23-event-classes.ts';
 import { blobOf } from './46-blob.ts';

@@ -28,9 +28,11 @@ import { trimHttp } from './44-mime.ts';
 import { getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
 import { BodyState, EMPTY, isUnusable } from './50-body.ts';
-import { buildRequest, isRequest, type Request, RequestState, requestState, wrapRequest } from './55-request.ts';
+import { RequestState } from './51-request-state.ts';
+import { receiveBody, sendBody } from './52-wire-body.ts';
+import { buildRequest, isRequest, type Request, requestState, wrapRequest } from './55-request.ts';
 import { isResponse, type Response, ResponseState, responseState, wrapResponse } from './56-response.ts';
-import { limitError, receiveBody, sendBody, startFetch } from './60-fetch.ts';
+import { limitError, startFetch } from './60-fetch.ts';
 
 export interface CacheEvent {
   readonly id: number;

@@ -22,9 +22,9 @@ import {
   viewByteLength,
 } from './00-primordials.ts';
 import { arity, constant, enumerable, lengthOf } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { copyBytes, current, mustCross, topLevel } from './10-box.ts';
 import { rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { EventTarget, eventAttribute } from './20-events.ts';
 import { bytesOf, utf8Encode } from './30-encoding.ts';
 import { parseParts, partOf } from './36-url.ts';

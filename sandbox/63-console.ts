@@ -17,13 +17,16 @@ import {
   mapForEach,
   mapGetSize,
   mathMax,
+  mathTrunc,
   NativeError,
   numberToString,
+  objectCreate,
   objectKeys,
   padStart,
   reflectApply,
   repeatString,
   SafeMap,
+  SYM_TAG,
   setForEach,
   setGetSize,
   slice,
@@ -31,13 +34,15 @@ import {
   toNum,
   toStr,
   toWellFormed,
-  uncurry,
 } from './00-primordials.ts';
 import { lengthOf } from './04-globals.ts';
+import { hideClass, shownText } from './06-guards.ts';
 import { describe } from './08-errors.ts';
-import { current, log } from './10-box.ts';
+import { current, groups, log } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { inspect } from './62-inspect.ts';
+
+// late:
 
 /** Characters of one line that cross. */
 const MAX_LINE = 64 * 1024;
@@ -56,16 +61,13 @@ const escapeControls = (text: string): string => {
   return out;
 };
 
-/** The one that calls what belongs to the runtime native, too. */
-const functionToString = uncurry(Function.prototype.toString);
-
 /** What a `toString` of the guest's own says; those of the language say too little. */
 const ownText = (value: unknown): string | null => {
   let at = isObject(value) && typeof value !== 'function' ? (value as object | null) : null;
   for (let i = 0; i < 20 && at !== null; i++) {
     const found = getOwnPropertyDescriptor(at, 'toString')?.value as unknown;
     if (typeof found === 'function') {
-      if (indexOf(functionToString(found as never), '[native code]') >= 0) return null;
+      if (indexOf(shownText(found as never), '[native code]') >= 0) return null;
       return toStr(reflectApply(found as () => unknown, value, []));
     }
     at = getPrototypeOf(at) as object | null;
@@ -82,7 +84,7 @@ const directive = (kind: string, value: unknown): string | null => {
       if (isObject(value) || typeof value === 'symbol') return 'NaN';
       if (typeof value === 'bigint') return `${toStr(value)}n`;
       const n = toNum(value);
-      return toStr(kind === 'i' ? (n < 0 ? mathCeil(n) : mathFloor(n)) : n);
+      return toStr(kind === 'i' ? mathTrunc(n) : n);
     }
     case 'f':
       return typeof value === 'symbol' || isObject(value) ? 'NaN' : toStr(toNum(value));
@@ -101,8 +103,6 @@ const directive = (kind: string, value: unknown): string | null => {
       return null;
   }
 };
-const mathFloor = Math.floor;
-const mathCeil = Math.ceil;
 
 const format = (args: unknown[]): string => {
   let out = '';
@@ -135,12 +135,10 @@ const format = (args: unknown[]): string => {
   return out;
 };
 
-let depth = 0;
-
 const write = (level: LogLevel, text: string): void => {
   let line = text;
-  if (depth > 0) {
-    const pad = repeatString('  ', depth);
+  if (groups.depth > 0) {
+    const pad = repeatString('  ', groups.depth);
     let out = pad;
     for (let i = 0; i < line.length && i < MAX_LINE; i++) out += line[i] === '\n' ? `\n${pad}` : (line[i] as string);
     line = out;
@@ -332,21 +330,22 @@ const methods: Record<string, (...args: unknown[]) => void> = {
   },
   group: (...args) => {
     if (args.length > 0) line('info', args);
-    if (depth < 20) depth++;
+    if (groups.depth < 20) groups.depth++;
   },
   groupCollapsed: (...args) => {
     if (args.length > 0) line('info', args);
-    if (depth < 20) depth++;
+    if (groups.depth < 20) groups.depth++;
   },
   groupEnd: () => {
-    if (depth > 0) depth--;
+    if (groups.depth > 0) groups.depth--;
   },
   clear: () => {},
 };
 
-export const consoleObject: object = Object.create({});
+/** Boot makes it a global. */
+export const consoleObject = objectCreate({}) as object;
 {
-  const names = Object.keys(methods);
+  const names = objectKeys(methods);
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     const value = methods[name] as object;
@@ -354,19 +353,7 @@ export const consoleObject: object = Object.create({});
     lengthOf(value, 0);
     defineProperty(consoleObject, name, { value, writable: true, enumerable: true, configurable: true });
   }
-  defineProperty(consoleObject, Symbol.toStringTag, { value: 'console', configurable: true });
+  defineProperty(consoleObject, SYM_TAG, { value: 'console', configurable: true });
 }
 
-/** V8 puts its own silent console on every context; ours replaces it at boot. */
-export const installConsole = (): void => {
-  defineProperty(globalThis, 'console', {
-    value: consoleObject,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  });
-};
-/** Groups do not leak into the next invocation. */
-export const resetGroups = (): void => {
-  depth = 0;
-};
+hideClass(consoleObject);

@@ -23,9 +23,9 @@ import {
   viewBuffer,
 } from './00-primordials.ts';
 import { enumerable } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { copyBytes, current, host, mustCross, takeWaiting, tight, type Waiting } from './10-box.ts';
 import { once, rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { bytesOf } from './30-encoding.ts';
 import { contextOver } from './49-pipes.ts';
 

@@ -1,6 +1,5 @@
 /** crypto: randomness from the host, never the same in two isolates of one snapshot; `subtle` is the file before. */
 import {
-  defineProperty,
   isView,
   NativeTypeError,
   objectCreate,
@@ -12,14 +11,16 @@ import {
   viewByteOffset,
 } from './00-primordials.ts';
 import { enumerable, expose } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { host } from './10-box.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { subtle } from './64-subtle.ts';
+
+// late: Crypto
 
 /** Most bytes of one call (Web Cryptography API, §10.1.1). */
 const MOST_BYTES = 65_536;
 const INTEGER = objectCreate(null) as Record<string, true>;
-for (const bits of [8, 16, 32]) {
+for (let bits = 8; bits <= 32; bits *= 2) {
   INTEGER[`Int${bits}Array`] = true;
   INTEGER[`Uint${bits}Array`] = true;
 }
@@ -59,6 +60,5 @@ class Crypto {
 }
 enumerable(Crypto.prototype, ['subtle', 'getRandomValues', 'randomUUID']);
 expose('Crypto', Crypto);
-const crypto = new Crypto(token);
+export const theCrypto: object = new Crypto(token);
 token = null;
-defineProperty(globalThis, 'crypto', { get: () => crypto, enumerable: true, configurable: true });

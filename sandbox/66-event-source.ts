@@ -15,25 +15,25 @@ import {
   toNum,
 } from './00-primordials.ts';
 import { constant, enumerable } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { current, enter, type Invocation, log } from './10-box.ts';
 import { rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { Event, EventTarget, eventAttribute, fireTrusted } from './20-events.ts';
 import { after } from './21-timers.ts';
 import { type AbortSignal, abort, newSignal } from './22-abort.ts';
 import { messageEvents } from './23-event-classes.ts';
-import { TextDecoder, utf8Encode } from './30-encoding.ts';
+import { utf8Encode } from './30-encoding.ts';
+import { decodeWith, TextDecoder } from './32-text-coders.ts';
 import { isUrl, parseParts, partOf, urlHref } from './36-url.ts';
 import { arity, dictionary } from './43-webidl.ts';
 import { extractMime } from './44-mime.ts';
 import { getHeader, HeaderState } from './45-headers.ts';
 import type { Source } from './49-pipes.ts';
 import { BodyState, EMPTY, SOURCE, takeBytes } from './50-body.ts';
-import { RequestState } from './55-request.ts';
+import { RequestState } from './51-request-state.ts';
+import { isLimitError } from './52-wire-body.ts';
 import { type ResponseState, responseState } from './56-response.ts';
-import { isLimitError, startFetch } from './60-fetch.ts';
-
-const decode = TextDecoder.prototype.decode as (...args: unknown[]) => unknown;
+import { startFetch } from './60-fetch.ts';
 
 rare(
   'event-source>',
@@ -73,7 +73,7 @@ rare(
       }
       /** False once it holds more than it may. */
       feed(bytes: Uint8Array): boolean {
-        const text = reflectApply(decode, this.#decoder, [bytes, { __proto__: null, stream: true }]) as string;
+        const text = reflectApply(decodeWith, this.#decoder, [bytes, { __proto__: null, stream: true }]) as string;
         let from = 0;
         for (let i = 0; i < text.length; i++) {
           const code = charCodeAt(text, i);

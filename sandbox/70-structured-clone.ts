@@ -13,6 +13,7 @@ import {
   getPrototypeOf,
   hasOwn,
   isArray,
+  isDetached,
   isObject,
   isView,
   List,
@@ -21,11 +22,15 @@ import {
   mapSet,
   NativeArrayBuffer,
   NativeDate,
+  NativeError,
   NativeMap,
+  NativeObject,
   NativeRegExp,
   NativeSet,
   NativeTypeError,
   nativeDataView,
+  nativeErrors,
+  nativeViews,
   objectKeys,
   objectToString,
   reflectConstruct,
@@ -35,45 +40,21 @@ import {
   setAdd,
   setForEach,
   setGetSize,
+  transferBuffer,
   typedArrayName,
   typedSet,
   U8,
-  uncurry,
+  unboxers,
   viewBuffer,
   viewByteOffset,
   viewLength,
 } from './00-primordials.ts';
-import { exposeFunction } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { isArrayBuffer } from './30-encoding.ts';
 import { type Blob, blobBytes, blobOf, File, isBlob, isFile } from './46-blob.ts';
 import { cloneCryptoKey, isCryptoKey } from './64-subtle.ts';
 
-const transferBuffer = uncurry(ArrayBuffer.prototype.transfer) as (buffer: ArrayBuffer) => ArrayBuffer;
-const isDetached = uncurry(
-  getOwnPropertyDescriptor(NativeArrayBuffer.prototype, 'detached')?.get as (this: ArrayBuffer) => boolean,
-);
-const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError } as const;
-type ErrorName = keyof typeof ERRORS;
-const typedArrays = new SafeMap<string, new (...args: never[]) => object>();
-for (const each of [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-]) {
-  typedArrays.set(each.name, each as never);
-}
-const toObject = Object;
-const unboxers = new List<(value: object) => unknown>();
-for (const each of [Boolean, Number, String, BigInt]) unboxers.push(uncurry(each.prototype.valueOf as never) as never);
+// late:
 
 const refuse = (value: unknown): never => {
   let what = typeof value as string;
@@ -94,7 +75,7 @@ const isErrorObject = (value: object): boolean => {
   if (!hasOwn(value, 'stack') && !hasOwn(value, 'message')) return false;
   let at = getPrototypeOf(value) as object | null;
   for (let i = 0; i < 20 && at !== null; i++) {
-    if (at === Error.prototype) return true;
+    if (at === NativeError.prototype) return true;
     at = getPrototypeOf(at) as object | null;
   }
   return false;
@@ -115,10 +96,10 @@ const cloneBuffer = (buffer: ArrayBuffer, seen: Seen): ArrayBuffer => {
 const cloneError = (value: object, seen: Seen): object => {
   let name = 'Error';
   const given = (value as { name?: unknown }).name;
-  if (typeof given === 'string' && hasOwn(ERRORS, given)) name = given;
+  if (typeof given === 'string' && hasOwn(nativeErrors, given)) name = given;
   const message = getOwnPropertyDescriptor(value, 'message');
   const stack = getOwnPropertyDescriptor(value, 'stack');
-  const copy = reflectConstruct(ERRORS[name as ErrorName], []) as object;
+  const copy = reflectConstruct(nativeErrors[name as keyof typeof nativeErrors], []) as object;
   seen.set(value, copy);
   const put = (key: string, item: unknown): void => {
     defineProperty(copy, key, { value: item, writable: true, configurable: true, enumerable: false });
@@ -163,7 +144,7 @@ const clone = (value: unknown, seen: Seen): unknown => {
       const buffer = cloneBuffer(dataViewBuffer(value), seen);
       return remember(new nativeDataView(buffer, dataViewByteOffset(value), dataViewByteLength(value)));
     }
-    const ctor = typedArrays.get(kind);
+    const ctor = nativeViews.get(kind);
     if (ctor === undefined) return refuse(value);
     const buffer = cloneBuffer(viewBuffer(value), seen);
     return remember(reflectConstruct(ctor, [buffer, viewByteOffset(value), viewLength(value)]) as unknown);
@@ -195,13 +176,13 @@ const clone = (value: unknown, seen: Seen): unknown => {
   if (isBlob(value)) return remember(blobOf(blobBytes(value), (value as Blob).type));
   for (let i = 0; i < unboxers.length; i++) {
     const unbox = unboxers[i] as (value: object) => unknown;
-    if (test(unbox, value)) return remember(toObject(unbox(value)));
+    if (test(unbox, value)) return remember(NativeObject(unbox(value)));
   }
   if (isErrorObject(value)) return cloneError(value, seen);
   for (let i = 0; i < kinds.length; i++) if ((kinds[i] as Transferable).is(value)) return refuse(value);
   const tag = objectToString(value);
   const proto = getPrototypeOf(value) as object | null;
-  const platform = tag !== '[object Object]' && proto !== null && proto !== Object.prototype;
+  const platform = tag !== '[object Object]' && proto !== null && proto !== NativeObject.prototype;
   if (
     platform &&
     (tag === '[object Promise]' ||
@@ -287,12 +268,3 @@ export const transferList = (value: unknown): List<object> => {
   }
   return list;
 };
-
-exposeFunction('structuredClone', (...args: unknown[]) => {
-  if (args.length === 0) throw new NativeTypeError('structuredClone: 1 argument required');
-  const options = args[1] as { transfer?: unknown } | null | undefined;
-  if (options !== null && options !== undefined && !isObject(options)) {
-    throw new NativeTypeError('structuredClone: the options must be an object');
-  }
-  return cloneAndMove(args[0], transferList(options?.transfer)).value;
-});

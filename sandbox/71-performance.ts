@@ -1,7 +1,4 @@
-/**
- * performance, on the clock that stands still within a turn. Marks and measures are kept in a bounded timeline of the isolate;
- * their classes and PerformanceObserver are built on first touch. It times nothing by itself: no resources, no navigation.
- */
+/** performance, on the clock that stands still within a turn; marks and measures are kept in a bounded timeline. */
 import {
   defineProperty,
   freeze,
@@ -14,11 +11,11 @@ import {
   SafeSet,
   toNum,
 } from './00-primordials.ts';
-import { arity, enumerable, expose, lengthOf } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
+import { arity, enumerable, lengthOf } from './04-globals.ts';
 import { current, uncaught } from './10-box.ts';
 import { timeOrigin, turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { EventTarget } from './20-events.ts';
 import { task } from './21-timers.ts';
 import { cloneValue } from './70-structured-clone.ts';
@@ -57,9 +54,17 @@ const illegal = (token: unknown): void => {
   if (token !== TOKEN) throw new NativeTypeError('Illegal constructor');
 };
 
-const built = rare(
+rare(
   'performance>',
-  ['PerformanceEntry', 'PerformanceMark', 'PerformanceMeasure', 'PerformanceObserver', 'PerformanceObserverEntryList'],
+  [
+    'PerformanceEntry',
+    'PerformanceMark',
+    'PerformanceMeasure',
+    'PerformanceObserver',
+    'PerformanceObserverEntryList',
+    'Performance',
+    'performance()',
+  ],
   () => {
     const timeline = new List<Entry>();
 
@@ -326,74 +331,69 @@ const built = rare(
       return put(new PerformanceMeasure(TOKEN, text, 'measure', start, end - start, detail));
     };
     const entries = (name?: string, type?: string): Entry[] => select(timeline, name, type);
+    class Performance extends EventTarget {
+      readonly #brand: true = true;
+      constructor(token?: unknown) {
+        illegal(token);
+        super();
+      }
+      now(): number {
+        this.#brand;
+        return now();
+      }
+      get timeOrigin(): number {
+        this.#brand;
+        return timeOrigin();
+      }
+      toJSON(): object {
+        this.#brand;
+        return { timeOrigin: timeOrigin() };
+      }
+      mark(name: unknown, options?: MarkOptions): Entry {
+        return mark(name, options);
+      }
+      measure(name: unknown, from?: unknown, to?: unknown): Entry {
+        return measure(name, from, to);
+      }
+      clearMarks(name?: unknown): void {
+        drop('mark', name);
+      }
+      clearMeasures(name?: unknown): void {
+        drop('measure', name);
+      }
+      getEntries(): Entry[] {
+        return entries();
+      }
+      getEntriesByType(type: unknown): Entry[] {
+        return entries(undefined, `${type as string}`);
+      }
+      getEntriesByName(name: unknown, type?: unknown): Entry[] {
+        return entries(`${name as string}`, type === undefined ? undefined : `${type as string}`);
+      }
+    }
+    arity(Performance.prototype, 'Performance', { mark: 1, measure: 1, getEntriesByType: 1, getEntriesByName: 1 });
+    enumerable(Performance.prototype, [
+      'now',
+      'timeOrigin',
+      'toJSON',
+      'clearMarks',
+      'clearMeasures',
+      'getEntries',
+      'mark',
+      'measure',
+      'getEntriesByType',
+      'getEntriesByName',
+    ]);
+    lengthOf(Performance, 0);
     return {
       PerformanceEntry,
       PerformanceMark,
       PerformanceMeasure,
       PerformanceObserver,
       PerformanceObserverEntryList,
-      operations: { mark, measure, drop, entries },
+      Performance,
+      performance: new Performance(TOKEN),
     };
   },
   '<performance',
 );
-
-class Performance extends EventTarget {
-  readonly #brand: true = true;
-  constructor(token?: unknown) {
-    illegal(token);
-    super();
-  }
-  now(): number {
-    this.#brand;
-    return now();
-  }
-  get timeOrigin(): number {
-    this.#brand;
-    return timeOrigin();
-  }
-  toJSON(): object {
-    this.#brand;
-    return { timeOrigin: timeOrigin() };
-  }
-  mark(name: unknown, options?: MarkOptions): Entry {
-    return built().operations.mark(name, options);
-  }
-  measure(name: unknown, from?: unknown, to?: unknown): Entry {
-    return built().operations.measure(name, from, to);
-  }
-  clearMarks(name?: unknown): void {
-    built().operations.drop('mark', name);
-  }
-  clearMeasures(name?: unknown): void {
-    built().operations.drop('measure', name);
-  }
-  getEntries(): Entry[] {
-    return built().operations.entries();
-  }
-  getEntriesByType(type: unknown): Entry[] {
-    return built().operations.entries(undefined, `${type as string}`);
-  }
-  getEntriesByName(name: unknown, type?: unknown): Entry[] {
-    return built().operations.entries(`${name as string}`, type === undefined ? undefined : `${type as string}`);
-  }
-}
-const ONE = { mark: 1, measure: 1, getEntriesByType: 1, getEntriesByName: 1 };
-arity(Performance.prototype, 'Performance', ONE);
-enumerable(Performance.prototype, [
-  'now',
-  'timeOrigin',
-  'toJSON',
-  'clearMarks',
-  'clearMeasures',
-  'getEntries',
-  ...Object.keys(ONE),
-]);
-lengthOf(Performance, 0);
-expose('Performance', Performance);
-defineProperty(globalThis, 'performance', {
-  value: new Performance(TOKEN),
-  writable: true,
-  configurable: true,
-  enumerable: true,
-});

@@ -4,13 +4,14 @@
  */
 import { isObject, List, NativeTypeError, SYM_ITERATOR } from './00-primordials.ts';
 import { arity, enumerable } from './04-globals.ts';
-import { DOMException } from './08-errors.ts';
 import { current, type Invocation } from './10-box.ts';
 import { rare } from './13-rare.ts';
+import { DOMException } from './15-dom-exception.ts';
 import { EventTarget, eventAttribute, fireTrusted } from './20-events.ts';
 import { task } from './21-timers.ts';
 import { messageEvents, setPortCheck } from './23-event-classes.ts';
 import { type Cloned, cloneAndMove, type Transferable, transferable, transferList } from './70-structured-clone.ts';
+import { withStreams } from './71-stream-transfer.ts';
 
 /** Messages that wait in one port at most. */
 const MOST_WAITING = 10_000;
@@ -29,16 +30,16 @@ interface End {
 let isPort: (value: unknown) => boolean = () => false;
 let prepare: Transferable['prepare'];
 let move: Transferable['move'];
-transferable({
-  is: (value) => isPort(value),
-  prepare: (value) => prepare(value),
-  move: (value, to) => move(value, to),
-});
-
 rare(
   'message-port>',
   ['MessageChannel', 'MessagePort'],
   () => {
+    withStreams();
+    transferable({
+      is: (value) => isPort(value),
+      prepare: (value) => prepare(value),
+      move: (value, to) => move(value, to),
+    });
     const newEnd = (): End => ({ other: null, port: null, started: false, waiting: new List() });
 
     let endOf: (port: object) => End | null;

@@ -9,7 +9,6 @@ import {
   isInteger,
   List,
   NativeTypeError,
-  objectCreate,
   objectKeys,
   promiseResolve,
   reflectApply,
@@ -17,25 +16,19 @@ import {
   typedArrayName,
   viewByteLength,
 } from './00-primordials.ts';
-import { copyBytes, current, host, log, mustCross } from './10-box.ts';
+import { copyBytes, current, environment, host, log, mustCross } from './10-box.ts';
 import { carryContext, enterFrame, frame } from './14-context.ts';
 import { bytesOf } from './30-encoding.ts';
-import { Codec, ENDED, windowOf } from './44-compression.ts';
+import { Codec, ENDED, windowOf } from './41-codec.ts';
 import { contextOver } from './49-pipes.ts';
 import { inspect } from './62-inspect.ts';
 import { resultOf } from './64-subtle.ts';
 import type { Bridge } from './node/bridge.ts';
 
+// late:
+
 /** As much as a line of `console` may have. */
 const LINE = 65_536;
-
-let strings: Record<string, string> = objectCreate(null);
-/** At load. */
-export const takeEnv = (env: Readonly<Record<string, string>>): void => {
-  strings = objectCreate(null);
-  const names = objectKeys(env);
-  for (let i = 0; i < names.length; i++) strings[names[i] as string] = env[names[i] as string] as string;
-};
 
 /** Most binary arguments of one call. */
 const PARTS = 16;
@@ -83,10 +76,10 @@ const crossing = (value: unknown): Uint8Array => {
 const members: Bridge = {
   env: () => {
     const copy: Record<string, string> = {};
-    const names = objectKeys(strings);
+    const names = objectKeys(environment);
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
-      defineProperty(copy, name, { value: strings[name], writable: true, enumerable: true, configurable: true });
+      defineProperty(copy, name, { value: environment[name], writable: true, enumerable: true, configurable: true });
     }
     return copy;
   },

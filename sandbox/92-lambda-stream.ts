@@ -23,10 +23,9 @@ import {
   viewByteOffset,
 } from './00-primordials.ts';
 import { hideClass } from './06-guards.ts';
-import { copyBytes, enter, type Invocation, stray } from './10-box.ts';
+import { copyBytes, enter, type Invocation, joinBytes, stray } from './10-box.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode, utf8Encode } from './30-encoding.ts';
-import { joinBytes } from './46-blob.ts';
 import { Sink } from './49-pipes.ts';
 import { maybeDone, tellHead } from './90-invocations.ts';
 import { lambdaHttp } from './91-lambda-http.ts';

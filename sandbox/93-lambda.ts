@@ -28,7 +28,8 @@ import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode } from './30-encoding.ts';
 import { type BodyState, BYTES, EMPTY, takeBytes, textBody } from './50-body.ts';
-import { allowEarly, hasEarly, receiveBody, sendEarly } from './60-fetch.ts';
+import { receiveBody } from './52-wire-body.ts';
+import { allowEarly, hasEarly, sendEarly } from './60-fetch.ts';
 import {
   type Adopted,
   begin,

@@ -4,19 +4,31 @@
  * startup snapshot.
  */
 import type { FetchStart, GuestFacts, GuestHooks, TurnBox, TurnEvent } from '../src/contract/turn.ts';
-import { defineProperty, isArray, jsonParse, NativeError, objectKeys, quote } from './00-primordials.ts';
-import { removeGlobals, runFinalizers } from './05-hardening.ts';
+import {
+  defineProperty,
+  hasOwn,
+  isArray,
+  jsonParse,
+  NativeDate,
+  NativeError,
+  objectKeys,
+  quote,
+} from './00-primordials.ts';
+import { place } from './04-globals.ts';
+import { removeGlobals, runFinalizers, takenWasm, takeWasm } from './05-hardening.ts';
 import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
 import { describe } from './08-errors.ts';
 import './09-intl.ts';
-import { beginTurn, box, emit, enter, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
+import { beginTurn, box, emit, enter, groups, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
+import { lazily } from './13-rare.ts';
 import { carryContext, enterFrame } from './14-context.ts';
-import { installTemporal } from './16-temporal.ts';
+import { makeTemporal } from './16-temporal.ts';
 import { loaded, setWake, tick } from './21-timers.ts';
-import './24-global-events.ts';
-import { allowWasm, takeWasm } from './31-wasm.ts';
+import './15-intl.ts';
+import './25-on-error.ts';
+import { allowWasm } from './31-wasm.ts';
 import './37-url-pattern.ts';
 import './44-compression.ts';
 import { deliverBroken, deliverData, deliverPull, deliverStop } from './49-pipes.ts';
@@ -24,16 +36,15 @@ import { deliverSocket } from './54-sockets.ts';
 import { deliverFailure, deliverResponse, Service } from './60-fetch.ts';
 import { deliverCache, deliverCacheError } from './61-cache.ts';
 import './61-websocket.ts';
-import { consoleObject, installConsole, resetGroups } from './63-console.ts';
+import { consoleObject } from './63-console.ts';
 import { deliverSubtle, deliverSubtleError } from './64-subtle.ts';
 import './65-crypto.ts';
 import './66-event-source.ts';
-import './70-structured-clone.ts';
 import './71-performance.ts';
+import './71-stream-transfer.ts';
 import './72-message-port.ts';
-import './73-stream-transfer.ts';
 import './85-ambient.ts';
-import { bridge, takeEnv } from './88-bridge.ts';
+import { bridge } from './88-bridge.ts';
 import {
   type Adopted,
   abortInvocation,
@@ -56,7 +67,7 @@ const isStart = (event: TurnEvent): event is FetchStart => isArray(event);
 
 const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
   if (isStart(event)) {
-    resetGroups();
+    groups.depth = 0;
     if (isLambda) lambda().lambdaRequest(fetchEvent(event), chunks);
     else startRequest(fetchEvent(event), chunks);
     return;
@@ -67,7 +78,7 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       else startScheduled(event);
       return;
     case 'invoke':
-      resetGroups();
+      groups.depth = 0;
       lambda().lambdaInvoke(event, chunks);
       return;
     case 'response':
@@ -178,10 +189,16 @@ const load = (factsJson: string): void => {
     defineProperty(env, name, { value: new Service(name), writable: true, enumerable: true, configurable: true });
   }
   program.env = env;
-  if (facts.wasm) allowWasm(facts.memoryMiB);
+  const wasm = takenWasm();
+  if (facts.wasm && wasm !== undefined) allowWasm(wasm, facts.memoryMiB);
   if (facts.concurrency > 1) carryContext();
-  takeEnv(facts.env);
-  defineProperty(globalThis, REGISTER, { value: { register: register(facts.lambda), bridge }, configurable: true });
+  const found = {
+    register: register(facts.lambda),
+    get bridge() {
+      return bridge;
+    },
+  };
+  defineProperty(globalThis, REGISTER, { value: found, configurable: true });
 };
 
 const boot = (
@@ -219,11 +236,13 @@ const boot = (
   });
   takeWasm();
   removeGlobals();
-  installTemporal();
-  installConsole();
+  // What V8 put on this context goes; see 16-temporal.ts.
+  if (hasOwn(NativeDate.prototype, 'toTemporalInstant'))
+    lazily('Temporal', () => place('Temporal', makeTemporal(), false));
+  // V8 gives every context a silent console of its own.
+  lazily('console', () => place('console', consoleObject, false));
   return { load, turn };
 };
 
 hideSources(globalThis);
-hideSources(consoleObject);
 defineProperty(globalThis, NAME, { value: boot, configurable: true });

@@ -16,7 +16,7 @@ import { SINGLE, type Standing } from './contract/host-wire.ts';
 import { newInvocationId } from './contract/ids.ts';
 import { LIMIT_RULES } from './contract/limits.ts';
 import type { Observer } from './contract/observer.ts';
-import { MIB, NS_PER_MS } from './contract/units.ts';
+import { NS_PER_MS } from './contract/units.ts';
 import { Callers } from './dispatch/callers.ts';
 import { Dispatch } from './dispatch/dispatch.ts';
 import { Edge } from './edge/edge.ts';
@@ -31,11 +31,12 @@ import { runTick } from './host/cron-door.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { Falls } from './host/falls.ts';
 import type { HostOptions, RunningHost, StandbyHost, StandbyOptions } from './host/host-options.ts';
-import { tenantLimits, watchMemory } from './host/memory.ts';
 import type { Parts } from './host/parts.ts';
+import { openPool, watchMemory } from './host/pool-door.ts';
 import { requireFlags } from './host/process-flags.ts';
+import { openTelemetry } from './host/telemetry-door.ts';
 import { receive, runAttempt } from './host/webhook-door.ts';
-import { Pool } from './pool/pool.ts';
+import type { Pool } from './pool/pool.ts';
 import type { Quarantine } from './quarantine/quarantine.ts';
 import { Sockets } from './sockets/sockets.ts';
 import {
@@ -47,8 +48,7 @@ import {
   type SqliteLedger,
 } from './store/store.ts';
 import { SystemClock } from './system-clock.ts';
-import { createTelemetry, type Telemetry, trustedParents } from './telemetry/telemetry.ts';
-import { VERSION } from './version.ts';
+import { type Telemetry, trustedParents } from './telemetry/telemetry.ts';
 
 /** Booted spare isolates per engine lane. */
 const SPARES = 2;
@@ -258,14 +258,7 @@ class Host implements StandbyHost, Parts {
   }
 
   async #openTelemetry(): Promise<void> {
-    this.telemetry = createTelemetry({
-      env: process.env,
-      sampleRatio: this.config.telemetry.sampleRatio,
-      serviceVersion: VERSION,
-      hostId: this.hostId,
-      now: () => this.clock.epochMs(),
-      warn: this.#options.log,
-    });
+    this.telemetry = openTelemetry(this);
     this.#closers.push(() => this.telemetry.shutdown(FLUSH_MS));
     await this.telemetry.start();
   }
@@ -292,18 +285,9 @@ class Host implements StandbyHost, Parts {
       },
       log: this.#options.log,
     });
-    const { maxIsolates, memoryMiB } = this.config.server;
-    this.pool = new Pool({
-      engine: this.engine,
-      maxIsolates,
-      memoryBytes: memoryMiB * MIB,
-      nowNs: () => this.clock.nowNs(),
-      stray: (version, line) => {
-        for (const observer of this.#observers()) observer.stray(version, line);
-      },
-      realmOf: (version) => this.quarantine.realmOf(version),
+    this.pool = openPool(this, {
+      observers: () => this.#observers(),
       felled: (version, how) => this.#falls.felled(version, how),
-      tenantLimits: (name) => tenantLimits(this.config, name),
     });
     this.#closers.push(() => this.engine.close());
     await this.engine.open(this.pool);

@@ -6,7 +6,7 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     // `make test-all` asks for the slow ones too.
-    exclude: process.env['ISOLANE_TEST_ALL'] === '1' ? [] : ['test/{chaos,soak}/**'],
+    exclude: process.env['ISOLANE_TEST_ALL'] === '1' ? [] : ['test/{bench,chaos,soak}/**'],
     // Worker threads refuse the engine's flags.
     pool: 'forks',
     execArgv: [...NODE_FLAGS],

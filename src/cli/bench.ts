@@ -14,28 +14,28 @@ const TOKEN = 'ISOLANE_DEBUG_TOKEN';
 
 export const bench: Command = {
   name: 'bench',
-  usage: 'URL… [--rate N | --max] [--connections N] [--duration SECONDS]',
+  usage: 'URL… [--rate N | --max] [--duration SECONDS]',
   about: 'load a server and report its latencies',
   words: { min: 1, max: 100 },
   options: {
     rate: {
       ...{ kind: 'count', range: { min: 1, max: 99_999 }, value: 'N' },
-      about: `requests that fall due a second, answered or not (open loop; default ${DEFAULT_RATE})`,
+      about: `requests a second, answered or not (open loop; default ${DEFAULT_RATE})`,
     },
-    max: { kind: 'flag', about: 'as many as it can answer: each connection waits for its answer (closed loop)' },
+    max: { kind: 'flag', about: 'as many as it answers: connections wait (closed loop)' },
     connections: { kind: 'count', range: { min: 1, max: 10_000 }, value: 'N', about: 'kept open (default 64)' },
     duration: { kind: 'count', range: { min: 1, max: 86_400 }, value: 'SECONDS', about: 'measured time (default 10)' },
     warmup: { kind: 'count', range: { min: 0, max: 3600 }, value: 'SECONDS', about: 'before that (default 2)' },
     processes: { kind: 'count', range: { min: 1, max: 64 }, value: 'N', about: 'that make the load (default 1)' },
     method: { kind: 'text', value: 'METHOD', about: 'GET, or POST with --data, unless given' },
-    header: { kind: 'texts', value: '"NAME: VALUE"', about: 'sent with every request; may be given several times' },
+    header: { kind: 'texts', value: '"NAME: VALUE"', about: 'of every request; may be given several times' },
     data: { kind: 'text', value: 'TEXT|@FILE', about: 'the body of every request' },
     expect: { kind: 'text', value: 'TEXT', about: 'the body that every answer must have' },
     'expect-status': { kind: 'count', range: { min: 100, max: 599 }, value: 'N', about: 'instead of any 2xx' },
-    cold: { kind: 'flag', about: `isolane: a new isolate for every request; needs a token of scope debug in ${TOKEN}` },
-    warm: { kind: 'flag', about: `isolane: isolates that are loaded; the same token. Both read server-timing` },
+    cold: { kind: 'flag', about: `isolane: new isolates; a token of scope debug in ${TOKEN}` },
+    warm: { kind: 'flag', about: 'isolane: loaded isolates; the same token' },
     html: { kind: 'text', value: 'FILE', about: 'write a page with plots' },
-    'yes-this-is-mine': { kind: 'flag', about: 'allow a server outside of this machine and private networks' },
+    'yes-this-is-mine': { kind: 'flag', about: 'allow a server that is not on this machine or a private network' },
   },
   run: async (input, terminal) => {
     const plan = await planOf(input, terminal);

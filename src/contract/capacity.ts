@@ -2,7 +2,7 @@
 import { MIB } from './units.ts';
 
 /** Resident memory of one isolate beside its heap and buffers, as `bench/many.ts` measures it. */
-export const ISOLATE_BASE_BYTES: number = 1.3 * MIB;
+export const ISOLATE_BASE_BYTES: number = 0.75 * MIB;
 /** Share of the host's isolates that is promised to nobody: functions without a reserve live on it. */
 const UNRESERVED_SHARE = 0.1;
 

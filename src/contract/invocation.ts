@@ -82,6 +82,8 @@ export interface Timing {
  * the connection has to be cut.
  */
 export interface Reply {
+  /** Somebody will look at `timing`. */
+  readonly timed?: boolean;
   /** Set before the answer where it is known by then; for `server-timing`. */
   timing?: Timing | null;
   respond(head: ResponseHead, body: Body): void;

@@ -288,7 +288,8 @@ export class Life {
       limits: this.#limits,
     });
     this.#ports.ledger.end(record, this.#mark);
-    this.invocation.reply.timing = timing(record);
+    const { reply } = this.invocation;
+    if (reply.timed === true) reply.timing = timing(record);
     this.#answer(() => this.#conclude(outcome));
     const endedNs = usage?.settledNs ?? this.#ports.clock.nowNs();
     const { uses, ended } = this.#uses(settled, record, endedNs);

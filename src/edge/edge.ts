@@ -1,6 +1,6 @@
 /**
- * The data plane's door (CONTRACT §5): HTTP in, invocations out. Hono on Node's server is the front; routing is ours,
- * over raw paths, and responses are written by the exchange itself. Decides who is asked, never what is answered.
+ * The data plane's door (CONTRACT §5): HTTP in, invocations out. Node's server, Hono's app for webhooks and its router for
+ * functions, over raw paths; responses are written by the exchange itself. Decides who is asked, never what is answered.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
@@ -37,14 +37,14 @@ const FUNCTION_PREFIX = '/fn/';
 const HOOK_PREFIX = '/hooks/';
 /** Connections the kernel holds while nobody accepts them, as while one host takes over from another. */
 const BACKLOG = 4096;
-/** What Hono sees of every request: routing is ours. */
+/** What Hono sees of a request: its path comes from the visit. */
 const ANY_REQUEST = new Request('http://localhost/');
 
 export class Edge {
   readonly #ports: EdgePorts;
   readonly #options: EdgeOptions;
   readonly #server: Server;
-  readonly #app: Hono<{ Bindings: EdgeResponse }>;
+  readonly #hooks: Hono<{ Bindings: EdgeResponse }>;
   readonly #proxies: TrustedProxies;
   readonly #hosts = new Hosts();
   readonly #peers: Peers;
@@ -76,7 +76,7 @@ export class Edge {
     this.#whole = { clock: ports.clock, timeoutMs: timeouts.bodyMs, budget: new BodyBudget(WHOLE_BODIES_BYTES) };
     const publicOrigin = options.publicUrl === null ? null : new URL(options.publicUrl).origin;
     this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
-    this.#app = this.#createApp();
+    this.#hooks = this.#createHooks();
     this.#server = this.#createServer(timeouts);
   }
 
@@ -139,13 +139,13 @@ export class Edge {
   }
 
   /**
-   * Hono's app between the gate and the doors. It is called with Node's own response: the adaptor around it would make a
-   * Request that nobody reads and a second answer that nobody sends, a twelfth of what a request costs.
+   * The doors of webhooks. It is called with Node's own response: the adaptor for Node's server would make a Request that
+   * nobody reads and a second answer that nobody sends. Functions are found by Hono's TrieRouter alone (`routes.ts`).
    */
-  #createApp(): Hono<{ Bindings: EdgeResponse }> {
-    const app = new Hono<{ Bindings: EdgeResponse }>({ getPath: () => '/' });
-    app.all('/', (c) => {
-      this.#serve(c.env);
+  #createHooks(): Hono<{ Bindings: EdgeResponse }> {
+    const app = new Hono<{ Bindings: EdgeResponse }>({ getPath: (_request, at) => at?.env?.visit?.path ?? '/' });
+    app.all(`${HOOK_PREFIX}*`, async (c) => {
+      await this.#serveHook(c.env, c.env.visit!);
       return RESPONSE_ALREADY_SENT;
     });
     app.onError((error, c) => {
@@ -238,7 +238,7 @@ export class Edge {
       return;
     }
     outgoing.visit = visit;
-    void this.#app.fetch(ANY_REQUEST, outgoing);
+    this.#serve(outgoing);
   }
 
   /** A request for a WebSocket, on a connection that Node has let go of. What is not upgraded is answered and closed. */
@@ -264,11 +264,7 @@ export class Edge {
       return;
     }
     outgoing.visit = visit;
-    try {
-      this.#serve(outgoing);
-    } catch (error) {
-      this.#failed(outgoing, error);
-    }
+    this.#serve(outgoing);
   }
 
   #visitOf(incoming: IncomingMessage, head: RequestHead, upgrades: boolean): Visit | Refusal {
@@ -297,12 +293,17 @@ export class Edge {
   }
 
   #serve(outgoing: EdgeResponse): void {
-    const visit = outgoing.visit!;
-    const { path } = visit;
-    if (path.startsWith(HOOK_PREFIX)) {
-      this.#serveHook(outgoing, visit, path.slice(HOOK_PREFIX.length));
-      return;
+    try {
+      const visit = outgoing.visit!;
+      if (visit.path.startsWith(HOOK_PREFIX)) void this.#hooks.fetch(ANY_REQUEST, outgoing);
+      else this.#serveFunction(outgoing, visit);
+    } catch (error) {
+      this.#failed(outgoing, error);
     }
+  }
+
+  #serveFunction(outgoing: EdgeResponse, visit: Visit): void {
+    const { path } = visit;
     if (path.startsWith(FUNCTION_PREFIX)) {
       const slash = path.indexOf('/', FUNCTION_PREFIX.length);
       const name = path.slice(FUNCTION_PREFIX.length, slash === -1 ? undefined : slash);
@@ -322,16 +323,15 @@ export class Edge {
     this.#functions.enter(outgoing, visit, match, path);
   }
 
-  #serveHook(outgoing: EdgeResponse, visit: Visit, endpoint: string): void {
+  async #serveHook(outgoing: EdgeResponse, visit: Visit): Promise<void> {
+    const endpoint = visit.path.slice(HOOK_PREFIX.length);
     if (!this.#webhooks.has(endpoint)) {
       refuse(outgoing, visit.head, 'not_found', this.#door);
       return;
     }
     const target = visit.query === '' ? visit.path : `${visit.path}?${visit.query}`;
     const hook = { endpoint, target, head: visit.head, clientAddress: visit.clientAddress };
-    receiveHook(outgoing, hook, this.#ports, { door: this.#door, whole: this.#whole }).catch((error) =>
-      this.#failed(outgoing, error),
-    );
+    await receiveHook(outgoing, hook, this.#ports, { door: this.#door, whole: this.#whole });
   }
 
   /** A response is over, sent or not. */

@@ -84,11 +84,11 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 export class Exchange implements Reply {
   timing: Timing | null = null;
+  readonly timed: boolean;
   readonly #id: string;
   readonly #outgoing: EdgeResponse;
   readonly #head: RequestHead;
   readonly #door: ExchangeDoor;
-  readonly #debug: boolean;
   #requestStream: RequestStream | null = null;
   #pump: BodyPump | null = null;
   #status = 0;
@@ -99,7 +99,7 @@ export class Exchange implements Reply {
     this.#outgoing = outgoing;
     this.#head = head;
     this.#door = door;
-    this.#debug = debug;
+    this.timed = debug;
   }
 
   /** The status that was sent; 0 while none was. */
@@ -195,7 +195,7 @@ export class Exchange implements Reply {
   #writeHead(status: number, headers: string[], guest: HeaderList, body: Body, id: string | null = this.#id): boolean {
     const outgoing = this.#outgoing;
     if (id !== null) headers.push('x-invocation-id', id);
-    if (this.#debug && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
+    if (this.timed && this.timing !== null) headers.push('server-timing', serverTiming(this.timing));
     const length = contentLength(outgoing.req.method ?? '', status, guest, body);
     if (length !== null) headers.push('content-length', String(length));
     if (!isSendable(headers)) return false;

@@ -45,7 +45,7 @@ export class Codes {
   }
 
   /** Its cache has been made, and is sound. */
-  isPressed(order: LoadOrder): boolean {
+  isPressed(order: Pick<LoadOrder, 'bundlePath' | 'hash'>): boolean {
     const found = this.#read(order);
     return found !== null && found !== 'refused';
   }
@@ -67,7 +67,7 @@ export class Codes {
     this.#cache?.write(order.bundlePath, order.hash, pressed);
   }
 
-  #read(order: LoadOrder): Pressed | 'refused' | null {
+  #read(order: Pick<LoadOrder, 'bundlePath' | 'hash'>): Pressed | 'refused' | null {
     return this.#cache?.read(order.bundlePath, order.hash) ?? null;
   }
 

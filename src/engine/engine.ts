@@ -115,7 +115,7 @@ export class Engine implements EnginePort {
   grow(realm: Realm): boolean {
     if (this.#closing) return false;
     if (realm === '') {
-      if (this.#own() >= this.#options.maxLanes) return false;
+      if ([...this.#lanes.values()].filter((lane) => lane.realm === '').length >= this.#options.maxLanes) return false;
       this.#addLane();
       return true;
     }
@@ -238,12 +238,6 @@ export class Engine implements EnginePort {
     const own = [...this.#lanes.values()].filter((lane) => lane.realm === '' && !lane.sick);
     await Promise.all([...own.map((lane) => lane.close()), this.#fleet.close()]);
     await this.#agents.close();
-  }
-
-  #own(): number {
-    let count = 0;
-    for (const lane of this.#lanes.values()) if (lane.realm === '') count += 1;
-    return count;
   }
 
   #addLane(isPress = false): Lane {

@@ -63,7 +63,6 @@ export class Guest implements ShellSink {
   /** Not `null`: its module is still loading. */
   loading: Loading | null = null;
   readonly desk: Desk;
-  readonly #onCatastrophe: (message: string) => void;
   #strayBytes = 0;
   #turnsSinceSample = 0;
   #sampleIn = 1;
@@ -75,7 +74,6 @@ export class Guest implements ShellSink {
     order: Pick<LoadOrder, 'isolate' | 'name' | 'concurrency' | 'logBytes' | 'logLines'>,
     shell: Shell,
     desk: Desk,
-    onCatastrophe: (message: string) => void,
   ) {
     this.desk = desk;
     this.number = order.isolate;
@@ -84,7 +82,6 @@ export class Guest implements ShellSink {
     this.logBytes = order.logBytes;
     this.logLines = order.logLines;
     this.shell = shell;
-    this.#onCatastrophe = onCatastrophe;
     shell.sink = this;
   }
 
@@ -134,10 +131,6 @@ export class Guest implements ShellSink {
   /** It may still be told of results. */
   #knows(inv: number): boolean {
     return inv === 0 ? this.loading !== null || this.live.size > 0 : this.live.has(inv);
-  }
-
-  catastrophe(message: string): void {
-    this.#onCatastrophe(message);
   }
 
   takeLogs(): LaneLog[] | null {

@@ -6,6 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import type { FetchStart } from '../contract/turn.ts';
 import { splitAnswer } from './commands.ts';
 import { makeSnapshot } from './image.ts';
+import { Nursery } from './nursery.ts';
 import { preludeSource } from './prelude.ts';
 import { Shell, shellStart } from './shell.ts';
 
@@ -32,21 +33,28 @@ interface TestData {
   readonly snapshot: ArrayBuffer;
 }
 
-function answers({ prelude, snapshot }: TestData): readonly string[] {
-  return Array.from({ length: ISOLATES }, () => {
-    const sink = {
-      log: () => true,
-      subtle: () => '!',
-      nodeCrypto: () => '!',
-      catastrophe: (message: string) => fail(message),
-    };
-    const shell = new Shell(shellStart({ prelude, snapshot }), 32, sink);
+async function answers({ prelude, snapshot }: TestData): Promise<readonly string[]> {
+  const start = shellStart({ prelude, snapshot });
+  const sink = { log: () => true, subtle: () => '!', nodeCrypto: () => '!' };
+  let ready = (): void => undefined;
+  const nursery = new Nursery(start.snapshot, () => ready(), fail);
+  const outs: string[] = [];
+  for (let handle = 1; handle <= ISOLATES; handle++) {
+    const made = new Promise<void>((resolve) => {
+      ready = resolve;
+    });
+    nursery.make(32);
+    await made;
+    const newborn = nursery.take();
+    if (newborn === null) throw new Error('no isolate was made');
+    const shell = new Shell(start, newborn, handle, sink);
     shell.evaluate(FACTS, { kind: 'module', source: SOURCE, cachedData: null }, 'isolane:///self-test.mjs');
     shell.turn(Date.now(), '[]', null);
-    const { out } = shell.turn(Date.now(), START, null);
+    outs.push(shell.turn(Date.now(), START, null).out);
     shell.dispose();
-    return out;
-  });
+  }
+  nursery.close();
+  return outs;
 }
 
 /** No process.exit anywhere here: it aborts now and then while a thread with isolates lives. */
@@ -68,5 +76,5 @@ if (isMainThread) {
     if (!passed) fail('isolates of one snapshot do not answer as they should');
   });
 } else {
-  parentPort?.postMessage(answers(workerData as TestData));
+  parentPort?.postMessage(await answers(workerData as TestData));
 }

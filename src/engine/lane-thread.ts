@@ -4,26 +4,26 @@
  * leave, and how the thread sleeps between them, is its link's matter.
  */
 
-import { readlinkSync } from 'node:fs';
-import type { GuestProblem } from '../contract/engine-port.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { NS_PER_MS } from '../contract/units.ts';
 import { Agenda } from './agenda.ts';
 import { Board } from './board.ts';
 import { CodeCache } from './code-cache.ts';
 import { Codes } from './codes.ts';
+import { ColdLoads } from './cold-loads.ts';
 import { Desk, delivery, Workshop } from './crypto/desk.ts';
 import { Dropped } from './dropped.ts';
 import { Guest, type Live } from './guest.ts';
 import type { EventOrder, GoneReport, LaneInit, LaneOrder, LaneReport, LoadOrder, StartOrder } from './lane-wire.ts';
-import { Loads } from './loading.ts';
+import { Loads, pressed } from './loading.ts';
 import { nowNs } from './monotonic.ts';
+import { type Newborn, Nursery } from './nursery.ts';
 import { Reaper } from './reaper.ts';
-import { Shell, type ShellStart, shellStart } from './shell.ts';
+import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
-import { threadCpuClock } from './thread-cpu.ts';
-import { endings, first, said } from './yielded.ts';
+import { threadCpuClock, threadId } from './thread-cpu.ts';
+import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
 const MOST_ORDERS = 256;
@@ -42,13 +42,6 @@ export interface LaneLink {
   close(): void;
 }
 
-interface Yielded {
-  readonly box: TurnBox;
-  /** Who has settled. */
-  readonly ended: readonly number[];
-  readonly stray: GuestProblem | null;
-}
-
 export class LaneThread {
   readonly #slots: LaneSlots;
   readonly #reaper: Reaper;
@@ -59,7 +52,9 @@ export class LaneThread {
   readonly #guests = new Map<number, Guest>();
   readonly #dropped: Dropped = new Dropped();
   readonly #codes: Codes;
+  readonly #nursery: Nursery;
   readonly #spares: Spares;
+  readonly #cold: ColdLoads;
   readonly #cpuNs: () => number = threadCpuClock();
   readonly #workshop: Workshop;
   readonly #loads: Loads;
@@ -67,6 +62,7 @@ export class LaneThread {
   readonly #answered: Set<Guest> = new Set();
   /** Called when there is work that no order brings. */
   onReady: () => void = () => undefined;
+  #handles = 0;
   #closed = false;
 
   constructor(init: LaneInit, link: LaneLink) {
@@ -88,7 +84,20 @@ export class LaneThread {
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
-    this.#spares = new Spares(sizes, this.#agenda, (memoryMiB) => this.#shell(memoryMiB));
+    this.#nursery = new Nursery(
+      this.#image.snapshot,
+      () => this.onReady(),
+      (message) => this.#sick(message),
+    );
+    this.#spares = new Spares(sizes, this.#agenda, {
+      make: (memoryMiB) => this.#nursery.make(memoryMiB),
+      takeMade: () => this.#nursery.take(),
+      boot: (newborn) => this.#boot(newborn),
+    });
+    this.#cold = new ColdLoads(this.#spares, {
+      load: (order, shell) => this.#load(order, shell),
+      start: (order) => this.#start(order),
+    });
     this.#link.send({ k: 'up' });
     this.#link.flush();
     this.#spares.restock();
@@ -106,6 +115,7 @@ export class LaneThread {
     if (this.#closed) return obeyed;
     for (const guest of this.#answered) this.#answer(guest);
     this.#agenda.runDue();
+    if (this.#cold.step()) obeyed += 1;
     this.#board?.rest();
     this.#link.flush();
     return obeyed + this.#dropped.clear(obeyed === 0);
@@ -117,7 +127,7 @@ export class LaneThread {
 
   /** Something is at work whose end only the event loop tells. */
   get awaits(): boolean {
-    return this.#workshop.working > 0 || this.#answered.size > 0;
+    return this.#workshop.working > 0 || this.#answered.size > 0 || this.#nursery.isMaking;
   }
 
   /** Ms until something is due, at most `mostMs`. */
@@ -128,8 +138,8 @@ export class LaneThread {
   #obey(order: LaneOrder): void {
     switch (order.k) {
       case 'load':
-        if (order.isPress) this.#press(order);
-        else this.#load(order);
+        if (order.isPress && this.#codes.isPressed(order)) this.#link.send(pressed(order.isolate));
+        else this.#cold.add(order);
         return;
       case 'start':
         this.#start(order);
@@ -141,6 +151,7 @@ export class LaneThread {
         this.#forget(order.isolate, order.inv);
         return;
       case 'drop': {
+        this.#cold.drop(order.isolate);
         const guest = this.#guests.get(order.isolate);
         if (guest !== undefined) this.#dropped.add(this.#release(guest));
         return;
@@ -158,26 +169,15 @@ export class LaneThread {
     }
   }
 
-  #load(order: LoadOrder): void {
+  #load(order: LoadOrder, shell: Shell): void {
     this.#link.flush();
     this.#loads.begin(order, () => {
-      const code = this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
-      const shell = this.#spares.take(order.memoryMiB) ?? this.#shell(order.memoryMiB);
+      const code = order.isPress
+        ? this.#codes.draft(order, shell)
+        : this.#codes.of(order, () => this.#link.send({ k: 'refused', isolate: order.isolate }));
       return { guest: this.#settleIn(order, shell), code };
     });
-    this.#spares.restock();
-  }
-
-  #press(order: LoadOrder): void {
-    if (this.#codes.isPressed(order)) {
-      const figures = { endedNs: nowNs(), initNs: 0, cpuNs: 0, heapBytes: 0, logs: null };
-      this.#link.send({ k: 'loaded', isolate: order.isolate, ...figures });
-      return;
-    }
-    this.#loads.begin(order, () => {
-      const shell = this.#shell(order.memoryMiB);
-      return { guest: this.#settleIn(order, shell), code: this.#codes.draft(order, shell) };
-    });
+    this.#link.flush();
   }
 
   #settleIn(order: LoadOrder, shell: Shell): Guest {
@@ -188,13 +188,13 @@ export class LaneThread {
         this.onReady();
       },
     });
-    const guest = new Guest(order, shell, desk, (message) => this.#sick(message));
+    const guest = new Guest(order, shell, desk);
     this.#guests.set(order.isolate, guest);
-    this.#reaper.add(order.isolate, shell.isolate);
     return guest;
   }
 
   #start(order: StartOrder): void {
+    if (this.#cold.defer(order)) return;
     this.#board?.order();
     const guest = this.#guests.get(order.isolate);
     if (guest === undefined || guest.loading !== null || guest.busy || guest.outgrown) {
@@ -266,14 +266,19 @@ export class LaneThread {
     const startNs = nowNs();
     this.#board?.begin(guest.name, guest.number, inv, startNs);
     const baseNs = this.#cpuNs();
-    this.#slots.begin({ isolate: guest.number, inv }, { baseNs, budgetNs }, startNs, guest.hardDeadlineMs(inv));
+    this.#slots.begin(
+      { isolate: guest.number, inv, handle: guest.shell.handle },
+      { baseNs, budgetNs },
+      startNs,
+      guest.hardDeadlineMs(inv),
+    );
     let box: TurnBox | null = null;
     let failure: unknown = null;
     try {
       box = guest.shell.turn(Date.now(), `[${json}]`, chunks);
     } catch (error) {
       failure = error;
-      if (!guest.shell.isolate.isDisposed) box = peek(guest.shell);
+      if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
     guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
@@ -347,7 +352,7 @@ export class LaneThread {
     this.#answered.delete(guest);
     this.#agenda.cancel(guest.desk);
     this.#agenda.cancel(guest);
-    this.#reaper.remove(guest.number);
+    this.#reaper.remove(guest.shell.handle);
     guest.desk.close();
     return guest;
   }
@@ -368,12 +373,12 @@ export class LaneThread {
     this.#turn(guest, owner, '{"e":"tick"}', null);
   }
 
-  #shell(memoryMiB: number): Shell {
-    return new Shell(this.#image, memoryMiB, {
+  #boot(newborn: Newborn): Shell {
+    this.#reaper.add(++this.#handles, newborn.isolate);
+    return new Shell(this.#image, newborn, this.#handles, {
       log: () => false,
       subtle: () => '!InvalidStateError: there is no function yet',
       nodeCrypto: () => '!["Error",null,"there is no function yet"]',
-      catastrophe: (message) => this.#sick(message),
     });
   }
 
@@ -386,29 +391,9 @@ export class LaneThread {
     for (const guest of this.#guests.values()) guest.dispose();
     this.#dropped.close();
     this.#spares.close();
+    this.#nursery.close();
     this.#reaper.close();
     this.#closed = true;
     this.#link.close();
-  }
-}
-
-/**
- * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
- * again. `null` when the isolate cannot be entered any more.
- */
-function peek(shell: Shell): TurnBox | null {
-  try {
-    return shell.peek();
-  } catch {
-    return null;
-  }
-}
-
-/** The thread's id in /proc, 0 where there is none: then CPU is only checked after turns. */
-function threadId(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').pop());
-  } catch {
-    return 0;
   }
 }

@@ -8,7 +8,7 @@ import type { Agenda } from './agenda.ts';
 import type { Board } from './board.ts';
 import type { Spent } from './crypto/meter.ts';
 import type { Guest } from './guest.ts';
-import type { LaneReport, LoadOrder } from './lane-wire.ts';
+import type { LaneReport, LoadedReport, LoadOrder } from './lane-wire.ts';
 import { nowNs } from './monotonic.ts';
 import type { Code } from './shell.ts';
 import type { LaneSlots } from './slots.ts';
@@ -84,11 +84,16 @@ export class Loads {
     });
   }
 
-  #publish({ order, leftNs, untilMs }: Loading): void {
+  #publish({ order, guest, leftNs, untilMs }: Loading): void {
     const { board, slots, cpuNs } = this.#ports;
     const startNs = nowNs();
     board()?.begin(order.name, order.isolate, 0, startNs);
-    slots.begin({ isolate: order.isolate, inv: 0 }, { baseNs: cpuNs(), budgetNs: leftNs }, startNs, untilMs);
+    slots.begin(
+      { isolate: order.isolate, inv: 0, handle: guest!.shell.handle },
+      { baseNs: cpuNs(), budgetNs: leftNs },
+      startNs,
+      untilMs,
+    );
   }
 
   #step(loading: Loading, turn: () => TurnBox): void {
@@ -134,4 +139,9 @@ export class Loads {
     const initNs = endedNs - startedNs;
     this.#ports.send({ k: 'load-failed', isolate: order.isolate, why, ...said(error), endedNs, initNs, cpuNs, logs });
   }
+}
+
+/** Nothing had to be loaded: its code cache is there. */
+export function pressed(isolate: number): LoadedReport {
+  return { k: 'loaded', isolate, endedNs: nowNs(), initNs: 0, cpuNs: 0, heapBytes: 0, logs: null };
 }

@@ -5,8 +5,10 @@
  * that never runs still lies in the heap of every isolate; the host gives one to an isolate that asks.
  */
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildOptions } from 'esbuild';
+import { askLate, lateModules } from './late-modules.ts';
 
 /** File name the prelude is compiled under; its frames are left out of guest stack traces. */
 export const PRELUDE_NAME = 'isolane:prelude';
@@ -35,6 +37,7 @@ const cut = (bundle: string): string => {
   let script = '';
   let from = 0;
   for (const found of bundle.matchAll(RARE)) {
+    if (found.index < from) continue;
     const end = `,"<${found[1]}")`;
     const start = found.index + found[0].length;
     const stop = bundle.indexOf(end, start);
@@ -66,7 +69,8 @@ const MINIFIED: BuildOptions = {
 /** Bundles `sandbox/`; what `npm pack` writes to `prelude.bundle.js`. */
 export const bundlePrelude = async (): Promise<string> => {
   const { build } = await import('esbuild');
-  const result = await build({ ...MINIFIED, write: false, entryPoints: [entry()] });
+  const { plugin, define } = lateModules(dirname(entry()));
+  const result = await build({ ...MINIFIED, write: false, entryPoints: [entry()], plugins: [plugin], define });
   const library = await build({
     ...MINIFIED,
     write: false,
@@ -77,7 +81,7 @@ export const bundlePrelude = async (): Promise<string> => {
   const expression = textOf(library)
     .replace(/^"use strict";\s*var streams=/, '')
     .replace(/;\s*$/, '');
-  const prelude = cut(textOf(result));
+  const prelude = cut(askLate(textOf(result)));
   if (prelude.split(LIBRARY).length !== 2) throw new Error(`sandbox/ mentions ${LIBRARY} in one late part`);
   return prelude.replace(LIBRARY, () => expression);
 };

@@ -18,11 +18,12 @@ const SOURCE = `(() => {
   const floats = new Float64Array(laneBuffer, at.words * 4, at.floats);
   const isolates = new Map();
   const reap = (isolate, turn) => {
-    const handle = isolates.get(isolate);
+    const number = Atomics.load(words, at.handle);
+    const handle = isolates.get(number);
     if (handle === undefined || Atomics.load(words, at.turn) !== turn) return;
     // Who changes this word first decides: the turn that ends, or its end.
     if (Atomics.compareExchange(words, at.running, isolate, -isolate) !== isolate) return;
-    isolates.delete(isolate);
+    isolates.delete(number);
     try { handle.dispose(); } catch {}
   };
   globalThis.change = (added, handle, removed) => {
@@ -60,7 +61,10 @@ export class Reaper {
     this.#run(slots.nextShift());
   }
 
-  /** Puts `isolate` under the reaper's eyes. Waits for its lock for some microseconds: no turn runs meanwhile. */
+  /**
+   * Puts `isolate` under the reaper's eyes, as `number` (the `handle` of its turns). Waits for the reaper's lock, which takes
+   * two switches of threads: done when an isolate is booted, not when it is needed.
+   */
   add(number: number, isolate: ivm.Isolate): void {
     const shift = this.#slots.nextShift();
     const removed = new ivm.ExternalCopy(this.#removed).copyInto();

@@ -6,7 +6,7 @@
 
 /** The user's module is a function that is called once `__isolane_register` is gone, as `isolane:hide` does for modules. */
 const HEAD =
-  '"use strict";(({register,bridge},user)=>{delete globalThis.__isolane_register;register(user(bridge))})(__isolane_register,(isolane_host)=>{';
+  '"use strict";((own,user)=>{const{register}=own;delete globalThis.__isolane_register;register(user(()=>own.bridge))})(__isolane_register,(isolane_host)=>{';
 /** Lines before the bundle's own first line. */
 export const HEAD_LINES = 1;
 const TAIL = '});';
@@ -24,7 +24,7 @@ export function asScript(bundle: string): string | null {
   if (tail === null || bundle.includes('import.meta')) return null;
   const aliases: string[] = [];
   const body = bundle.slice(0, tail.at + 1).replace(HOST, (_, alias: string | undefined) => {
-    aliases.push(`${alias ?? 'host'}=isolane_host`);
+    aliases.push(`${alias ?? 'host'}=isolane_host()`);
     return '';
   });
   if (/^(?:import|export)\b/m.test(body)) return null;

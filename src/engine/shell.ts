@@ -10,13 +10,12 @@ import { Codecs } from './compression.ts';
 import { GUEST_HEAP_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
+import type { Newborn } from './nursery.ts';
 import { PRELUDE_NAME, preludeParts } from './prelude.ts';
 import { HEAD_LINES } from './script-form.ts';
 
-/** What a guest asks of its lane, and how it ends. */
-export interface ShellSink extends Omit<HookSink, 'codecs'> {
-  catastrophe(message: string): void;
-}
+/** What a guest asks of its lane. */
+export type ShellSink = Omit<HookSink, 'codecs'>;
 
 const COPY = { result: { copy: true } } as const;
 const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
@@ -26,8 +25,8 @@ const COPY_ALL = { result: { copy: true }, arguments: { copy: true } } as const;
  */
 export const AROUND: Readonly<Record<string, string>> = {
   'isolane:hide':
-    'const { register, bridge } = globalThis.__isolane_register; delete globalThis.__isolane_register; export { register, bridge };',
-  'isolane:host': 'export { bridge as host } from "isolane:hide";',
+    'const own = globalThis.__isolane_register; const { register } = own; delete globalThis.__isolane_register; export { register, own };',
+  'isolane:host': 'import { own } from "isolane:hide"; export const host = own.bridge;',
   'isolane:entry': 'import { register } from "isolane:hide"; import * as user from "isolane:user"; register(user);',
 };
 
@@ -57,6 +56,7 @@ export const shellStart = (image: Image): ShellStart => {
 export class Shell {
   readonly isolate: ivm.Isolate;
   readonly memoryMiB: number;
+  readonly handle: number;
   readonly #context: ivm.Context;
   readonly #load: ivm.Reference;
   readonly #turn: ivm.Reference;
@@ -65,16 +65,14 @@ export class Shell {
   #sink: ShellSink;
   #hostNs = 0;
 
-  constructor(start: ShellStart, memoryMiB: number, sink: ShellSink) {
+  /** `handle`: its number with the lane's reaper. */
+  constructor(start: ShellStart, { isolate, context, memoryMiB }: Newborn, handle: number, sink: ShellSink) {
+    this.isolate = isolate;
+    this.#context = context;
     this.memoryMiB = memoryMiB;
+    this.handle = handle;
     this.#codecs = new Codecs(memoryMiB);
     this.#sink = sink;
-    this.isolate = new ivm.Isolate({
-      memoryLimit: memoryMiB,
-      onCatastrophicError: (message) => this.#sink.catastrophe(message),
-      ...(start.snapshot === null ? {} : { snapshot: start.snapshot }),
-    });
-    this.#context = this.isolate.createContextSync();
     if (start.snapshot === null) runScript(this.isolate, this.#context, start.prelude);
     const hooks = createHooks(
       {
@@ -92,7 +90,6 @@ export class Shell {
     const guest = boot.applySync(undefined, callbacks, { result: { reference: true } }) as ivm.Reference;
     this.#load = guest.getSync('load', { reference: true });
     this.#turn = guest.getSync('turn', { reference: true });
-    for (const name of ['isolane:hide', 'isolane:entry']) this.#around(name);
   }
 
   #around(name: string): ivm.Module {
@@ -207,4 +204,16 @@ function runScript(isolate: ivm.Isolate, context: ivm.Context, code: ShellStart[
   code.cachedData = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData ?? cachedData;
   script.runSync(context, { release: true });
   script.release();
+}
+
+/**
+ * A rejection that nobody handled replaces the result of the turn in which isolated-vm notices it: the box is fetched
+ * again. `null` when the isolate cannot be entered any more.
+ */
+export function peeked(shell: Shell): TurnBox | null {
+  try {
+    return shell.peek();
+  } catch {
+    return null;
+  }
 }

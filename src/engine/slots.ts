@@ -26,6 +26,7 @@ const RUNNING = 6;
 const KILL_CAUSE = 7;
 const THREAD_ID = 8;
 const INVOCATION = 9;
+const HANDLE = 10;
 
 const SINCE_NS = 0;
 const CPU_BASE_NS = 1;
@@ -60,9 +61,9 @@ export class LaneSlots {
     this.#claims = new Int32Array(buffer, WORDS * 4 + FLOATS * 8, CLAIM_SLOTS);
   }
 
-  /** Thread: a turn of `isolate` begins. `hardDeadlineMs` (epoch) is the reaper's own, main-loop-independent limit. */
+  /** Thread: a turn of `isolate` begins, which the reaper knows as `handle`. `hardDeadlineMs` (epoch) is the reaper's own, main-loop-independent limit. */
   begin(
-    who: { readonly isolate: number; readonly inv: number },
+    who: { readonly isolate: number; readonly inv: number; readonly handle: number },
     cpu: { readonly baseNs: number; readonly budgetNs: number },
     sinceNs: number,
     hardDeadlineMs: number,
@@ -73,6 +74,7 @@ export class LaneSlots {
     this.#floats[CPU_BUDGET_NS] = cpu.budgetNs;
     this.#floats[HARD_DEADLINE_MS] = hardDeadlineMs;
     this.#words[INVOCATION] = who.inv;
+    this.#words[HANDLE] = who.handle;
     this.#words[RUNNING] = who.isolate;
     Atomics.store(this.#words, TURN, turn);
     return turn;
@@ -179,6 +181,7 @@ export const REAPER_LAYOUT: Readonly<Record<string, number>> = {
   killTurn: KILL_TURN,
   turn: TURN,
   running: RUNNING,
+  handle: HANDLE,
   words: WORDS,
   hardDeadline: HARD_DEADLINE_MS,
   floats: FLOATS,

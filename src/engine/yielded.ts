@@ -2,8 +2,17 @@
  * What a turn brought back, as far as its lane has to understand it: who has settled, whether a bundle is ready, what was
  * thrown. Everything else in it is the main thread's to read and to check.
  */
+import type { GuestProblem } from '../contract/engine-port.ts';
+import type { TurnBox } from '../contract/turn.ts';
 import { beginsWithAnswer, splitAnswer } from './commands.ts';
 import type { Guest, Live } from './guest.ts';
+
+export interface Yielded {
+  readonly box: TurnBox;
+  /** Who has settled. */
+  readonly ended: readonly number[];
+  readonly stray: GuestProblem | null;
+}
 
 /** Which live invocations this turn's commands say have settled. Text inside a command cannot forge the raw keys. */
 export function endings(guest: Guest, inv: number, out: string): readonly number[] {

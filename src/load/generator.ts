@@ -4,12 +4,12 @@
  * counts from when it fell due, so a stall is seen by all it held up (no coordinated omission). Whoever has no answer when
  * the time is over is waited for, and then counted. What the generator itself was late is told apart.
  */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './connection.ts';
 import { Meter } from './meter.ts';
-import type { GeneratorPlan, GeneratorResult } from './plan.ts';
+import { type GeneratorPlan, type GeneratorResult, SERIAL } from './plan.ts';
 
-/** For answers still under way when the time is over. */
 const DRAIN_MS = 10_000;
 /** After a failure a closed loop waits: a server that is gone would be asked in a tight loop. */
 const RETRY_MS = 20;
@@ -26,15 +26,23 @@ interface Phase {
 
 export class Generator {
   readonly #plan: GeneratorPlan;
+  readonly #drainMs: number;
   readonly #requests: readonly Buffer[];
   readonly #expectBody: Buffer | null;
   readonly #connections: readonly Connection[];
   readonly #meter: Meter;
   #next = 0;
+  /** Where in each request its serial belongs; -1: it has none. */
+  readonly #serialAt: readonly number[];
+  readonly #series: string = randomBytes(3).toString('hex');
+  #serial = 0;
 
-  constructor(plan: GeneratorPlan) {
+  /** `drainMs`: how long it waits for answers still under way when the time is over. */
+  constructor(plan: GeneratorPlan, drainMs: number = DRAIN_MS) {
     this.#plan = plan;
+    this.#drainMs = drainMs;
     this.#requests = plan.requests.map((text) => Buffer.from(text, 'base64'));
+    this.#serialAt = this.#requests.map((bytes) => bytes.indexOf(SERIAL));
     this.#expectBody = plan.expect.body === null ? null : Buffer.from(plan.expect.body);
     this.#meter = new Meter(plan.expect);
     const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -77,7 +85,7 @@ export class Generator {
   }
 
   async #ask(n: number): Promise<void> {
-    const bytes = this.#requests[n % this.#requests.length]!;
+    const bytes = this.#stamped(n % this.#requests.length);
     const { status, body } = await this.#connections[n % this.#connections.length]!.ask(bytes);
     const { expect } = this.#plan;
     const right = expect.status === null ? status >= 200 && status < 300 : status === expect.status;
@@ -88,7 +96,7 @@ export class Generator {
   }
 
   #request(): Buffer {
-    const bytes = this.#requests[this.#next]!;
+    const bytes = this.#stamped(this.#next);
     this.#next = this.#next + 1 === this.#requests.length ? 0 : this.#next + 1;
     return bytes;
   }
@@ -96,6 +104,16 @@ export class Generator {
   #answered(connection: Connection, status: number, bodyIsRight: boolean, ms: number): void {
     this.#meter.answered(status, bodyIsRight, ms);
     if (this.#plan.serverTiming) this.#meter.timing(connection.head);
+  }
+
+  #stamped(n: number): Buffer {
+    const bytes = this.#requests[n]!;
+    const at = this.#serialAt[n]!;
+    if (at < 0) return bytes;
+    const own = Buffer.from(bytes);
+    const serial = String(this.#serial++).padStart(SERIAL.length - this.#series.length, '0');
+    own.write(this.#series + serial, at, 'latin1');
+    return own;
   }
 
   #closedLoop(connection: Connection, { from, to }: Phase): Promise<void> {
@@ -125,7 +143,7 @@ export class Generator {
         connection.close();
         resolve();
       };
-      const patience = setTimeout(giveUp, to + DRAIN_MS - performance.now());
+      const patience = setTimeout(giveUp, to + this.#drainMs - performance.now());
       next(performance.now());
     });
   }
@@ -142,8 +160,12 @@ export class Generator {
     const everyMs = 1000 / ratePerSecond;
     const counts = (dueAt: number): boolean => dueAt >= from && dueAt < to;
 
+    /** When the request that a connection carries, or carried last, fell due. */
+    const latest = new Map<Connection, number>();
+
     const send = (connection: Connection, dueAt: number, since: number): void => {
       underWay += 1;
+      latest.set(connection, dueAt);
       connection.send(
         this.#request(),
         (status, bodyIsRight) => {
@@ -193,13 +215,19 @@ export class Generator {
       await sleep(1);
     }
     release(to);
-    const until = performance.now() + DRAIN_MS;
+    const until = performance.now() + this.#drainMs;
     while ((underWay > 0 || head < waiting.length) && performance.now() < until) await sleep(1);
     // Whoever still waits has waited at least this long: it counts, it is not forgotten.
     const now = performance.now();
     for (const dueAt of waiting.slice(head))
       if (counts(dueAt)) this.#meter.failed('no connection was free', now - dueAt);
-    for (let n = 0; n < underWay; n++) this.#meter.failed('no answer', DRAIN_MS);
+    const idle = new Set(free);
+    for (const [connection, dueAt] of latest) {
+      if (idle.has(connection)) continue;
+      if (counts(dueAt)) this.#meter.failed('no answer', now - dueAt);
+      // An answer that comes yet must not be taken for that of the next request.
+      connection.close();
+    }
     return lastAt - from;
   }
 }

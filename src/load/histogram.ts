@@ -110,3 +110,10 @@ export class Histogram {
     return { sumMs: this.#sumMs, maxMs: this.#maxMs, counts };
   }
 }
+
+/** Several processes' or repetitions' as one. */
+export function mergeAll(parts: readonly HistogramJson[]): HistogramJson {
+  const whole = new Histogram();
+  for (const part of parts) whole.merge(part);
+  return whole.toJSON();
+}

@@ -35,7 +35,11 @@ export function loadPage(url: string, plan: LoadPlan, result: LoadResult): strin
       'To the right ever fewer requests: the slowest in ten, in a hundred, in a thousand.',
       percentilePlot(latencies),
     ),
-    section('Answered within', 'What part of the requests was answered within which time.', cumulativePlot(latencies)),
+    section(
+      'Answered within',
+      'What part of the requests was answered within which time.',
+      cumulativePlot(latencies, false),
+    ),
   ];
   if (timings.length > 0) {
     sections.push(

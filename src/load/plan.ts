@@ -10,6 +10,9 @@ export interface Origin {
   readonly name: string;
 }
 
+/** In a header or the body of a request: replaced by a text of the same length that no other request has. */
+export const SERIAL = '{serial--------}';
+
 export interface LoadRequest {
   /** GET, or POST when there is a body. */
   readonly method?: string;

@@ -67,7 +67,7 @@ export function percentilePlot(lines: readonly Line[]): string {
 }
 
 /** What part of the requests was answered within which time. */
-export function cumulativePlot(lines: readonly Line[]): string {
+export function cumulativePlot(lines: readonly Line[], table = true): string {
   const drawn = lines.filter((line) => line.histogram.count > 0);
   const scale = logScale(drawn.flatMap(({ histogram }) => [histogram.quantileMs(0.01), histogram.quantileMs(1)]));
   const paths = drawn.map(({ histogram, colour }) => {
@@ -78,7 +78,7 @@ export function cumulativePlot(lines: readonly Line[]): string {
     return { colour, points };
   });
   const left = [0, 0.25, 0.5, 0.75, 1].map((at) => ({ at, text: `${at * 100} %` }));
-  return figure(plot(paths, left, scale.ticks), legend(drawn), quantileTable(drawn));
+  return figure(plot(paths, left, scale.ticks), legend(drawn), table ? quantileTable(drawn) : '');
 }
 
 /** One row a bar, with a whisker from the smallest to the largest repetition. */

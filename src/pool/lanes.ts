@@ -10,18 +10,27 @@ import type { Group, PooledIsolate } from './group.ts';
 const STUCK_NS = 3 * NS_PER_MS;
 /** Lanes of a realm from which on one is kept for functions that are known for short turns. */
 const RESERVE_FROM = 3;
+/** A load that takes less is over before another lane would be up. */
+const LOAD_NS = 40 * NS_PER_MS;
 /** Most lanes of a realm that are given to functions with long turns; beyond, these share them. */
 const MOST_APART = 8;
+
+export interface LaneOptions {
+  readonly engine: Pick<EnginePort, 'lanes' | 'grow'>;
+  nowNs(): number;
+}
 
 export class Lanes {
   readonly #engine: Pick<EnginePort, 'lanes' | 'grow'>;
   readonly #nowNs: () => number;
+  readonly #isLoading: (isolate: number) => boolean;
   /** Isolates of functions with long turns, by lane. */
   readonly #apart: Map<number, number> = new Map();
 
-  constructor(engine: Pick<EnginePort, 'lanes' | 'grow'>, nowNs: () => number) {
-    this.#engine = engine;
-    this.#nowNs = nowNs;
+  constructor(options: LaneOptions, isLoading: (isolate: number) => boolean) {
+    this.#engine = options.engine;
+    this.#nowNs = () => options.nowNs();
+    this.#isLoading = isLoading;
   }
 
   /** Lanes a group may use; it is never worth less than one. */
@@ -83,8 +92,14 @@ export class Lanes {
   }
 
   #grow(group: Group): boolean {
+    if (this.#fit(group).some((lane) => this.#isFreeSoon(lane))) return false;
     const room = !group.isLong || this.#fit(group).filter((lane) => this.#apart.has(lane.id)).length < MOST_APART;
     return room && this.#engine.grow(group.realm);
+  }
+
+  /** What keeps it is a load. */
+  #isFreeSoon(lane: LaneView): boolean {
+    return lane.running !== 0 && this.#isLoading(lane.running) && this.#nowNs() - lane.runningSinceNs < LOAD_NS;
   }
 
   /** Short turns: lanes without long ones. Long turns: lanes without anybody else; when there are many, with their kind. */

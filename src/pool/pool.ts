@@ -37,7 +37,7 @@ export class Pool implements IsolateListener {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#engine = options.engine;
-    this.#lanes = new Lanes(options.engine, () => options.nowNs());
+    this.#lanes = new Lanes(options, (isolate) => this.#warm.isolates.get(isolate)?.state === 'loading');
     this.#warm = new Warm(options, this.#lanes);
     this.#groups = new Groups(options, this.#warm, this.#waits);
     const drop = (isolate: PooledIsolate): void => this.#drop(isolate);

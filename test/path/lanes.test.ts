@@ -27,3 +27,32 @@ it('nobody shares a lane with a function that burns CPU', async () => {
   const late = Array.from({ length: 3 }, () => path.handler("return new Response('late')"));
   for (const of of [...quick, ...late]) expect(await laneOf(of)).not.toBe(apart);
 });
+
+it('under a mix of both, what is short waits for no long turn', async () => {
+  const burn = 'let x = 0; for (let i = 0; i < 1e7; i++) x = (x * 31 + i) | 0; return new Response(String(x));';
+  const long = Array.from({ length: 4 }, () => path.handler(burn));
+  const short = Array.from({ length: 4 }, () => path.handler("return new Response('short')"));
+  // Known for what they are.
+  for (let i = 0; i < 8; i++) await Promise.all([...long, ...short].map((of) => path.run(of)));
+  let burning = true;
+  const longRuns: { lane: string; runNs: number }[] = [];
+  const burners = long.map(async (of) => {
+    while (burning) {
+      const { record } = (await path.run(of)).story;
+      longRuns.push({ lane: record.engineId, runNs: record.runNs });
+    }
+  });
+  const shortRuns: { lane: string; queueNs: number }[] = [];
+  while (longRuns.length < 12 || shortRuns.length < 100) {
+    for (const { story } of await Promise.all(short.map((of) => path.run(of)))) {
+      shortRuns.push({ lane: story.record.engineId, queueNs: story.record.queueNs });
+    }
+  }
+  burning = false;
+  await Promise.all(burners);
+  const apart = new Set(longRuns.map(({ lane }) => lane));
+  expect(shortRuns.filter(({ lane }) => apart.has(lane))).toEqual([]);
+  const waits = shortRuns.map(({ queueNs }) => queueNs).sort((a, b) => a - b);
+  const turns = longRuns.map(({ runNs }) => runNs).sort((a, b) => a - b);
+  expect(waits[Math.floor(waits.length * 0.99)]!).toBeLessThan(turns[Math.floor(turns.length / 2)]!);
+}, 60_000);

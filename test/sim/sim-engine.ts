@@ -9,6 +9,7 @@ import type { Invocation } from '../../src/contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../../src/contract/outcome.ts';
 import { FAILED, LOADED } from '../support/fake-engine.ts';
 import { planOf, streamOf } from './job-plan.ts';
+import { SimCensus } from './sim-census.ts';
 import { type Item, type SimIsolate, type SimJob, SimLane } from './sim-lane.ts';
 import { type SimEngineOptions, SimTurns } from './sim-turns.ts';
 import type { Step } from './world.ts';
@@ -20,8 +21,7 @@ export class SimEngine implements EnginePort {
   listener!: IsolateListener;
   readonly isolates: Map<number, SimIsolate> = new Map();
   readonly jobs: Map<string, SimJob> = new Map();
-  /** What is deployed. */
-  live: readonly FunctionVersion[] = [];
+  readonly census: SimCensus;
   readonly #lanes: Map<number, SimLane> = new Map();
   readonly #options: SimEngineOptions;
   readonly #turns: SimTurns;
@@ -33,6 +33,7 @@ export class SimEngine implements EnginePort {
 
   constructor(options: SimEngineOptions) {
     this.#options = options;
+    this.census = new SimCensus(this.isolates, options.oracle, options.spec);
     this.#turns = new SimTurns(this, options);
   }
 
@@ -78,7 +79,7 @@ export class SimEngine implements EnginePort {
     };
     this.isolates.set(isolate.number, isolate);
     lane.isolates += 1;
-    this.#countInstances(version);
+    this.census.check(version);
     this.#say(() => `load ${version.key} as ${isolate.number} on lane ${laneId}`);
     this.#post(lane, { kind: 'load', isolate });
     return isolate.number;
@@ -170,39 +171,6 @@ export class SimEngine implements EnginePort {
   }
 
   async close(): Promise<void> {}
-
-  /** Every isolate of a version that the host has not let go. */
-  census(key: string): number {
-    return [...this.isolates.values()].filter((isolate) => isolate.version.key === key).length;
-  }
-
-  censusOf(tenant: string): number {
-    return [...this.isolates.values()].filter((isolate) => isolate.version.spec.tenant === tenant).length;
-  }
-
-  /** Isolates for which room is reserved and which are not there. */
-  unusedReserve(live: Iterable<FunctionVersion>): number {
-    let unused = 0;
-    for (const { key, spec } of live) unused += Math.max(0, spec.reserved - this.census(key));
-    return unused;
-  }
-
-  #countInstances(version: FunctionVersion): void {
-    const { instances } = version.spec.limits;
-    const { oracle, spec } = this.#options;
-    const { tenant } = version.spec;
-    const most = spec.tenantInstances[tenant] ?? Number.POSITIVE_INFINITY;
-    if (this.censusOf(tenant) > most)
-      oracle.violate('more isolates than its tenant may have', `${tenant}: ${this.censusOf(tenant)} of ${most}`);
-    const own = this.live.find((one) => one.key === version.key)?.spec.reserved ?? 0;
-    const kept = this.unusedReserve(this.live);
-    if (this.census(version.key) > own && this.isolates.size + kept > spec.maxIsolates)
-      oracle.violate('reserved room is taken', `by ${version.key}: ${this.isolates.size} there, ${kept} reserved`);
-    if (this.census(version.key) > instances)
-      oracle.violate('more instances than allowed', `${version.key}: ${this.census(version.key)} of ${instances}`);
-    if (this.isolates.size > spec.maxIsolates)
-      oracle.violate('more isolates than allowed', `${this.isolates.size} of ${spec.maxIsolates}`);
-  }
 
   #addLane(realm: Realm, bootUs: number): void {
     const { clock, spec } = this.#options;

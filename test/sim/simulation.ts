@@ -18,6 +18,7 @@ import { runAttempt } from '../../src/host/webhook-door.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { invocation } from '../support/versions.ts';
+import { type BrokenRule, isBrokenRule, toldOf } from './broken-rules.ts';
 import { Chance } from './chance.ts';
 import { type Accepted, checkDeliveries } from './deliveries.ts';
 import { Oracle, type Violation } from './oracle.ts';
@@ -26,14 +27,6 @@ import { SimEngine } from './sim-engine.ts';
 import { SimInbox, SimLedger, type StoreSabotage } from './sim-stores.ts';
 import type { EngineSabotage } from './sim-turns.ts';
 import { type Arrival, type Step, versionOf, type WorldSpec } from './world.ts';
-
-/** Rules of the pool and the queue that are not told to them, so that they cannot keep to them. */
-const BROKEN_RULES = ['no-reserve', 'no-warm', 'no-tenant-limits', 'no-tenants', 'one-queue'] as const;
-export type BrokenRule = (typeof BROKEN_RULES)[number];
-
-function isBroken(sabotage: string | null): sabotage is BrokenRule {
-  return BROKEN_RULES.some((rule) => rule === sabotage);
-}
 
 export interface SimulationOptions {
   readonly tracing?: boolean;
@@ -95,10 +88,10 @@ class Simulation {
     const { clock } = this;
     const oracle = new Oracle(clock, spec, tracing);
     this.oracle = oracle;
-    const broken = isBroken(sabotage) ? sabotage : null;
+    const broken = isBrokenRule(sabotage) ? sabotage : null;
     this.#broken = broken;
     const engineSabotage =
-      sabotage === 'answer-early' || sabotage === 'forgets' || isBroken(sabotage) ? null : sabotage;
+      sabotage === 'answer-early' || sabotage === 'forgets' || isBrokenRule(sabotage) ? null : sabotage;
     const storeSabotage = sabotage === 'answer-early' || sabotage === 'forgets' ? sabotage : null;
     this.#engine = new SimEngine({ clock, oracle, spec, sabotage: engineSabotage });
     const stores = { clock, oracle, seed: spec.seed, sabotage: storeSabotage };
@@ -259,19 +252,9 @@ class Simulation {
       // Its engine process may not be started, and no lane of it is left.
       if (engine.jobs.has(id) || !engine.mayServe(this.#quarantine.realmOf(of.version))) continue;
       if (isResting) oracle.violate('waits for nothing', `${key} waits, the engine rests`);
-      else if (engine.census(of.version.key) === 0 && this.#hasRoom(of.version, evictable))
+      else if (engine.census.of(of.version.key) === 0 && engine.census.hasRoom(of.version, evictable))
         oracle.violate('starves', `${key}: no isolate of ${of.version.key}, and there is room`);
     }
-  }
-
-  /** By count alone: for a function of its own reserve, or beside what others have reserved. */
-  #hasRoom({ key, spec }: FunctionVersion, evictable: number): boolean {
-    const engine = this.#engine;
-    const { maxIsolates, tenantInstances } = this.#spec;
-    if (engine.censusOf(spec.tenant) >= (tenantInstances[spec.tenant] ?? Number.POSITIVE_INFINITY)) return false;
-    if (evictable > 0) return true;
-    const isOwn = this.#live.get(spec.name)?.key === key && spec.reserved > engine.census(key);
-    return engine.isolates.size + (isOwn ? 0 : engine.unusedReserve(this.#live.values())) < maxIsolates;
   }
 
   #conclude(): void {
@@ -283,8 +266,8 @@ class Simulation {
     const isCalm = Object.keys(this.#spec.chances).length + this.#spec.fails.length === 0;
     // There may be too few engine processes for all that want one.
     for (const { key, spec } of isCalm && stats.allowedBytes > 400 * MIB ? this.#live.values() : [])
-      if (spec.isolation === 'shared' && engine.census(key) < spec.warm)
-        oracle.violate('too few are kept warm', `${key}: ${engine.census(key)} of ${spec.warm}`);
+      if (spec.isolation === 'shared' && engine.census.of(key) < spec.warm)
+        oracle.violate('too few are kept warm', `${key}: ${engine.census.of(key)} of ${spec.warm}`);
     if (stats.waiting !== 0 || stats.loading !== 0) oracle.violate('the pool is not at rest', JSON.stringify(stats));
     if (stats.isolates !== engine.isolates.size)
       oracle.violate('isolates leak', `the pool knows ${stats.isolates}, the engine has ${engine.isolates.size}`);
@@ -307,27 +290,12 @@ class Simulation {
     this.oracle.say(() => `deploy ${generation}`);
     const versions = this.#spec.functions.map((plan) => versionOf(plan, generation));
     // Of tenants the pool hears with every invocation.
-    const live = this.#broken === 'no-tenants' ? versions.map((one) => this.#told(one)) : versions;
+    const live = this.#broken === 'no-tenants' ? versions.map((one) => toldOf(one, this.#broken)) : versions;
     this.#live = new Map(live.map((one) => [one.spec.name, one]));
     this.#quarantine.retain(versions);
-    this.#engine.live = versions;
-    this.#pool.retain(versions.map((one) => this.#told(one)));
+    this.#engine.census.live = versions;
+    this.#pool.retain(versions.map((one) => toldOf(one, this.#broken)));
     this.#cron.set(versions.map((one) => one.spec));
-  }
-
-  /** A version as the pool is told of it. */
-  #told(version: FunctionVersion): FunctionVersion {
-    const { spec } = version;
-    switch (this.#broken) {
-      case 'no-reserve':
-        return { ...version, spec: { ...spec, reserved: 0 } };
-      case 'no-warm':
-        return { ...version, spec: { ...spec, warm: 0 } };
-      case 'no-tenants':
-        return { ...version, spec: { ...spec, tenant: 'all' } };
-      default:
-        return version;
-    }
   }
 
   /** As the host does it. */

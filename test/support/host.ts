@@ -91,11 +91,13 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const argv = ['serve', '--config', options.config, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
   if (options.supervised !== true) argv.push('--single');
   const flags = options.supervised === true ? [] : NODE_FLAGS;
-  const command = [process.execPath, ...flags, join(ROOT, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
+  // `make compare` starts hosts of another tree.
+  const tree = process.env['ISOLANE_TREE'] ?? ROOT;
+  const command = [process.execPath, ...flags, join(tree, 'src/main.ts'), ...argv, '--json', ...(options.args ?? [])];
   const [file, ...rest] =
     options.shell === undefined ? command : ['/bin/sh', '-c', `${options.shell}; exec "$0" "$@"`, ...command];
   const child = spawn(file!, rest, {
-    cwd: ROOT,
+    cwd: tree,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

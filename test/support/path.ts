@@ -17,6 +17,7 @@ import { MIB } from '../../src/contract/units.ts';
 import { Answer, wholeBody } from '../../src/dispatch/answer.ts';
 import { Callers } from '../../src/dispatch/callers.ts';
 import { Dispatch } from '../../src/dispatch/dispatch.ts';
+import { codeKey } from '../../src/engine/code-cache.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { ProcessOptions } from '../../src/engine/engine-options.ts';
 import { type Image, makeSnapshot } from '../../src/engine/image.ts';
@@ -102,6 +103,7 @@ export class Path {
       maxLanes: options.maxLanes ?? 8,
       spares: options.spares ?? 1,
       spareMemoryMiB: 128,
+      codeKey: codeKey(this.#dir),
       dialer: new Sockets(new SystemClock()),
       bundleUrl: (name) => `isolane:///${name}.mjs`,
       mapStack: (stack) => stack,

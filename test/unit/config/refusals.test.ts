@@ -148,8 +148,8 @@ describe('meaning', () => {
     ],
     [
       'more warm than fits into memory',
-      { ...a({ warm: 100 }), server: { memoryMiB: 128 } },
-      /^functions\.a \(100\) keeps 100 isolates \(warm, reserved\): without any code they take \d+ MiB, but server\.memoryMiB is 128; lower "warm" or raise it\.$/,
+      { ...a({ warm: 100, limits: { memoryMiB: 64 } }), server: { memoryMiB: 64 } },
+      /^functions\.a \(100\) keeps 100 isolates \(warm, reserved\): without any code they take \d+ MiB, but server\.memoryMiB is 64; lower "warm" or raise it\.$/,
     ],
     [
       'more reserved than a tenant may have',

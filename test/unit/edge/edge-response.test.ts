@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { Socket } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
 import { bytes, eventually, FedStream, RawClient, startEdge } from './stub-host.ts';
 
 const GET = 'GET /fn/hello HTTP/1.1\r\nhost: h\r\n\r\n';
@@ -184,5 +185,29 @@ describe('a client that goes away', () => {
     client.socket.destroy();
     await eventually(() => stub.clientClosed.length === 1);
     expect(stub.invocations).toHaveLength(1);
+  });
+});
+
+describe('what an answer costs', () => {
+  it('is one write of head and body, and no timer, once a connection is there', async () => {
+    const stub = await startEdge([{ url: true }]);
+    stub.answer = ({ reply }) =>
+      reply.respond({ status: 200, headers: ['content-type', 'text/plain'] }, bytes('hello'));
+    const client = new RawClient(stub.port, GET);
+    await client.until('hello');
+    const writes = vi.spyOn(Socket.prototype, '_write' as never);
+    const gathered = vi.spyOn(Socket.prototype, '_writev' as never);
+    const timers = vi.spyOn(Socket.prototype, 'setTimeout');
+    const mine = (spy: { mock: { contexts: unknown[] } }): number =>
+      spy.mock.contexts.filter((socket) => (socket as Socket).localPort === stub.port).length;
+    for (let n = 2; n <= 4; n++) {
+      client.socket.write(GET);
+      await eventually(() => client.received.split('hello').length === n + 1);
+    }
+    expect([mine(writes), mine(gathered), mine(timers)]).toEqual([3, 0, 0]);
+    vi.restoreAllMocks();
+    expect(client.received).toMatch(
+      /\r\nDate: [^\r]+ GMT\r\nConnection: keep-alive\r\nKeep-Alive: timeout=64, max=100000\r\n/,
+    );
   });
 });

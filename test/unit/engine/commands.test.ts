@@ -3,12 +3,53 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../../src/engine/classify.ts';
 import { ProtocolError, readCommands, readHeaders, wireHeaders } from '../../../src/engine/commands.ts';
+import type { Guest } from '../../../src/engine/guest.ts';
+import { endings } from '../../../src/engine/yielded.ts';
 
 describe('readCommands', () => {
   it('reads what a turn yields', () => {
     expect(readCommands('')).toEqual([]);
     const head = '{"c":"head","inv":1,"status":200,"headers":"a\\nb","body":{"text":"x"},"done":true}';
     expect(readCommands(`${head},{"c":"done","inv":2}`)).toHaveLength(2);
+  });
+
+  it('reads a whole answer that comes first, whatever is in it, and the commands behind it', () => {
+    const answer = {
+      c: 'head',
+      inv: 12,
+      status: 200,
+      headers: 'a\nb',
+      body: { text: '=,{"done":true}\n' },
+      done: true,
+    };
+    expect(readCommands('=12,200,3,16\na\nb=,{"done":true}\n')).toEqual([answer]);
+    expect(readCommands('=12,204,0,-1\n')).toEqual([{ ...answer, status: 204, headers: '', body: null }]);
+    const both = readCommands('=1,200,0,2\nhi,{"c":"eof","sid":3}');
+    expect(both).toMatchObject([{ body: { text: 'hi' } }, { c: 'eof', sid: 3 }]);
+    expect(readCommands('=1,200,0,0\n')).toMatchObject([{ body: { text: '' } }]);
+  });
+
+  it.each([
+    '=',
+    '=1',
+    '=1,200,0,0',
+    '=1,200,0,2\nx',
+    '=1,200,9,0\nx',
+    '=1,200,0,0\nx',
+    '=-1,200,0,0\n',
+    '=1,2e2,0,0\n',
+    '=1,200,,0\n',
+    '=12345678901,200,0,0\n',
+    '=1,200,0,0\n,7',
+  ])('refuses the answer %j', (text) => {
+    expect(() => readCommands(text)).toThrow(ProtocolError);
+  });
+
+  it('who has ended is told by the form of an answer, never by its text', () => {
+    const guest = (concurrency: number) => ({ concurrency, live: new Map([[7, {}]]) }) as unknown as Guest;
+    expect(endings(guest(1), 7, '=7,200,0,2\nhi')).toEqual([7]);
+    expect(endings(guest(4), 7, '=7,200,0,2\nhi,{"c":"done","inv":9}')).toEqual([7, 9]);
+    expect(endings(guest(1), 7, '{"c":"head","inv":7,"status":200,"headers":"","body":null}')).toEqual([]);
   });
 
   it.each([

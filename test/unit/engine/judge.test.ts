@@ -31,7 +31,7 @@ async function verdict(slots: LaneSlots, looks = LOOKS): Promise<Lost | null> {
   const judge = new Judge(slots);
   const nowNs = Number(process.hrtime.bigint());
   slots.begin(
-    { isolate: 7, inv: 1 },
+    { isolate: 7, inv: 1, handle: 7 },
     { baseNs: 0, budgetNs: Number.POSITIVE_INFINITY },
     nowNs - 1000 * MS,
     Date.now() + 60_000,
@@ -78,7 +78,12 @@ describe.runIf(process.platform === 'linux')('a turn', () => {
     const slots = await threadThat('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);');
     const judge = new Judge(slots);
     const nowNs = Number(process.hrtime.bigint());
-    slots.begin({ isolate: 7, inv: 1 }, { baseNs: 0, budgetNs: Number.POSITIVE_INFINITY }, nowNs, Date.now() + 60_000);
+    slots.begin(
+      { isolate: 7, inv: 1, handle: 7 },
+      { baseNs: 0, budgetNs: Number.POSITIVE_INFINITY },
+      nowNs,
+      Date.now() + 60_000,
+    );
     for (let look = 0; look < LOOKS; look++) expect(judge.look(slots.running()!, nowNs + 10 * MS)).toBe(null);
   });
 });

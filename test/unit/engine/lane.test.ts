@@ -39,7 +39,7 @@ describe('the running turn', () => {
   it('says who runs since when with what budget, and nothing once it has ended', () => {
     const slots = new LaneSlots();
     expect(slots.running()).toBeNull();
-    const turn = slots.begin({ isolate: 7, inv: 4 }, { baseNs: 5, budgetNs: 100 }, 1000, 2000);
+    const turn = slots.begin({ isolate: 7, inv: 4, handle: 7 }, { baseNs: 5, budgetNs: 100 }, 1000, 2000);
     expect(slots.running()).toEqual({
       turn,
       isolate: 7,
@@ -56,8 +56,8 @@ describe('the running turn', () => {
 
   it('has a number of its own', () => {
     const slots = new LaneSlots();
-    const first = slots.begin({ isolate: 1, inv: 0 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
-    const second = slots.begin({ isolate: 1, inv: 0 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
+    const first = slots.begin({ isolate: 1, inv: 0, handle: 1 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
+    const second = slots.begin({ isolate: 1, inv: 0, handle: 1 }, { baseNs: 0, budgetNs: 1 }, 1, 1);
     expect(second).not.toBe(first);
     expect(slots.end()).toBeNull();
   });

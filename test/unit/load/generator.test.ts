@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Generator } from '../../../src/load/generator.ts';
 import { Histogram } from '../../../src/load/histogram.ts';
 import { addUp, load, share } from '../../../src/load/load.ts';
-import type { LoadPlan, LoadResult } from '../../../src/load/plan.ts';
+import { type LoadPlan, type LoadResult, SERIAL } from '../../../src/load/plan.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -47,6 +47,24 @@ function slower(result: LoadResult, than: number): number {
 }
 
 describe('load', () => {
+  it('puts a serial of its own into every request that asks for one', async () => {
+    const seen = new Set<string>();
+    let answered = 0;
+    const requests = [{ path: '/', headers: { 'x-id': `id-${SERIAL}` } }];
+    const plan = await planFor(
+      (request, response) => {
+        answered += 1;
+        seen.add(String(request.headers['x-id']));
+        response.end('hi');
+      },
+      { requests },
+    );
+    await run(plan);
+    expect(answered).toBeGreaterThan(10);
+    expect(seen.size).toBe(answered);
+    expect([...seen].every((id) => /^id-[0-9a-f]{6}\d{10}$/.test(id))).toBe(true);
+  });
+
   it('counts in a closed loop what the server answered', async () => {
     let answered = 0;
     const plan = await planFor((_, response) => {
@@ -108,6 +126,31 @@ describe('load', () => {
     // The last one fell due at 180 ms, behind eight others on two connections.
     expect(result.count).toBe(10);
     expect(result.maxMs).toBeGreaterThan(300);
+  });
+
+  it('counts who has no answer at all, and takes none that comes late for the next one', async () => {
+    let requests = 0;
+    const late: (() => void)[] = [];
+    const plan = await planFor(
+      (_, response) => {
+        requests += 1;
+        if (requests <= 6) response.end('hi');
+        else if (requests <= 9) late.push(() => response.end('late'));
+        else response.end('hi');
+      },
+      { ratePerSecond: 100, durationMs: 200, connections: 4 },
+    );
+    const generator = new Generator(share(plan)[0]!, 50);
+    try {
+      await generator.check();
+      const result = addUp([await generator.run()], plan);
+      expect(result.errors).toEqual({ 'no answer': 3 });
+      expect(result.count).toBe(20);
+      for (const answer of late) answer();
+      await generator.check();
+    } finally {
+      generator.close();
+    }
   });
 
   it('reads answers that come in pieces', async () => {

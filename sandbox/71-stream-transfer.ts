@@ -1,9 +1,10 @@
 /**
- * Streams in transfer lists: what is transferred is locked, and the new stream hands chunks on as clones. A TransformStream
+ * structuredClone as guests have it, and streams in transfer lists: what is transferred is locked, and the new stream hands chunks on as clones. A TransformStream
  * is refused: its two sides can be transferred one by one.
  */
-import { SafeWeakMap } from './00-primordials.ts';
-import { DOMException } from './08-errors.ts';
+import { isObject, NativeTypeError, SafeWeakMap } from './00-primordials.ts';
+import { exposeFunction } from './04-globals.ts';
+import { DOMException } from './15-dom-exception.ts';
 import {
   abortWriter,
   cancelReader,
@@ -21,7 +22,9 @@ import {
   type Writer,
   writeTo,
 } from './40-streams.ts';
-import { cloneValue, transferable } from './70-structured-clone.ts';
+import { cloneAndMove, cloneValue, transferable, transferList } from './70-structured-clone.ts';
+
+// late: structuredClone()
 
 const mustBeFree = (locked: boolean): void => {
   if (locked) throw new DOMException('A stream that is locked cannot be transferred', 'DataCloneError');
@@ -71,4 +74,16 @@ transferable({
     return to;
   },
   move: link,
+});
+
+/** Who calls it has the kinds of transfer of this file. */
+export const withStreams = (): void => {};
+
+exposeFunction('structuredClone', (...args: unknown[]) => {
+  if (args.length === 0) throw new NativeTypeError('structuredClone: 1 argument required');
+  const options = args[1] as { transfer?: unknown } | null | undefined;
+  if (options !== null && options !== undefined && !isObject(options)) {
+    throw new NativeTypeError('structuredClone: the options must be an object');
+  }
+  return cloneAndMove(args[0], transferList(options?.transfer)).value;
 });
