@@ -4,7 +4,7 @@
  * host does, in bundles of 1, 100 and 500 KB, with the code caches that were made when they were published; in a row, one
  * straight after the other; and with a memory limit of their own, for which the host keeps no spare. None is left out.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Histogram, mergeAll } from '../src/load/histogram.ts';
@@ -32,7 +32,6 @@ interface Series {
 
 interface Measured {
   readonly coldStarts: readonly Histogram[];
-  readonly mibPerIsolate: number;
 }
 
 const SERIES: readonly Series[] = [
@@ -48,15 +47,6 @@ const WARM_CALLS = 5;
 const CONNECTIONS = 64;
 const SETTLE_MS = 1500;
 const CACHES_WITHIN_MS = 60_000;
-const KIB_PER_MIB = 1024;
-
-/** Resident memory of a process, MiB (Linux). */
-async function residentMib(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-  if (kib === undefined) throw new Error(`no VmRSS of process ${pid}`);
-  return Number(kib) / KIB_PER_MIB;
-}
 
 /** What was published has its code cache. */
 async function cachesMade(dataDir: string, count: number): Promise<void> {
@@ -126,18 +116,14 @@ async function measure(functions: number): Promise<Measured> {
     await cachesMade(host.dataDir, SERIES.filter(({ kib }) => kib > 0).length * functions);
     for (const connection of connections) await call(null, connection, 0);
     await sleep(SETTLE_MS);
-    let before = 0;
-    let hello = 0;
-    for (const [at, { kib, everyMs }] of SERIES.entries()) {
-      if (at === 0) before = await residentMib(host.pid);
+    for (const [at, { everyMs }] of SERIES.entries()) {
       const numbers = Array.from({ length: functions }, (_, n) => 1 + at * functions + n);
       const one: Call = (connection, n) => call(coldStarts[at]!, connection, n);
       if (everyMs > 0) await openLoop(numbers, everyMs, [...connections], one);
       else for (const n of numbers) await one(connections[0]!, n);
       await sleep(SETTLE_MS);
-      if (at === 0 && kib === 0) hello = (await residentMib(host.pid)) - before;
     }
-    return { coldStarts, mibPerIsolate: hello / functions };
+    return { coldStarts };
   } finally {
     for (const connection of connections) connection.close();
     await host.stop();
@@ -153,9 +139,9 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
     const lines = result.coldStarts.map(
       (each, at) => `${SERIES[at]!.title} ${each.quantileMs(0.5).toFixed(2)} / ${each.quantileMs(0.99).toFixed(2)} ms`,
     );
-    options.progress(`cold start p50 / p99: ${lines.join('; ')}; ${result.mibPerIsolate.toFixed(2)} MiB per isolate`);
+    options.progress(`cold start p50 / p99: ${lines.join('; ')}`);
   }
-  const row = (name: string, unit: 'ms' | 'MiB', pick: (each: Measured) => number): Row => ({
+  const row = (name: string, unit: 'ms', pick: (each: Measured) => number): Row => ({
     name,
     figures: { isolane: figure(unit, all.map(pick)) },
   });
@@ -167,6 +153,5 @@ export async function benchCold(options: ColdOptions): Promise<readonly Row[]> {
         distributions: { isolane: mergeAll(all.map((each) => each.coldStarts[at]!.toJSON())) },
       },
     ]),
-    row('memory per warm isolate', 'MiB', (each) => each.mibPerIsolate),
   ];
 }

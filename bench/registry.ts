@@ -63,7 +63,7 @@ export const BENCHMARKS = {
   },
   cold: {
     title: 'Cold start',
-    measures: 'what the first call of a function takes longer than its next ones, and the memory it then holds',
+    measures: 'what the first call of a function takes longer than its next ones',
     subjects: [],
     comparable: true,
     estimateSeconds: ({ small }) => (small ? 15 : 60),

@@ -35,25 +35,29 @@ export const once = <T>(build: () => T): (() => T) => {
 /** What waits for its first touch: the accessor that stands for it, and who makes it. */
 const makers = new SafeMap<string, () => unknown>();
 
-/** All such accessors are this one function, bound to a name: there are many, and each has to cost little. */
-const reach = (name: string, ...given: unknown[]): unknown => {
-  if (given.length > 0) {
-    const enumerable = getOwnPropertyDescriptor(globalThis, name)?.enumerable === true;
-    defineProperty(globalThis, name, { value: given[0], writable: true, configurable: true, enumerable });
-    return undefined;
-  }
+/** All getters are this one function, bound to a name: there are many, and each has to cost little. */
+const reach = (name: string): unknown => {
   makers.get(name)?.();
   return arrived.get(name);
 };
 
 /** An accessor in place of the global `name`, until it is assigned to or `make` has put something there by `place`. */
 export const lazily = (name: string, make: () => unknown, enumerable = false): void => {
-  const access = bindFunction(reach, undefined, name) as () => unknown;
-  waiting.set(name, access);
+  const get = bindFunction(reach, undefined, name) as () => unknown;
+  const { set } = {
+    /** As with any data property, what inherits from the global object gets a property of its own. */
+    set(this: unknown, value: unknown): void {
+      const isGlobal = this === undefined || this === globalThis;
+      const shown = !isGlobal || getOwnPropertyDescriptor(globalThis, name)?.enumerable === true;
+      const to = isGlobal ? globalThis : (this as object);
+      defineProperty(to, name, { value, writable: true, configurable: true, enumerable: shown });
+    },
+  };
+  waiting.set(name, get);
   makers.set(name, make);
   // To define over what V8 builds on first touch would be to touch it: 170 KB for its Temporal.
   delete (globalThis as Record<string, unknown>)[name];
-  defineProperty(globalThis, name, { get: access, set: access, configurable: true, enumerable });
+  defineProperty(globalThis, name, { get, set, configurable: true, enumerable });
 };
 
 /** The brand checks of late files, joined by spaces; put here by src/engine/prelude.ts. */

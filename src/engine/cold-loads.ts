@@ -1,6 +1,6 @@
 /**
  * Loads that wait on a lane, and what is to start in them. Turns go first: between two rounds of orders the lane takes one
- * step, which is to load the next function there is a spare for, or to boot a spare; so a burst of loads holds nobody up for
+ * step, which is to load the next function there is a spare for, or to make a spare; so a burst of loads holds nobody up for
  * longer than one of them.
  */
 import type { LoadOrder, StartOrder } from './lane-wire.ts';
@@ -30,7 +30,6 @@ export class ColdLoads {
 
   add(order: LoadOrder): void {
     this.#waiting.set(order.isolate, { order, starts: [] });
-    this.#spares.want(this.#sizes());
   }
 
   /** True: it begins once its isolate has loaded. */
@@ -58,10 +57,11 @@ export class ColdLoads {
       if (this.#waiting.size === 0) this.#spares.restock();
       return true;
     }
-    return this.#spares.hatch(this.#sizes());
-  }
-
-  #sizes(): readonly number[] {
-    return [...this.#waiting.values()].map(({ order }) => order.memoryMiB);
+    if (this.#spares.hatch()) return true;
+    for (const { order } of this.#waiting.values()) {
+      this.#spares.makeHere(order.memoryMiB);
+      return true;
+    }
+    return false;
   }
 }

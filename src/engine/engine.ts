@@ -363,13 +363,10 @@ export class Engine implements EnginePort {
         const via = { agents: this.#agents, dialer: this.#options.dialer, signal };
         return dial(request, termsOf(job.invocation), via, listener);
       },
-      fetch: (job, request, signal) =>
-        exchange(
-          request,
-          termsOf(job.invocation, () => hop(job)),
-          this.#agents,
-          signal,
-        ),
+      fetch: (job, request, signal) => {
+        const terms = termsOf(job.invocation, () => hop(job));
+        return exchange(request, terms, this.#agents, signal);
+      },
       service: (job, service, request, spanId, signal) => {
         const target = job.invocation.version.spec.services[service];
         if (target === undefined) return Promise.reject(new Error(`there is no service binding ${service}`));

@@ -2,7 +2,7 @@
  * The guest runtime as isolates start from it: its source, and a V8 startup snapshot of it where that is safe here.
  * A snapshot makes a booted isolate in 4 ms instead of 17. isolated-vm advises against snapshots (no limits while one is
  * made, crashes in old versions), so only our own prelude goes in, and only after a child process has made and used one
- * on this very Node: a crash there costs the snapshot, not the host. Nothing compiled is ever kept on disk.
+ * on this very Node: a crash there costs the snapshot, not the host.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

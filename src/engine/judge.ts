@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs';
 import { NS_PER_MS } from '../contract/units.ts';
 import type { KillCause, LaneSlots, RunningTurn } from './slots.ts';
 
-/** CPU a turn may still use after its end was delivered. */
-const BURNED_NS = 100 * NS_PER_MS;
+/** CPU a turn may still use after its end was delivered: the longest single call of the host's for it takes a quarter of a second. */
+const BURNED_NS = 300 * NS_PER_MS;
 /** A turn that neither runs nor waits for a CPU this long after its end was delivered is parked. */
 const PARKED_NS = 500 * NS_PER_MS;
 /** A turn this long is looked at for a thread that sleeps, which nothing in a turn does. */

@@ -91,6 +91,7 @@ export class LaneThread {
     );
     this.#spares = new Spares(sizes, this.#agenda, {
       make: (memoryMiB) => this.#nursery.make(memoryMiB),
+      makeHere: (memoryMiB) => this.#nursery.makeHere(memoryMiB),
       takeMade: () => this.#nursery.take(),
       boot: (newborn) => this.#boot(newborn),
     });

@@ -28,14 +28,18 @@ export class Nursery {
   readonly #make: ivm.Reference;
   readonly #takeIsolate: ivm.Reference;
   readonly #takeContext: ivm.Reference;
+  readonly #snapshot: ivm.ExternalCopy<ArrayBuffer> | null;
   readonly #ready: () => void;
+  readonly #sick: (message: string) => void;
   #made: Newborn | null = null;
   #isMaking = false;
   #isClosed = false;
 
   /** `ready`: one has been made. `sick`: isolated-vm reports of one what it cannot contain. */
   constructor(snapshot: ivm.ExternalCopy<ArrayBuffer> | null, ready: () => void, sick: (message: string) => void) {
+    this.#snapshot = snapshot;
     this.#ready = ready;
+    this.#sick = sick;
     this.#isolate = new ivm.Isolate({ memoryLimit: NURSERY_MIB });
     const context = this.#isolate.createContextSync();
     context.global.setSync('ivm', ivm);
@@ -52,15 +56,24 @@ export class Nursery {
     return this.#isMaking;
   }
 
-  /** False: it has one to make or to be taken. */
-  make(memoryMiB: number): boolean {
-    if (this.#isMaking || this.#made !== null || this.#isClosed) return false;
+  /** Nothing happens while it has one to make or to be taken. */
+  make(memoryMiB: number): void {
+    if (this.#isMaking || this.#made !== null || this.#isClosed) return;
     this.#isMaking = true;
     this.#make.apply(undefined, [memoryMiB], { result: { promise: true } }).then(
       () => this.#took(memoryMiB),
       () => this.#failed(),
     );
-    return true;
+  }
+
+  /** On the calling thread. */
+  makeHere(memoryMiB: number): Newborn {
+    const isolate = new ivm.Isolate({
+      memoryLimit: memoryMiB,
+      onCatastrophicError: this.#sick,
+      ...(this.#snapshot === null ? {} : { snapshot: this.#snapshot }),
+    });
+    return { isolate, context: isolate.createContextSync(), memoryMiB };
   }
 
   take(): Newborn | null {

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
-import { GUEST_HEAP_FLAG } from './flags.ts';
+import { GUEST_HEAP_FLAG, NUMBER_TEXTS_FLAG } from './flags.ts';
 import { createHooks, HOOK_ORDER, type HookSink } from './hooks.ts';
 import type { Image } from './image.ts';
 import type { Newborn } from './nursery.ts';
@@ -48,6 +48,7 @@ export interface ShellStart {
 
 export const shellStart = (image: Image): ShellStart => {
   setFlagsFromString(GUEST_HEAP_FLAG);
+  if (NUMBER_TEXTS_FLAG !== null) setFlagsFromString(NUMBER_TEXTS_FLAG);
   const { script, late } = preludeParts(image.prelude);
   const snapshot = image.snapshot === null ? null : new ivm.ExternalCopy(image.snapshot);
   return { prelude: { source: script, cachedData: null }, late, snapshot };

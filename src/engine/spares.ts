@@ -1,7 +1,7 @@
 /**
  * Booted isolates without user code, so that a cold start costs only the user's code; in the memory sizes last asked for: an
  * isolate's limit cannot be changed once it is made. They are made on another thread; the lane boots one in half a
- * millisecond when nobody waits for it. A few are kept, more while they are taken faster than they are made.
+ * millisecond when nobody waits for it. A few are kept, more while loads find none.
  */
 import type { Agenda } from './agenda.ts';
 import type { Newborn } from './nursery.ts';
@@ -16,8 +16,10 @@ const MOST_TIMES = 4;
 const REST_MS = 10_000;
 
 export interface SparePorts {
-  /** Begins to make one; false: one is on its way. */
-  make(memoryMiB: number): boolean;
+  /** Begins to make one on another thread, unless one is on its way. */
+  make(memoryMiB: number): void;
+  /** Makes one on this thread: where somebody waits, the other one's turn at a busy processor is not waited for. */
+  makeHere(memoryMiB: number): Newborn;
   /** One that has been made. */
   takeMade(): Newborn | null;
   boot(newborn: Newborn): Shell;
@@ -51,23 +53,19 @@ export class Spares {
     return at < 0 ? undefined : this.#shells.splice(at, 1)[0];
   }
 
-  /** Loads wait for these sizes: what they lack is made at once, and next time more are kept. */
-  want(sizes: readonly number[]): void {
-    const lacking = this.#lacking(sizes);
-    if (lacking === undefined) return;
-    this.#target = Math.min(this.#perSize * MOST_TIMES, this.#target + 1);
-    this.#ports.make(lacking);
-  }
-
-  /** Boots the one that was made; meanwhile the next is made for who waits (`sizes`). False: there was nothing to do. */
-  hatch(sizes: readonly number[]): boolean {
+  /** Boots the one that was made. False: there was none. */
+  hatch(): boolean {
     const newborn = this.#ports.takeMade();
     if (newborn === null) return false;
-    const lacking = this.#lacking(sizes, newborn.memoryMiB);
-    if (lacking !== undefined) this.#ports.make(lacking);
     this.#shells.push(this.#ports.boot(newborn));
-    if (lacking === undefined) this.restock();
+    this.restock();
     return true;
+  }
+
+  /** A load waits, and there is none: it is made here and now, and from now on more are kept. */
+  makeHere(memoryMiB: number): void {
+    this.#target = Math.min(this.#perSize * MOST_TIMES, this.#target + 1);
+    this.#shells.push(this.#ports.boot(this.#ports.makeHere(memoryMiB)));
   }
 
   restock(): void {
@@ -83,17 +81,6 @@ export class Spares {
   close(): void {
     this.#agenda.cancel(this);
     for (const shell of this.#shells.splice(0)) shell.dispose();
-  }
-
-  /** The first size that more wait for than there are. */
-  #lacking(sizes: readonly number[], coming = 0): number | undefined {
-    const left = new Map<number, number>([[coming, 1]]);
-    for (const { memoryMiB } of this.#shells) left.set(memoryMiB, (left.get(memoryMiB) ?? 0) + 1);
-    return sizes.find((size) => {
-      const count = left.get(size) ?? 0;
-      left.set(size, count - 1);
-      return count <= 0;
-    });
   }
 
   #missing(): number | undefined {

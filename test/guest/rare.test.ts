@@ -28,6 +28,15 @@ describe.each([false, true])('from a snapshot: %s', (snapshot) => {
     expect(await inGuest(code)).toEqual([7, 'function']);
   });
 
+  it('is left alone by an assignment to what inherits from the global object', async () => {
+    const code = `
+      const heir = Object.create(globalThis);
+      heir.fetch = 7;
+      const own = Object.getOwnPropertyDescriptor(heir, 'fetch');
+      return [typeof fetch, own.value, own.writable, own.enumerable];`;
+    expect(await inGuest(code)).toEqual(['function', 7, true, true]);
+  });
+
   it.each([
     ['a function', 'globalThis.eval = () => { seen = true; };'],
     ['a getter', "Object.defineProperty(globalThis, 'eval', { get() { seen = true; }, configurable: true });"],

@@ -29,11 +29,11 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
     if (how === 'upload') {
       const body = new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(65536)) });
       fetch(url + '/never', { method: 'POST', body, duplex: 'half' }).catch(() => {});
-      await new Promise((r) => setTimeout(r, 50));
+      await new Promise((r) => setTimeout(r, 250));
       return new Response('left');
     }
     fetch(url + '/never').then(() => console.log('too-late'), () => console.log('too-late'));
-    await new Promise((r) => setTimeout(r, 50));
+    await new Promise((r) => setTimeout(r, 250));
     if (how === 'throw') throw new Error('gone');
     if (how === 'spin') for (;;);
     if (how === 'wait') await new Promise((r) => setTimeout(r, 60000));

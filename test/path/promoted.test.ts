@@ -1,7 +1,8 @@
 /**
- * No request outlives its answer. V8 keeps young objects alive that a dead old one points to, until a full collection: one
- * request that was promoted while thousands waited, and that holds a closure over itself, made every later one be copied and
- * promoted with it. It cost 7 ms at each scavenge, several a second. Counted in bytes, so a busy machine changes nothing.
+ * No request outlives its answer. V8 keeps young objects alive that a dead old one points to, until a full collection. Once
+ * some requests had been promoted while a crowd waited, every later one was copied and promoted after them, for as long as
+ * each response held a listener that was a closure over it: 7 ms at each scavenge, ten scavenges a second. Counted in bytes,
+ * so a busy machine changes nothing.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

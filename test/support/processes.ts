@@ -31,12 +31,18 @@ function factsOf(pid: number): ProcessFacts | null {
 /** It and all that came of it. */
 export function familyOf(pid: number): readonly number[] {
   try {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => childrenOf(pid, task));
     return [pid, ...children.flatMap(familyOf)];
   } catch {
     return []; // It has ended.
+  }
+}
+
+function childrenOf(pid: number, task: string): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // The thread has ended; its process has not.
   }
 }
 

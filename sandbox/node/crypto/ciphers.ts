@@ -11,6 +11,8 @@ interface Options {
 
 abstract class Coder extends Flow {
   #handle: number;
+  /** Bytes the host takes at a time; 0: it takes all at once. */
+  #pieces: number;
   #done = false;
   protected tag: Buffer | null = null;
   readonly #decrypts: boolean;
@@ -27,14 +29,26 @@ abstract class Coder extends Flow {
       ...(iv === null ? {} : { iv: bytes.add(looseBytesOf(iv, 'iv')) }),
       authTagLength: options?.authTagLength,
     };
-    this.#handle = askJson<number>('openCipher', fields, bytes);
+    const { handle, pieces } = askJson<{ handle: number; pieces: number }>('openCipher', fields, bytes);
+    this.#handle = handle;
+    this.#pieces = pieces;
   }
 
   update(data: unknown, inputEncoding?: unknown, outputEncoding?: unknown): Buffer | string {
-    const bytes = new Bytes();
-    const at = bytes.add(bytesOf(data, 'data', inputEncoding));
+    const given = bytesOf(data, 'data', inputEncoding);
     if (this.#done) throw new Error('Trying to add data in unsupported state');
-    return shown(askBytes('updateCipher', { handle: this.#handle, method: 'update', data: at }, bytes), outputEncoding);
+    if (this.#pieces === 0 || given.length <= this.#pieces) return shown(this.#piece(given), outputEncoding);
+    const parts: Buffer[] = [];
+    for (let at = 0; at < given.length; at += this.#pieces) {
+      parts.push(this.#piece(given.subarray(at, at + this.#pieces)));
+    }
+    return shown(Buffer.concat(parts), outputEncoding);
+  }
+
+  #piece(data: Uint8Array): Buffer {
+    const bytes = new Bytes();
+    const at = bytes.add(data);
+    return askBytes('updateCipher', { handle: this.#handle, method: 'update', data: at }, bytes);
   }
 
   final(outputEncoding?: unknown): Buffer | string {

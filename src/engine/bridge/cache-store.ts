@@ -28,6 +28,8 @@ export interface CacheBounds {
   readonly variants: number;
   /** Most that `keys` and `matchAll` give. */
   readonly listed: number;
+  /** Most entries of a path that are looked at for one command: it is the doors' thread that looks. */
+  readonly searched: number;
 }
 
 export const CACHE_BOUNDS: CacheBounds = {
@@ -39,6 +41,7 @@ export const CACHE_BOUNDS: CacheBounds = {
   names: 100,
   variants: 100,
   listed: 1000,
+  searched: 1000,
 };
 
 /** `tenant`, and the name of one of its caches. */
@@ -211,7 +214,13 @@ export class CacheStore {
     const atPath = this.#tenants.get(place.tenant)?.caches.get(place.cache)?.get(withoutSearch(query.url));
     if (atPath === undefined) return;
     const lists = query.options.ignoreSearch ? atPath.values() : [atPath.get(query.url) ?? []];
-    for (const entries of lists) for (const entry of [...entries]) if (this.#fresh(entry)) yield entry;
+    let looked = 0;
+    for (const entries of lists) {
+      looked += entries.length;
+      if (looked > this.bounds.searched)
+        throw new CacheError(`the path has more than ${this.bounds.searched} entries; ask without ignoreSearch`);
+      for (const entry of [...entries]) if (this.#fresh(entry)) yield entry;
+    }
   }
 
   /** Fresh entries of a whole cache. */

@@ -40,6 +40,12 @@ const figure = (algorithm: unknown, name: string, otherwise = 0): number => {
   return Number.isFinite(value) ? value : otherwise;
 };
 
+/** Length of a member that is binary. */
+const bytesOf = (algorithm: unknown, name: string): number => {
+  const value = isDictionary(algorithm) ? algorithm[name] : null;
+  return value instanceof Uint8Array || value instanceof ArrayBuffer ? value.byteLength : 0;
+};
+
 /** Nanoseconds, about; throws `Refusal` for what is beyond reason. `bytes`: of all data that came along. */
 export function price(op: string, args: readonly unknown[], bytes: number): number {
   let ns = 20_000 + bytes * 4;
@@ -69,8 +75,15 @@ function algorithmNs(algorithm: unknown, bits: number): number {
   if (name === 'PBKDF2') {
     const hash = nameOf(isDictionary(algorithm) ? algorithm['hash'] : '');
     const blocks = Math.max(1, Math.ceil(bits / (HASH_BITS[hash] ?? 256)));
-    const work = figure(algorithm, 'iterations') * blocks;
+    // Its salt is hashed once a block; 128 bytes take as long as an iteration.
+    const work = (figure(algorithm, 'iterations') + bytesOf(algorithm, 'salt') / 128) * blocks;
     absurd('PBKDF2', work, MOST_ITERATIONS, 'iterations over all blocks of the output');
+    return work * 500;
+  }
+  if (name === 'HKDF') {
+    const hash = nameOf(isDictionary(algorithm) ? algorithm['hash'] : '');
+    const work = Math.ceil(bits / (HASH_BITS[hash] ?? 256)) * (1 + bytesOf(algorithm, 'info') / 128);
+    absurd('HKDF', Math.ceil(work), MOST_ITERATIONS, 'rounds over all blocks of the output');
     return work * 500;
   }
   if (name.startsWith('ARGON2')) {

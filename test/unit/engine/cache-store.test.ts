@@ -35,6 +35,14 @@ describe('CacheStore', () => {
     expect(sizes(get('http://a/?x=1', ['accept-language', 'en'], { method: 'HEAD', ignoreMethod: true }))).toEqual([2]);
   });
 
+  it('looks at so many entries of a path and no more', () => {
+    const store = open({ searched: 10 });
+    for (let n = 0; n < 11; n++) store.put(at(), get(`http://a/?${n}`, ['x', 'y']), ok(1, ['vary', 'x']));
+    expect(store.match(at(), get('http://a/?10', ['x', 'y']), 1)).toHaveLength(1);
+    expect(() => store.match(at(), get('http://a/', ['x', 'z'], { ignoreSearch: true }), 1)).toThrow(/more than 10/);
+    expect(() => store.delete(at(), get('http://a/', ['x', 'z'], { ignoreSearch: true }))).toThrow(CacheError);
+  });
+
   it('replaces what answers the same request, and counts it once', () => {
     const store = open();
     store.put(at(), get('http://a/'), ok(1000));

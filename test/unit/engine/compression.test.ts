@@ -139,3 +139,16 @@ it('members of one gzip file follow each other', () => {
     gunzipSync(two).toString(),
   );
 });
+
+it.each([
+  ['gzip', [-1, 6, 99, 2 ** 31]],
+  ['inflate', [-1, 6, 99]],
+  ['brotli', [-1, 4, 5, 99]],
+  ['unbrotli', [4]],
+  ['zstd', [-1, 3, 99]],
+])('case 113: %s refuses flush values that it does not have', (kind, flushes) => {
+  for (const flush of flushes) {
+    const codecs = new Codecs(64);
+    expect(codecs.push(open(codecs, kind), flush, TEXT.subarray(0, 9))).toMatch(/^!ERR_OUT_OF/);
+  }
+});

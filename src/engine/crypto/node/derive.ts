@@ -15,12 +15,15 @@ const lengthOf = (call: Call): number => {
 
 const SIZES: Readonly<Record<string, number>> = { sha1: 20, sha384: 48, sha512: 64 };
 
+/** A salt is hashed once a block of what it gives: 128 bytes take as long as an iteration. */
+const SALT_BYTES = 128;
+
 function pbkdf2Work(call: Call, most: number, remedy: string): number {
   const blocks = Math.max(
     1,
     Math.ceil(lengthOf(call) / (SIZES[call.text('digest').toLowerCase().replace('-', '')] ?? 32)),
   );
-  const work = call.number('iterations') * blocks;
+  const work = (call.number('iterations') + call.data('salt').length / SALT_BYTES) * blocks;
   absurd('PBKDF2 over all blocks of the key: iterations', work, most, remedy);
   return work;
 }
@@ -49,12 +52,16 @@ export const pbkdf2Later = {
 };
 
 function scryptWork(call: Call, most: number, remedy: string): number {
-  const cost = call.has('cost') ? call.number('cost') : 16_384;
-  const blockSize = call.has('blockSize') ? call.number('blockSize') : 8;
-  const parallelization = call.has('parallelization') ? call.number('parallelization') : 1;
+  // To Node 0 means the same as nothing.
+  const given = (name: string, otherwise: number): number => (call.has(name) && call.number(name)) || otherwise;
+  const cost = given('cost', 16_384);
+  const blockSize = given('blockSize', 8);
+  const parallelization = given('parallelization', 1);
   absurd('the memory of scrypt', 128 * cost * blockSize, MOST_MEMORY);
-  const work = cost * blockSize * parallelization;
-  absurd('cost × blockSize × parallelization of scrypt', work, most, remedy);
+  // Beside the mixing, all its memory is hashed for each block of the key, and the salt for each of its memory.
+  const hashed = lengthOf(call) / 32 + (4 * call.data('salt').length) / SALT_BYTES;
+  const work = (cost + hashed) * blockSize * parallelization;
+  absurd('the work of scrypt (cost × blockSize × parallelization, and the key length)', Math.ceil(work), most, remedy);
   return work;
 }
 
@@ -65,7 +72,7 @@ const scryptOptions = (call: Call): object => {
 };
 
 export function scryptNow(call: Call): Answer {
-  scryptWork(call, 2 ** 18, IN_TURN);
+  scryptWork(call, 140_000, IN_TURN);
   return scryptSync(call.data('password'), call.data('salt'), lengthOf(call), scryptOptions(call));
 }
 
@@ -115,7 +122,7 @@ function argonOptions(call: Call): never {
 }
 
 export function argon2Now(call: Call): Answer {
-  argonWork(call, 65_536, IN_TURN);
+  argonWork(call, 32_768, IN_TURN);
   return argon2Sync(call.text('algorithm') as 'argon2id', argonOptions(call));
 }
 

@@ -1,10 +1,11 @@
 /** Ciphers, long hashes and Diffie-Hellman groups at work for one isolate, by number. The oldest goes when there are too many. */
-import type { Cipheriv, Decipheriv, DiffieHellmanGroup, Hash, Hmac } from 'node:crypto';
+import type { DiffieHellmanGroup, Hash, Hmac } from 'node:crypto';
 import { Refusal } from '../marshal.ts';
+import type { OpenCipher } from './ciphers.ts';
 
 const MOST = 256;
 
-export type Handle = Hash | Hmac | Cipheriv | Decipheriv | DiffieHellmanGroup;
+export type Handle = Hash | Hmac | OpenCipher | DiffieHellmanGroup;
 
 export class Handles {
   readonly #open: Map<number, Handle> = new Map();

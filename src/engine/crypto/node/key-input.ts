@@ -77,32 +77,48 @@ function encrypted({ form }: KeyInput, key: Buffer): readonly Buffer[] {
   return [...blocks].map((block) => Buffer.from(block[1] ?? '', 'base64'));
 }
 
+/** The parameters of every method there is have fewer, less deep. */
+const MOST_INTEGERS = 16;
+const DEEPEST = 8;
+const BEYOND: number[] = [Number.POSITIVE_INFINITY];
+/** Object identifier of scrypt. */
+const SCRYPT: Buffer = Buffer.from('06092b06010401da47040b', 'hex');
+
 /** How often a password is hashed stands in the key itself, so whoever made it decides what opening it costs. */
 function boundIterations(der: Buffer): void {
-  const work = whole(der, 0, Math.min(der.length, 512), 0);
-  if (work > MOST_ITERATIONS * 64) {
+  const numbers = integers(der, 0, der.length, 0);
+  const work = der.includes(SCRYPT) ? numbers.slice(0, 3).reduce((all, one) => all * one, 1) : Math.max(1, ...numbers);
+  if (work > MOST_ITERATIONS || numbers.length > MOST_INTEGERS) {
     throw new Refusal('RangeError', `crypto: the key is encrypted with more than ${MOST_ITERATIONS} iterations`);
   }
 }
 
-/** The product of the integers in the algorithm's parameters: iterations, and at most a key length or scrypt's blocks. */
-function whole(der: Buffer, from: number, to: number, depth: number): number {
-  let product = 1;
+/**
+ * The integers in the algorithm's parameters, in their order: iterations, or scrypt's cost, block size and parallelization;
+ * then perhaps the length of the key. The salt before them may be as long as it likes.
+ */
+function integers(der: Buffer, from: number, to: number, depth: number): number[] {
+  const found: number[] = [];
   for (let at = from; at + 2 <= to; ) {
     const tag = der[at]!;
     let length = der[at + 1]!;
     let start = at + 2;
     if (length > 0x80) {
       const octets = length - 0x80;
-      if (octets > 4 || start + octets > to) return Number.POSITIVE_INFINITY;
+      if (octets > 4 || start + octets > to) return BEYOND;
       length = der.readUIntBE(start, octets);
       start += octets;
-    } else if (length === 0x80) return Number.POSITIVE_INFINITY;
+    } else if (length === 0x80) return BEYOND;
     const end = start + length;
     if (tag === 0x02) {
-      product *= length > 6 ? Number.POSITIVE_INFINITY : Math.max(1, der.readUIntBE(start, Math.max(1, length)));
-    } else if (tag === 0x30 && depth < 8) product *= whole(der, start, Math.min(end, to), depth + 1);
+      if (length < 1 || length > 6 || end > to) return BEYOND;
+      found.push(der.readUIntBE(start, length));
+    } else if (tag === 0x30) {
+      if (depth >= DEEPEST) return BEYOND;
+      found.push(...integers(der, start, Math.min(end, to), depth + 1));
+    }
+    if (found.length > MOST_INTEGERS) return BEYOND;
     at = end;
   }
-  return product;
+  return found;
 }

@@ -19,6 +19,11 @@ const MOST_PRIME_NOW = 512;
 const MOST_PRIME = 2048;
 const MOST_SAFE_PRIME = 512;
 const MOST_CHECKED = 4096;
+/** Rounds of a test at 1024 bits; at twice the bits a round takes eight times as long. */
+const MOST_ROUNDS = 128;
+const USUAL_ROUNDS = 64;
+/** SLH-DSA with small signatures: a tenth of a second for a pair of keys, up to a second for a signature. */
+export const SLOW_KINDS: RegExp = /^slh-dsa-.*s$/;
 
 function described(key: KeyObject): object {
   const isPublic = key.type === 'public';
@@ -67,6 +72,7 @@ function pairOptions(call: Call, mostModulus: number, remedy: string): Record<st
   const exponent = Number(options['publicExponent'] ?? 65_537);
   // No prime fits an even exponent, or one: it would be looked for without end.
   if (exponent < 3 || exponent % 2 === 0) absurd('an even publicExponent or 1', 1, 0);
+  if (remedy !== '') absurd(`a pair of keys of ${kind}`, SLOW_KINDS.test(kind) ? 1 : 0, 0, remedy);
   if (kind === 'dsa' || kind === 'dh') absurd(`a new group for ${kind}`, options['group'] === undefined ? 1 : 0, 0);
   return options;
 }
@@ -89,6 +95,7 @@ const newPair = promisify(generateKeyPair) as unknown as (
 export const newKeys = {
   price: (call: Call): number => {
     const { modulusLength = 0 } = pairOptions(call, MOST_MODULUS, '');
+    if (call.text('kind').startsWith('slh-dsa')) return 250e6;
     return 100_000 + 200e6 * (Number(modulusLength) / 2048) ** 4;
   },
   run: async (call: Call): Promise<Answer> => {
@@ -101,9 +108,23 @@ function primeOptions(call: Call, most: number, remedy: string): { bits: number;
   const bits = call.number('bits');
   const safe = call.flag('safe');
   absurd(safe ? 'the size of a safe prime' : 'the size of a prime', bits, safe ? MOST_SAFE_PRIME / 2 : most, remedy);
-  const add = call.has('add') ? { add: call.data('add') } : {};
-  const rem = call.has('rem') ? { rem: call.data('rem') } : {};
-  return { bits, options: { safe, ...add, ...rem } };
+  if (!call.has('add')) return { bits, options: { safe } };
+  const [add, rem] = [call.data('add'), call.has('rem') ? call.data('rem') : Buffer.from([1])];
+  // Where there is no such prime, OpenSSL looks for one without end.
+  absurd('a safe prime by add and rem', safe ? 1 : 0, 0);
+  absurd(
+    'add, in bits of so short a prime,',
+    bits < LEAST_BY_ADD ? 1 : add.length * 8,
+    bits < LEAST_BY_ADD ? 0 : bits / 2,
+  );
+  absurd('the common divisor of add and rem', Number(divisor(whole(add), whole(rem))), 1);
+  return { bits, options: { safe, add, rem } };
+}
+
+const LEAST_BY_ADD = 64;
+const whole = (bytes: Buffer): bigint => BigInt(`0x0${bytes.toString('hex')}`);
+function divisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : divisor(b, a % b);
 }
 
 export function newPrime(call: Call): Answer {
@@ -126,5 +147,7 @@ export function isPrime(call: Call): Answer {
   absurd('the size of the candidate', candidate.length * 8, MOST_CHECKED);
   const checks = call.has('checks') ? call.number('checks') : 0;
   absurd('checks', checks, 64);
+  const rounds = (checks || USUAL_ROUNDS) * ((candidate.length * 8) / 1024) ** 3;
+  absurd('the rounds of the test, at 1024 bits,', Math.ceil(rounds), MOST_ROUNDS, '; ask for fewer checks');
   return checkPrimeSync(candidate, { checks });
 }

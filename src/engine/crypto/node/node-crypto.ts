@@ -6,7 +6,7 @@
 import { constants, getCiphers, getCurves, getHashes } from 'node:crypto';
 import { Refusal } from '../marshal.ts';
 import { agree, decapsulated, dh, ecdhConvert, ecdhKeys, ecdhPublic, ecdhSecret, encapsulated } from './agreement.ts';
-import { type Answer, answered, Call } from './call.ts';
+import { type Answer, absurd, answered, Call } from './call.ts';
 import { cipherInfo, closeCipher, openCipher, updateCipher } from './ciphers.ts';
 import { argon2Later, argon2Now, hkdfNow, pbkdf2Later, pbkdf2Now, scryptLater, scryptNow } from './derive.ts';
 import { Handles } from './handles.ts';
@@ -53,6 +53,17 @@ const NOW: ReadonlyMap<string, (call: Call) => Answer> = new Map(
   }),
 );
 
+const MIB = 1024 * 1024;
+/** Bytes of one call in the turn: the slowest hash takes 60 ms for 16 MiB. Ciphers have bounds of their own. */
+const MOST_BYTES = 4 * MIB;
+const MOST_SIGNED = 16 * MIB;
+
+function boundBytes(op: string, bytes: readonly Uint8Array[]): void {
+  const most = op === 'sign' || op === 'verify' ? MOST_SIGNED : MOST_BYTES;
+  const given = bytes.reduce((sum, one) => sum + one.byteLength, 0);
+  absurd('the data of one call, in bytes,', given, most, '; work in parts');
+}
+
 interface Later {
   /** About what it costs, ns; throws what refuses it. */
   price(call: Call): number;
@@ -71,12 +82,16 @@ export class NodeCrypto {
 
   /** Bytes, JSON, or a refusal. */
   now(op: string, json: string, bytes: readonly Uint8Array[]): Uint8Array | string {
-    return answered(() => (NOW.get(op) ?? unknown())(new Call(json, bytes, this.#handles)));
+    return answered(() => {
+      boundBytes(op, bytes);
+      return (NOW.get(op) ?? unknown())(new Call(json, bytes, this.#handles));
+    });
   }
 
   /** Throws what refuses it. */
   later(op: string, json: string, bytes: readonly Uint8Array[]): { priceNs: number; run: () => Promise<Answer> } {
     const operation = LATER.get(op) ?? unknown();
+    boundBytes(op, bytes);
     const call = new Call(json, bytes, this.#handles);
     return { priceNs: operation.price(call), run: () => operation.run(call) };
   }

@@ -10,8 +10,9 @@ import {
   verify,
 } from 'node:crypto';
 import type { Answer, Call } from './call.ts';
-import { unfit } from './call.ts';
+import { absurd, unfit } from './call.ts';
 import { keyOf } from './key-input.ts';
+import { SLOW_KINDS } from './key-ops.ts';
 
 const OPTIONS = ['padding', 'saltLength', 'dsaEncoding'];
 
@@ -23,6 +24,8 @@ function keyed(call: Call, wanted: 'public' | 'private'): never {
 }
 
 export function signData(call: Call): Answer {
+  const { asymmetricKeyType: kind = '' } = keyOf(call.key('key'), call.bytes, 'private');
+  absurd(`a signature of ${kind}`, SLOW_KINDS.test(kind) ? 1 : 0, 0);
   return sign(algorithmOf(call), call.data('data'), keyed(call, 'private'));
 }
 
