@@ -27,6 +27,18 @@ export function isStream(body: Body): body is ByteStream {
   return body !== null && !(body instanceof Uint8Array);
 }
 
+/** Giving back less costs more than it saves. */
+const WORTH_BYTES = 1024;
+
+/**
+ * Gives the memory of bytes that nobody needs any more back at once. Left to the garbage collector, the bytes of bodies
+ * bring on a full collection every 30 MiB, which costs more than all the rest of passing them on.
+ */
+export function release({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength >= WORTH_BYTES && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer)
+    buffer.transfer(0);
+}
+
 /** What the guest is handed. `url` is absolute and already what the guest shall see. */
 export type GuestEvent =
   | {

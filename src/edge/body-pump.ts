@@ -4,7 +4,7 @@
  * connection: the client must not take half an answer for a whole one.
  */
 import type { ServerResponse } from 'node:http';
-import type { ByteStream } from '../contract/invocation.ts';
+import { type ByteStream, release } from '../contract/invocation.ts';
 
 export class BodyPump {
   readonly #outgoing: ServerResponse;
@@ -62,12 +62,4 @@ export class BodyPump {
     this.stop();
     this.#finished(false);
   };
-}
-
-/**
- * Gives the memory of a chunk that has been written back at once. Left to the garbage collector, the bytes of one body
- * bring on a full collection every 30 MiB, which costs more than all the rest of sending them.
- */
-function release({ buffer, byteLength }: Uint8Array): void {
-  if (byteLength > 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -4,7 +4,14 @@
  * connection. Knows nothing of routing.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Body, HeaderList, Reply, ResponseHead, Timing } from '../contract/invocation.ts';
+import {
+  type Body,
+  type HeaderList,
+  type Reply,
+  type ResponseHead,
+  release,
+  type Timing,
+} from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome, type Shed } from '../contract/outcome.ts';
 import type { AnswerSocket } from '../contract/socket.ts';
 import { BodyPump } from './body-pump.ts';
@@ -216,7 +223,8 @@ export class Exchange implements Reply {
       const bytes = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
       outgoing.end(bytes.toString('latin1'), 'latin1');
     } else {
-      outgoing.end(body);
+      if (body instanceof Uint8Array) outgoing.end(body, () => release(body));
+      else outgoing.end(body);
       if (body !== undefined) this.#drain(Buffer.byteLength(body));
     }
     if (this.#head.hasBody) this.#leaveBody();

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../contract/clock.ts';
-import type { ByteStream } from '../contract/invocation.ts';
+import { type ByteStream, release } from '../contract/invocation.ts';
 
 export type BodyFault = 'payload_too_large' | 'client_closed' | 'response_sent' | 'request_timeout' | 'overloaded';
 
@@ -176,11 +176,12 @@ export function readWhole(incoming: IncomingMessage, rules: WholeRules): Promise
 function joined(chunks: readonly Buffer[], size: number): Uint8Array {
   const only = chunks[0];
   if (chunks.length === 1 && only !== undefined && only.buffer.byteLength === size) return only;
-  const whole = new Uint8Array(size);
+  const whole = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);
     at += chunk.length;
+    release(chunk);
   }
   return whole;
 }

@@ -1,21 +1,28 @@
 /**
- * What main thread and lane say to each other, in order: the two messages of every invocation as flat frames in shared
- * memory, everything else, and what is large, by a message port of which the ring only says "now". One channel has two
- * ends of this class.
+ * What main thread and lane say to each other, in order: the messages of invocations as flat frames in shared memory,
+ * everything else, and what is large, by a message port of which the ring only says "now". One channel has two ends of
+ * this class.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { release } from '../contract/invocation.ts';
+import { beginsWithAnswer, splitAnswer } from './commands.ts';
 import type { EventOrder, LaneOrder, LaneReport, StartOrder, TurnReport } from './lane-wire.ts';
 import type { Ring } from './ring.ts';
 
 const BY_PORT = 0;
 const START = 1;
 const TURN = 2;
+const EVENT = 3;
 /** Head of a frame: the ring's own eight bytes, six words, five floats. */
 const WORDS_AT = 2;
 const FLOATS_AT = 4;
 const TEXT_AT = 72;
-/** Texts and chunks up to this many bytes travel in the ring. */
-const MOST_BYTES = 64 * 1024;
+/** Texts and chunks up to this many bytes travel in the ring: to copy them twice costs less than one message by the port. */
+const MOST_BYTES = 160 * 1024;
+/** What is larger does not wait for room in it. */
+const LARGE_BYTES = 16 * 1024;
+/** An answer's text from here on arrives as the bytes it is sent as: nobody makes a string of it first. */
+const LONG_CHARS = 4096;
 
 type Message = LaneOrder | LaneReport;
 
@@ -69,8 +76,10 @@ export class ChannelEnd<Out extends Message, In extends Message> {
         ? readStart(this.#in, at)
         : kind === TURN
           ? readTurn(this.#in, at)
-          : // Nothing: the port was closed meanwhile.
-            ((receiveMessageOnPort(this.#port)?.message ?? null) as In | null);
+          : kind === EVENT
+            ? readEvent(this.#in, at)
+            : // Nothing: the port was closed meanwhile.
+              ((receiveMessageOnPort(this.#port)?.message ?? null) as In | null);
     this.#in.release();
     return message as In | null;
   }
@@ -88,6 +97,11 @@ export class ChannelEnd<Out extends Message, In extends Message> {
       }
       case 'turn': {
         const written = writeTurn(this.#out, message);
+        if (written !== null) return written;
+        break;
+      }
+      case 'event': {
+        const written = writeEvent(this.#out, message);
         if (written !== null) return written;
         break;
       }
@@ -121,12 +135,12 @@ function giveAway(port: MessagePort, message: EventOrder | TurnReport): void {
   port.postMessage({ ...message, chunks }, [...buffers]);
 }
 
-/** `null`: too large for the ring at any time. */
+/** `null`: too large for the ring. */
 function writeStart(ring: Ring, order: StartOrder): boolean | null {
   const most = bytesNeeded(order.json, order.chunks);
   if (most > MOST_BYTES) return null;
   const at = ring.reserve(most);
-  if (at < 0) return false;
+  if (at < 0) return most > LARGE_BYTES ? null : false;
   const { words } = ring;
   const word = at / 4;
   words[word + 1] = START;
@@ -137,6 +151,31 @@ function writeStart(ring: Ring, order: StartOrder): boolean | null {
   ring.floats[at / 8 + FLOATS_AT + 1] = order.wallMs;
   ring.commit(writeRest(ring, at, order.json, order.chunks) - at);
   return true;
+}
+
+/** `null`: too large for the ring. */
+function writeEvent(ring: Ring, order: EventOrder): boolean | null {
+  const most = bytesNeeded(order.json, order.chunks);
+  if (most > MOST_BYTES) return null;
+  const at = ring.reserve(most);
+  if (at < 0) return most > LARGE_BYTES ? null : false;
+  const { words } = ring;
+  const word = at / 4;
+  words[word + 1] = EVENT;
+  words[word + WORDS_AT] = order.isolate;
+  words[word + WORDS_AT + 1] = order.inv;
+  words[word + WORDS_AT + 2] = order.renews === true ? 1 : 0;
+  ring.commit(writeRest(ring, at, order.json, order.chunks) - at);
+  order.chunks?.forEach(release);
+  return true;
+}
+
+function readEvent(ring: Ring, at: number): EventOrder {
+  const { words } = ring;
+  const word = at / 4 + WORDS_AT;
+  const chunks = readChunks(ring, at);
+  const order = { k: 'event', isolate: words[word]!, inv: words[word + 1]!, json: readText(ring, at), chunks } as const;
+  return words[word + 2] === 1 ? { ...order, renews: true } : order;
 }
 
 function readStart(ring: Ring, at: number): StartOrder {
@@ -158,10 +197,11 @@ function readStart(ring: Ring, at: number): StartOrder {
 /** `null`: not one for the ring. */
 function writeTurn(ring: Ring, report: TurnReport): boolean | null {
   if (report.logs !== null || report.stray !== null || report.notes !== null || report.outgrown) return null;
-  const most = bytesNeeded(report.out, report.chunks);
+  const { out, chunks } = withTextApart(report);
+  const most = bytesNeeded(out, chunks);
   if (most > MOST_BYTES) return null;
   const at = ring.reserve(most);
-  if (at < 0) return false;
+  if (at < 0) return most > LARGE_BYTES ? null : false;
   const { words, floats } = ring;
   const word = at / 4;
   words[word + 1] = TURN;
@@ -174,8 +214,22 @@ function writeTurn(ring: Ring, report: TurnReport): boolean | null {
   floats[float + 2] = report.cpuNs;
   floats[float + 3] = report.hostNs;
   floats[float + 4] = report.heapBytes;
-  ring.commit(writeRest(ring, at, report.out, report.chunks) - at);
+  ring.commit(writeRest(ring, at, out, chunks) - at);
+  report.chunks?.forEach(release);
   return true;
+}
+
+type Parts = readonly (Uint8Array | string)[];
+
+/** The long text of a whole answer becomes the last of the chunks, as which it is read. */
+function withTextApart({ out, chunks }: TurnReport): { readonly out: string; readonly chunks: Parts | null } {
+  if (out.length < LONG_CHARS || !beginsWithAnswer(out)) return { out, chunks };
+  const { answer, json } = splitAnswer(out);
+  if (answer?.body == null || !('text' in answer.body) || answer.body.text.length < LONG_CHARS) return { out, chunks };
+  const { inv, status, headers, body } = answer;
+  const parts = chunks === null ? [body.text] : [...chunks, body.text];
+  const head = JSON.stringify({ c: 'head', inv, status, headers, body: { chunk: parts.length - 1 }, done: true });
+  return { out: json === '' ? head : `${head},${json}`, chunks: parts };
 }
 
 function readTurn(ring: Ring, at: number): TurnReport {
@@ -202,14 +256,15 @@ function readTurn(ring: Ring, at: number): TurnReport {
 }
 
 /** At most: a UTF-16 unit takes up to three bytes of UTF-8. */
-function bytesNeeded(text: string, chunks: readonly Uint8Array[] | null): number {
+function bytesNeeded(text: string, chunks: Parts | null): number {
   let bytes = TEXT_AT + text.length * 3;
-  if (chunks !== null) for (const chunk of chunks) bytes += chunk.byteLength + 16;
+  if (chunks === null) return bytes;
+  for (const chunk of chunks) bytes += 16 + (typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength);
   return bytes;
 }
 
 /** The text, then the chunks, each behind its length; returns the end. Words 5 and 6 say how much of each there is. */
-function writeRest(ring: Ring, at: number, text: string, chunks: readonly Uint8Array[] | null): number {
+function writeRest(ring: Ring, at: number, text: string, chunks: Parts | null): number {
   const { words, bytes } = ring;
   const word = at / 4 + WORDS_AT;
   const length = bytes.write(text, at + TEXT_AT, 'utf8');
@@ -219,9 +274,14 @@ function writeRest(ring: Ring, at: number, text: string, chunks: readonly Uint8A
   if (chunks === null) return end;
   for (const chunk of chunks) {
     end = (end + 3) & ~3;
-    words[end / 4] = chunk.byteLength;
-    bytes.set(chunk, end + 4);
-    end += 4 + chunk.byteLength;
+    let size: number;
+    if (typeof chunk === 'string') size = bytes.write(chunk, end + 4, 'utf8');
+    else {
+      size = chunk.byteLength;
+      bytes.set(chunk, end + 4);
+    }
+    words[end / 4] = size;
+    end += 4 + size;
   }
   return end;
 }
@@ -242,7 +302,8 @@ function readChunks(ring: Ring, at: number): Uint8Array[] | null {
   for (let i = 0; i < count; i++) {
     end = (end + 3) & ~3;
     const length = words[end / 4]!;
-    const chunk = new Uint8Array(length);
+    // Memory of its own, so that it can be given back by hand.
+    const chunk = length < LONG_CHARS ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     chunk.set(bytes.subarray(end + 4, end + 4 + length));
     chunks.push(chunk);
     end += 4 + length;

@@ -356,7 +356,9 @@ export class Engine implements EnginePort {
   #bridgePorts(isolate: number, lane: Lane): BridgePorts {
     return {
       event: (inv, event, chunks, renews) => {
-        const order = { k: 'event', isolate, inv, json: JSON.stringify(event), chunks } as const;
+        const text = JSON.stringify(event);
+        const json = Array.isArray(event) ? text.slice(1, -1) : text;
+        const order = { k: 'event', isolate, inv, json, chunks } as const;
         lane.post(renews === true ? { ...order, renews } : order);
       },
       connect: (job, request, listener, signal) => {
@@ -380,6 +382,7 @@ export class Engine implements EnginePort {
           this.#residents.settle(entry, job.verdict ?? job.failure ?? 'ok', job.usage().settledNs);
         }
       },
+      soon: (run) => void setImmediate(run),
       nowNs,
       nextStreamId: () => (this.#streams += 2),
     };

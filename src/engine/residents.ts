@@ -4,6 +4,7 @@
  */
 import type { IsolateListener } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
+import { release } from '../contract/invocation.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import { Registry } from '../contract/registry.ts';
 import type { Bridge } from './bridge/bridge.ts';
@@ -74,6 +75,8 @@ export class Residents {
   settle(entry: Entry, outcome: Outcome, settledNs: number): void {
     const { job, record } = entry;
     if (job.settled) return;
+    // Otherwise its order may still wait to be sent.
+    const wasRead = job.started;
     // Its first report may still be on the way.
     if (!job.started) this.started(entry, settledNs);
     job.settled = true;
@@ -86,6 +89,10 @@ export class Residents {
     if (OUTCOMES[outcome].isolate === 'dropped' && this.isolates.has(record.number))
       this.listener.retired(record.number);
     job.listener.settled({ outcome, problem, usage: job.usage(settledNs), ...job.notes });
+    // A client's body came for this invocation alone.
+    const { trigger, event } = job.invocation;
+    if (wasRead && trigger === 'http' && event.kind === 'fetch' && event.body instanceof Uint8Array)
+      release(event.body);
   }
 
   /** It was not claimed and will not be. Its slot stays taken until its lane has seen the order. */

@@ -5,6 +5,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
+import { release } from '../contract/invocation.ts';
 import type { TurnBox } from '../contract/turn.ts';
 import { Codecs } from './compression.ts';
 import { GUEST_HEAP_FLAG, NUMBER_TEXTS_FLAG } from './flags.ts';
@@ -176,8 +177,7 @@ export class Shell {
     try {
       return this.#turn.applySync(undefined, [epochMs, json, ...chunks], COPY_ALL) as TurnBox;
     } finally {
-      for (const { buffer, byteLength } of chunks)
-        if (byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+      chunks.forEach(release);
     }
   }
 

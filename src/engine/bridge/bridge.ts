@@ -12,16 +12,13 @@ import type { Job } from '../job.ts';
 import { readAll } from './bodies.ts';
 import { CacheDesk } from './cache.ts';
 import type { CacheStore } from './cache-store.ts';
-import type { IncomingResponse, OutgoingRequest } from './fetch.ts';
+import { INLINE_BYTES, type IncomingResponse, type OutgoingRequest } from './fetch.ts';
 import { headFlaw, listFlaw } from './head.ts';
 import { traced } from './outgoing.ts';
 import { isOutOfMemory, problemOf } from './problems.ts';
 import { Streams } from './streams.ts';
 import { NoSubrequest, spend } from './subrequests.ts';
 import { type SocketPorts, socketFlaw, WebSockets } from './websocket.ts';
-
-/** A response body known to be at most this long crosses whole, with its head. */
-const INLINE_BYTES = 64 * 1024;
 
 /** An isolate is retired for the first; it may go on for as long as its invocations last. */
 const MOST_STRAYS = 20;
@@ -30,8 +27,15 @@ const MOST_STRAYS = 20;
 const SHOWN_URL_CHARS = 8192;
 
 export interface BridgePorts {
-  /** Delivers one event in a turn of its own. */
-  event(inv: number, event: TurnEvent, chunks: readonly Uint8Array[] | null, renews?: true): void;
+  /** Delivers one event, or several of one invocation, in a turn of its own. */
+  event(
+    inv: number,
+    event: TurnEvent | readonly TurnEvent[],
+    chunks: readonly Uint8Array[] | null,
+    renews?: true,
+  ): void;
+  /** Runs it before the event loop sleeps. */
+  soon(run: () => void): void;
   /** A request to the network, under the function's policy. */
   fetch(job: Job, request: OutgoingRequest, signal: AbortSignal): Promise<IncomingResponse>;
   /** A request to another function. `service` is the binding's name. */
@@ -61,6 +65,7 @@ export class Bridge {
   readonly #fetches: Map<number, { job: Job; abort: AbortController }> = new Map();
   readonly #sockets: WebSockets;
 
+  #arrivals: Arrival[] | null = null;
   #strays = 0;
 
   constructor(ports: BridgePorts) {
@@ -307,14 +312,33 @@ export class Bridge {
     let body = response.body;
     if (isStream(body) && body.length !== null && body.length <= INLINE_BYTES) body = await readAll(body, INLINE_BYTES);
     job.listener.subrequest({ ...facts, endedNs: this.#ports.nowNs(), status: response.status, error: null });
-    if (!this.#fetches.has(id) || job.settled) {
-      if (isStream(body)) body.cancel();
-      return;
-    }
-    const wire = this.#streams.toGuest(job, body);
-    this.#ports.event(
-      job.inv,
-      {
+    this.#arrivals ??= this.#arrivalsOf();
+    this.#arrivals.push({ job, id, response, body });
+  }
+
+  /** What has arrived by the end of this round of the event loop is one turn of each invocation, not one of each response. */
+  #arrivalsOf(): Arrival[] {
+    this.#ports.soon(() => {
+      const arrivals = this.#arrivals ?? [];
+      this.#arrivals = null;
+      for (const [job, all] of Map.groupBy(arrivals, (one) => one.job)) this.#arrive(job, all);
+    });
+    return [];
+  }
+
+  #arrive(job: Job, arrivals: readonly Arrival[]): void {
+    const events: TurnEvent[] = [];
+    const chunks: Uint8Array[] = [];
+    for (const { id, response, body } of arrivals) {
+      if (!this.#fetches.has(id) || job.settled) {
+        if (isStream(body)) body.cancel();
+        continue;
+      }
+      const whole = body instanceof Uint8Array;
+      if (whole) chunks.push(body);
+      // Nothing of it is left to abort.
+      if (!isStream(body)) this.#fetches.delete(id);
+      events.push({
         e: 'response',
         id,
         status: response.status,
@@ -322,11 +346,19 @@ export class Bridge {
         headers: wireHeaders(response.headers),
         url: response.url,
         redirected: response.redirected,
-        body: wire.body,
-      },
-      wire.chunks,
-    );
+        body: whole ? { chunk: chunks.length - 1 } : this.#streams.toGuest(job, body).body,
+      });
+    }
+    if (events.length > 0) this.#ports.event(job.inv, events, chunks.length === 0 ? null : chunks);
   }
+}
+
+/** The response of a fetch, on its way into the isolate. */
+interface Arrival {
+  readonly job: Job;
+  readonly id: number;
+  readonly response: IncomingResponse;
+  readonly body: IncomingResponse['body'];
 }
 
 const NO_PARAMS: readonly string[] = [];

@@ -2,13 +2,15 @@
  * The host half of the guest's `fetch`: one outgoing HTTP exchange under a policy, hop by hop. Redirects are followed
  * here so that every hop is checked and credentials do not cross origins.
  */
-import { type Response as UndiciResponse, fetch as undiciFetch } from 'undici';
 import { type Body, type ByteStream, type HeaderList, type Invocation, isStream } from '../../contract/invocation.ts';
 import type { Agents } from './agents.ts';
 import { readAll } from './bodies.ts';
+import { type CallBody, type CallResponse, call, codingsOf, headerOf, UNDONE } from './call.ts';
 import { checkUrl, EgressError, type EgressPolicy } from './egress.ts';
 import { checkMethod, outgoingHeaders, withoutHeaders } from './outgoing.ts';
 
+/** A response body at most this long crosses to its guest whole, with its head. */
+export const INLINE_BYTES: number = 64 * 1024;
 const MAX_HOPS = 20;
 /** A request body that may have to be sent again on a 307/308 is kept up to this size. */
 const REPLAYABLE_BYTES = 1024 * 1024;
@@ -69,7 +71,7 @@ export async function exchange(
 }
 
 interface Answered {
-  readonly response: UndiciResponse;
+  readonly response: CallResponse;
   readonly url: URL;
   readonly hops: number;
   readonly method: string;
@@ -90,7 +92,7 @@ async function follow(
     const response = await send({ url, method, headers, body }, policy, agents, signal);
     const target = redirectTarget(response, url);
     if (target === null || request.redirect === 'manual') return { response, url, hops, method };
-    await response.body?.cancel();
+    response.body?.cancel();
     if (request.redirect === 'error')
       throw new EgressError(`fetch to ${url.host} was redirected, but redirect is "error"`);
     if (hops >= MAX_HOPS) throw new EgressError(`fetch was redirected more than ${MAX_HOPS} times`);
@@ -111,40 +113,33 @@ async function send(
   policy: EgressPolicy,
   agents: Agents,
   signal: AbortSignal,
-): Promise<UndiciResponse> {
+): Promise<CallResponse> {
   const body = isStream(request.body) ? iterate(request.body) : request.body;
   try {
-    return await undiciFetch(request.url, {
-      method: request.method,
-      headers: pairs(request.headers),
-      redirect: 'manual',
-      dispatcher: agents.agent(policy),
-      signal,
-      ...(body === null ? {} : { body, duplex: 'half' as const }),
-    });
+    return await call({ ...request, body }, agents.agent(policy), signal);
   } catch (error) {
     throw readable(error, request.url);
   }
 }
 
 function incoming(
-  response: UndiciResponse,
+  response: CallResponse,
   to: { readonly url: URL; readonly redirected: boolean; readonly method: string; readonly limit: number },
 ): IncomingResponse {
-  const whole = response.body === null || to.method === 'HEAD';
-  const codings = codingsOf(response);
+  const codings = codingsOf(response.headers);
   if (codings.length > MAX_CODINGS) {
-    response.body?.cancel().catch(() => undefined);
+    response.body?.cancel();
     throw new EgressError(
       `fetch to ${to.url.host} failed: its response has ${codings.length} content codings, of which ${MAX_CODINGS} is undone`,
     );
   }
-  // What undici has unpacked is no longer what these say; a function that hands the response on would pass on a lie.
-  const unpacked = !whole && codings.some((coding) => UNPACKED.has(coding));
+  // What has been unpacked is no longer what these say; a function that hands the response on would pass on a lie.
+  const unpacked = response.body !== null && codings.some((coding) => UNDONE.has(coding));
   const headers: string[] = [];
-  for (const [name, value] of response.headers) {
+  for (let i = 0; i < response.headers.length; i += 2) {
+    const name = response.headers[i]!;
     if (unpacked && (name === 'content-encoding' || name === 'content-length')) continue;
-    headers.push(name, value.replace(/[\r\n\0]/g, ' '));
+    headers.push(name, response.headers[i + 1]!.replace(/[\r\n\0]/g, ' '));
   }
   return {
     status: response.status,
@@ -152,33 +147,33 @@ function incoming(
     headers,
     url: to.url.href,
     redirected: to.redirected,
-    body: whole ? null : new WebBody(response, { host: to.url.host, limit: to.limit, unpacked }),
+    body: response.body === null ? null : bodyOf(response.body, response.headers, { ...to, unpacked }),
   };
 }
 
-/** Codings undici undoes. */
-const UNPACKED: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd']);
-
-function codingsOf(response: UndiciResponse): readonly string[] {
-  const codings = (response.headers.get('content-encoding') ?? '').toLowerCase().split(',');
-  return codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
+function bodyOf(
+  body: CallBody,
+  headers: HeaderList,
+  facts: { readonly url: URL; readonly limit: number; readonly unpacked: boolean },
+): Body {
+  const whole = body.whole(Math.min(INLINE_BYTES, facts.limit));
+  if (whole !== null) return whole;
+  const length = Number(headerOf(headers, 'content-length') ?? Number.NaN);
+  const known = Number.isSafeInteger(length) && !facts.unpacked ? length : null;
+  return new NetworkBody(body, known, { host: facts.url.host, limit: facts.limit });
 }
 
-/** A response body of undici as a pulled stream, counted as the guest gets it. */
-class WebBody implements ByteStream {
+/** A response body as a pulled stream, counted as the guest gets it. */
+class NetworkBody implements ByteStream {
   readonly length: number | null;
-  readonly #reader: { read(): Promise<{ done: boolean; value?: unknown }>; cancel(): Promise<void> };
+  readonly #body: CallBody;
   readonly #host: string;
   readonly #limit: number;
   #left: number;
 
-  constructor(
-    response: UndiciResponse,
-    facts: { readonly host: string; readonly limit: number; readonly unpacked: boolean },
-  ) {
-    const length = Number(response.headers.get('content-length') ?? Number.NaN);
-    this.length = Number.isSafeInteger(length) && !facts.unpacked ? length : null;
-    this.#reader = response.body!.getReader();
+  constructor(body: CallBody, length: number | null, facts: { readonly host: string; readonly limit: number }) {
+    this.length = length;
+    this.#body = body;
     this.#host = facts.host;
     this.#limit = facts.limit;
     this.#left = facts.limit;
@@ -186,9 +181,8 @@ class WebBody implements ByteStream {
 
   async read(): Promise<Uint8Array | null> {
     for (;;) {
-      const { done, value } = await this.#next();
-      if (done) return null;
-      const chunk = value as Uint8Array;
+      const chunk = await this.#next();
+      if (chunk === null) return null;
       this.#left -= chunk.byteLength;
       if (this.#left < 0) {
         this.cancel();
@@ -201,12 +195,12 @@ class WebBody implements ByteStream {
   }
 
   cancel(): void {
-    this.#reader.cancel().catch(() => undefined);
+    this.#body.cancel();
   }
 
-  async #next(): Promise<{ done: boolean; value?: unknown }> {
+  async #next(): Promise<Uint8Array | null> {
     try {
-      return await this.#reader.read();
+      return await this.#body.read();
     } catch {
       throw new EgressError(`the response of ${this.#host} broke off`);
     }
@@ -218,21 +212,15 @@ function parse(text: string): URL {
   return new URL(text);
 }
 
-function redirectTarget(response: UndiciResponse, from: URL): URL | null {
+function redirectTarget(response: CallResponse, from: URL): URL | null {
   if (![301, 302, 303, 307, 308].includes(response.status)) return null;
-  const location = response.headers.get('location');
+  const location = headerOf(response.headers, 'location');
   if (location === null || !URL.canParse(location, from)) return null;
   return new URL(location, from);
 }
 
 function smallEnough(body: ByteStream): boolean {
   return body.length !== null && body.length <= REPLAYABLE_BYTES;
-}
-
-function pairs(headers: HeaderList): [string, string][] {
-  const list: [string, string][] = [];
-  for (let i = 0; i < headers.length; i += 2) list.push([headers[i]!, headers[i + 1]!]);
-  return list;
 }
 
 async function* iterate(stream: ByteStream): AsyncGenerator<Uint8Array> {

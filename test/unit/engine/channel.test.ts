@@ -3,7 +3,8 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ChannelEnd } from '../../../src/engine/channel.ts';
-import type { LaneOrder, LaneReport, StartOrder, TurnReport } from '../../../src/engine/lane-wire.ts';
+import { readCommands } from '../../../src/engine/commands.ts';
+import type { EventOrder, LaneOrder, LaneReport, StartOrder, TurnReport } from '../../../src/engine/lane-wire.ts';
 import { Ring } from '../../../src/engine/ring.ts';
 
 const start = (inv: number, json: string, chunks: Uint8Array[] | null = null): StartOrder => ({
@@ -60,6 +61,8 @@ describe('a channel', () => {
     const orders: LaneOrder[] = [
       start(1, '{"a":"ä€😀"}', bytes),
       { k: 'drop', isolate: 9 },
+      { k: 'event', isolate: 7, inv: 1, json: '{"b":"ü"}', chunks: [Uint8Array.of(4)] },
+      { k: 'event', isolate: 7, inv: 1, json: '', chunks: null, renews: true },
       start(2, ''),
       start(3, 'x', []),
     ];
@@ -70,6 +73,44 @@ describe('a channel', () => {
     for (const report of reports) expect(main.receive()).toEqual(report);
     expect(lane.receive()).toBeNull();
     expect(main.receive()).toBeNull();
+  });
+
+  it('brings the long text of an answer as its bytes, what follows it as it is', () => {
+    const { main, lane } = pair(1 << 18);
+    const text = 'ä€😀\ud800'.repeat(5000);
+    const headers = 'content-type\ntext/plain';
+    lane.send(
+      turn(1, `=1,200,${headers.length},${text.length}\n${headers}${text},{"c":"eof","sid":1}`, [Uint8Array.of(5)]),
+    );
+    const report = main.receive() as TurnReport;
+    const [head, eof] = readCommands(report.out);
+    expect(head).toEqual({ c: 'head', inv: 1, status: 200, headers, body: { chunk: 1 }, done: true });
+    expect(eof).toEqual({ c: 'eof', sid: 1 });
+    expect(report.chunks?.[0]).toEqual(Uint8Array.of(5));
+    expect(Buffer.from(report.chunks![1]!).equals(Buffer.from(text))).toBe(true);
+  });
+
+  it('keeps what it was given for a start, and gives back the memory of the rest', () => {
+    const { main, lane } = pair(1 << 18);
+    const [kept, event, report] = [1, 2, 3].map((value) => new Uint8Array(50_000).fill(value)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    main.send(start(1, '', [kept]));
+    main.send({ k: 'event', isolate: 7, inv: 1, json: '', chunks: [event] });
+    lane.send(turn(1, '', [report]));
+    expect([kept, event, report].map(({ byteLength }) => byteLength)).toEqual([50_000, 0, 0]);
+    expect((lane.receive() as StartOrder).chunks?.[0]?.every((byte) => byte === 1)).toBe(true);
+    expect((lane.receive() as EventOrder).chunks?.[0]?.every((byte) => byte === 2)).toBe(true);
+    expect((main.receive() as TurnReport).chunks?.[0]?.every((byte) => byte === 3)).toBe(true);
+  });
+
+  it('sends what is large by the port where it would have to wait for room', () => {
+    const { main, lane } = pair(1 << 17);
+    const large = (inv: number) => start(inv, '', [new Uint8Array(60_000).fill(inv)]);
+    for (let inv = 1; inv <= 5; inv++) expect(main.send(large(inv)), `${inv}`).toBe(true);
+    for (let inv = 1; inv <= 5; inv++) expect(lane.receive()).toEqual(large(inv));
   });
 
   it('takes what is larger than its ring', () => {
