@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Signal, SuperviseOptions, Terminal } from './cli/command.ts';
 import { nodeProblem } from './cli/node-version.ts';
 import { HostError } from './contract/errors.ts';
-import { NODE_FLAGS } from './engine/flags.ts';
+import { MALLOC_ARENA_MAX, NODE_FLAGS } from './engine/flags.ts';
 import { makeDataDir } from './host/data-dir.ts';
 import { missingFlags } from './host/process-flags.ts';
 import type { RunningHost } from './host.ts';
@@ -25,10 +25,15 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2,
 const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/isolane', import.meta.url));
 
 /**
- * By the environment they reach worker threads and hosts too: a second start takes two thirds of the time of the first, and
- * as many threads for cryptography as there are cores leave some to look up names and read files.
+ * By the environment they reach worker threads and hosts too, unless the operator has set them: a second start takes two
+ * thirds of the time of the first, as many threads for cryptography as there are cores leave some to look up names and
+ * read files, and what threads free is not kept in eight arenas for each core.
  */
-const DEFAULTS = { NODE_COMPILE_CACHE: COMPILE_CACHE, UV_THREADPOOL_SIZE: String(availableParallelism() + 3) };
+const DEFAULTS = {
+  NODE_COMPILE_CACHE: COMPILE_CACHE,
+  UV_THREADPOOL_SIZE: String(availableParallelism() + 3),
+  MALLOC_ARENA_MAX,
+};
 
 const args = process.argv.slice(2);
 const problem = nodeProblem(process.versions.node);

@@ -14,6 +14,12 @@ export const NODE_FLAGS: readonly string[] = [
 ];
 
 /**
+ * glibc's arenas, for the environment of whoever starts a process that loads the engine: it makes up to eight for each core as threads
+ * come and go, and what is free in one serves nobody else.
+ */
+export const MALLOC_ARENA_MAX = '4';
+
+/**
  * The young generation of guests, set in a lane before its first isolate (V8 reads it as it makes one; main threads keep Node's 16 MiB).
  * isolated-vm derives it from the memory limit: half a MiB a half at 64 MiB, so code that makes short-lived texts spent a
  * quarter of its CPU on collections. Price: at 32 MiB an isolate holds some 0.9 MiB more after a thousand calls (none after

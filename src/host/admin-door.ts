@@ -49,6 +49,7 @@ export function adminPorts(parts: Parts): AdminPorts {
 /** What `/metrics` shows as gauges. */
 export function gauges(parts: Parts): HostStats {
   const lanes = parts.engine.lanes();
+  const pool = parts.pool.stats();
   const isolates = [...parts.live.values()].map((version) => ({
     function: version.spec.name,
     version: version.version,
@@ -59,8 +60,9 @@ export function gauges(parts: Parts): HostStats {
     gauges: {
       'isolane.invocations.running': parts.dispatch.running,
       'isolane.queue.waiting': parts.dispatch.queued,
-      'isolane.pool.memory': parts.pool.stats().bytes,
+      'isolane.pool.memory': pool.bytes,
       'isolane.pool.memory.limit': parts.config.server.memoryMiB * MIB,
+      'isolane.pool.memory.allowed': pool.allowedBytes,
       'isolane.functions.quarantined': parts.quarantine.closed,
       'isolane.lanes': lanes.length,
       'isolane.lanes.busy': lanes.filter((lane) => lane.runningSinceNs > 0).length,

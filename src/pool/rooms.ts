@@ -47,9 +47,10 @@ export class Rooms {
     return this.#warm.fitsByCount(group);
   }
 
-  /** Evicts what is too much of the host, or (`group`) of its tenant, a few at a time. */
+  /** Evicts what is too much of the host, or (`group`) of its tenant, a few at a time; all that is idle when nothing is allowed. */
   shrink(group: Group | null): void {
-    for (let i = 0; i < (group === null ? MOST_PER_LOOK : MOST_AT_ONCE); i++) {
+    const perLook = this.#warm.allowedBytes === 0 ? Number.POSITIVE_INFINITY : MOST_PER_LOOK;
+    for (let i = 0; i < (group === null ? perLook : MOST_AT_ONCE); i++) {
       const lack = group === null ? this.#warm.isOver : this.#warm.isOverFor(group);
       const victim = lack === null ? undefined : this.#warm.evict(lack, group?.tenant ?? null);
       if (victim === undefined) return;

@@ -11,6 +11,7 @@ const GAUGES = {
   'isolane.queue.waiting': ['{invocation}', 'Invocations waiting for an isolate.'],
   'isolane.pool.memory': ['By', 'Bytes the pool of isolates counts against its budget.'],
   'isolane.pool.memory.limit': ['By', 'The budget of the pool of isolates.'],
+  'isolane.pool.memory.allowed': ['By', 'What of it the pool may use now: less while the process holds too much.'],
   'isolane.lanes': ['{lane}', 'Engine threads.'],
   'isolane.lanes.busy': ['{lane}', 'Engine threads within a turn.'],
   'isolane.functions.quarantined': ['{function}', 'Functions that let nobody in but probes.'],

@@ -177,11 +177,13 @@ describe('what an engine process has', () => {
     expect(used() + (4000 / 8) * (used() - before)).toBeLessThan(most);
   });
 
-  it('is no environment, no directory, no network, no descriptors of others', async () => {
+  it('is no environment but a bound on arenas, no directory, no network, no descriptors of others', async () => {
     const path = await open();
     await path.request(handler(path, "return new Response('hello')"));
     const pid = engineOf(path);
-    expect(readFileSync(`/proc/${pid}/environ`, 'latin1')).toBe('');
+    expect(readFileSync(`/proc/${pid}/environ`, 'latin1')).toBe(
+      `MALLOC_ARENA_MAX=${process.env['MALLOC_ARENA_MAX'] ?? '4'}\0`,
+    );
     const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
     expect(limits).toMatch(/Max core file size\s+0/);
     expect(limits).not.toMatch(/Max data size\s+unlimited/);

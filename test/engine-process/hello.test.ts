@@ -26,6 +26,15 @@ describe('a function in an engine process', () => {
     expect(path.engine.lanes('').every((lane) => lane.isolates === 0)).toBe(true);
   });
 
+  it('is loaded at once where no isolate of its size is kept ready', async () => {
+    const replies = [];
+    for (const memoryMiB of [33, 34, 35, 36]) {
+      const sized = path.handler("return new Response('sized')", { memoryMiB });
+      replies.push((await path.request(sized)).text);
+    }
+    expect(replies).toEqual(Array(4).fill('sized'));
+  });
+
   it('streams both ways', async () => {
     const echo = path.handler('return new Response(request.body)');
     const chunks = Array.from({ length: 30 }, (_, i) => new Uint8Array(50_000 + i).fill(i));

@@ -64,6 +64,30 @@ describe.each([false, true])('from a snapshot: %s', (snapshot) => {
   });
 });
 
+it('weighs texts to be cut and locales without changing what they are', async () => {
+  const code = `
+    const segments = new Intl.Segmenter('en', { granularity: 'word' }).segment('one, two');
+    const proto = Object.getPrototypeOf(segments);
+    const { value: walk } = Object.getOwnPropertyDescriptor(proto, Symbol.iterator);
+    const { value: segment, enumerable } = Object.getOwnPropertyDescriptor(Intl.Segmenter.prototype, 'segment');
+    const refused = (f) => { try { f(); } catch (error) { return error.name; } };
+    return [
+      [...segments].map((one) => one.segment), segments.containing(5).segment, [...segments[Symbol.iterator]()].length,
+      walk.name, walk.length, segment.name, segment.length, enumerable, new Intl.Segmenter().segment(12).containing(0).input,
+      [walk, segment, Intl.Locale, Intl.Locale.prototype.maximize].every((f) => Function.prototype.toString.call(f).endsWith('{ [native code] }')),
+      refused(() => segment.call({}, 'x')), refused(() => walk.call({})), refused(() => new Intl.Segmenter().segment(Symbol())),
+      refused(() => Intl.Locale('de')), refused(() => new Intl.Locale()), refused(() => new Intl.Locale({})),
+      new Intl.Locale(new Intl.Locale('de'), { region: 'AT' }).toString(), new Intl.Locale('zh').maximize().minimize().baseName,
+      Intl.Locale.length, new (class extends Intl.Locale {})('fr') instanceof Intl.Locale,
+    ];`;
+  expect(await Guest.eval(code)).toEqual([
+    ...[['one', ',', ' ', 'two'], 'two', 4],
+    ...['[Symbol.iterator]', 0, 'segment', 1, false, '12', true],
+    ...['TypeError', 'TypeError', 'TypeError', 'TypeError', 'TypeError', 'RangeError'],
+    ...['de-AT', 'zh', 1, true],
+  ]);
+});
+
 it('leaves the text of late parts out of the script', async () => {
   const { script, late } = preludeParts(await preludeSource());
   expect(late.length).toBeGreaterThan(5);

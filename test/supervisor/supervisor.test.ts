@@ -1,6 +1,7 @@
 /** `isolane serve` as processes: what it does about hosts that stop, loop, wedge or are told to go, and how it ends. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -128,6 +129,16 @@ it('has its data directory for itself', async () => {
   );
   expect(await quick()).toBe('quick');
 });
+
+it('gives every host few arenas for memory, or as many as the operator says', async () => {
+  const arenas = (pid: number): string | undefined =>
+    /(?:^|\0)MALLOC_ARENA_MAX=(\d+)\0/.exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1];
+  await host.whole();
+  expect(childrenOf(host.pid).map(arenas)).toEqual(['4', '4']);
+  own = await startSupervised({ config, env: { MALLOC_ARENA_MAX: '7' } });
+  const { pid } = await own.whole();
+  expect(arenas(pid)).toBe('7');
+}, 60_000);
 
 it('finishes what runs on SIGTERM, exits 0 and leaves nothing behind', async () => {
   await host.whole();

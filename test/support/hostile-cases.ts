@@ -80,7 +80,7 @@ export interface HostileCase extends z.infer<typeof Case> {
   readonly files: readonly string[];
 }
 
-export const CATALOGUE_SIZE = 114;
+export const CATALOGUE_SIZE = 115;
 const ROOT: string = join(import.meta.dirname, '../..');
 export const HOSTILE: string = join(ROOT, 'fixtures/hostile');
 

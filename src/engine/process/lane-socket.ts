@@ -26,6 +26,7 @@ const orders: LaneOrder[] = [];
 let next = 0;
 let held = 0;
 let timer: NodeJS.Timeout | null = null;
+let soon: NodeJS.Immediate | null = null;
 let looking = false;
 let lookUntilMs = 0;
 
@@ -72,15 +73,23 @@ function flush(): void {
 function work(): void {
   if (timer !== null) clearTimeout(timer);
   timer = null;
-  thread.work();
-  if (next < orders.length) {
-    setImmediate(work);
+  // A load takes several steps, and what was dropped goes when there is nothing else to do.
+  if (thread.work() > 0) {
+    workSoon();
     return;
   }
   const waitMs = thread.waitMs(SLEEP_MS);
   if (waitMs < SLEEP_MS) timer = setTimeout(work, waitMs);
   lookUntilMs = performance.now() + LOOK_MS;
   if (!looking) look();
+}
+
+function workSoon(): void {
+  if (soon !== null) return;
+  soon = setImmediate(() => {
+    soon = null;
+    work();
+  });
 }
 
 /** Keeps the event loop from sleeping. */
@@ -91,6 +100,6 @@ function look(): void {
 
 const thread = new LaneThread(init, link);
 giveWay(NICE);
-thread.onReady = () => setImmediate(work);
+thread.onReady = workSoon;
 work();
 socket.resume();

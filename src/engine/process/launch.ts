@@ -1,7 +1,8 @@
 /**
- * How an engine process is started: with nothing. No environment, no working directory of anybody's, no descriptors but
- * its own sockets and its board, memory bounded by the system where there is a shell to say so, and Node's permission
- * model where this Node has it: files of the engine's own code, no network. What remains is what isolated-vm needs.
+ * How an engine process is started: with nothing. No environment but the C library's bound on its arenas, no working
+ * directory of anybody's, no descriptors but its own sockets and its board, memory bounded by the system where there is
+ * a shell to say so, and Node's permission model where this Node has it: files of the engine's own code, no network.
+ * What remains is what isolated-vm needs.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -10,7 +11,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryBeside } from '../entry.ts';
-import { NODE_FLAGS } from '../flags.ts';
+import { MALLOC_ARENA_MAX, NODE_FLAGS } from '../flags.ts';
 
 /** Descriptors of the child. */
 export const CONTROL_FD = 3;
@@ -49,7 +50,9 @@ export function launch({ dataBytes, boardFd, lanes, cgroup }: Launch): ChildProc
   ];
   const sockets = Array.from({ length: lanes }, () => 'pipe' as const);
   const stdio = ['ignore', 'pipe', 'pipe', 'pipe', boardFd, ...sockets] as const;
-  const options = { stdio: [...stdio], env: {}, cwd: '/' };
+  // The host has the operator's figure, or the default.
+  const env = { MALLOC_ARENA_MAX: process.env['MALLOC_ARENA_MAX'] ?? MALLOC_ARENA_MAX };
+  const options = { stdio: [...stdio], env, cwd: '/' };
   if (!existsSync(SHELL)) return spawn(command[0]!, command.slice(1), options);
   return spawn(SHELL, ['-c', SCRIPT, SHELL, String(Math.floor(dataBytes / 1024)), cgroup, ...command], options);
 }

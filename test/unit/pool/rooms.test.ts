@@ -232,6 +232,39 @@ describe('the brake', () => {
     expect(brake.allowedBytes).toBe(budget / 4);
   });
 
+  it('allows nothing for one look when a quarter has not helped for long, and again only when more is held', () => {
+    const brake = new Brake(budget);
+    const looks = (count: number, residentMiB: number): number =>
+      Array.from({ length: count }, () => {
+        brake.look(residentMiB * MIB, 10 * MIB);
+        return brake.allowedBytes;
+      }).filter((bytes) => bytes === 0).length;
+    expect(looks(7, 2000)).toBe(0);
+    expect(looks(1, 2000)).toBe(1);
+    expect(looks(50, 2000)).toBe(0);
+    expect(brake.allowedBytes).toBe(budget / 4);
+    expect(looks(50, 2200)).toBe(1);
+    // It helped: what comes after is another matter.
+    expect(looks(50, 500)).toBe(0);
+    expect(looks(50, 2000)).toBe(1);
+  });
+
+  it('evicts everything idle when it allows nothing', () => {
+    const { pool, call, loadAll, engine } = world({ maxIsolates: 1000, memoryBytes: 1000 * MIB });
+    const many = Array.from({ length: 98 }, (_, index) => of(`f${index}`));
+    pool.retain(many);
+    for (const one of many) {
+      const id = call(one);
+      loadAll();
+      engine.settle(id);
+    }
+    expect(pool.stats().isolates).toBe(98);
+    for (let n = 0; n < 7; n++) pool.look(9000 * MIB);
+    expect(pool.stats().isolates).toBe(98);
+    pool.look(9000 * MIB);
+    expect(pool.stats().isolates).toBe(0);
+  });
+
   it('evicts idle isolates, a few at each look, and those that are kept ready never', () => {
     const { engine, pool, call, loadAll } = world({ maxIsolates: 1000, memoryBytes: 300 * MIB });
     const kept = of('kept', { warm: 2 });
