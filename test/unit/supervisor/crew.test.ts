@@ -59,6 +59,7 @@ function setUp(workers = 1) {
   const crew = new Crew({
     config: {} as Config,
     workers,
+    queues: workers,
     maxRssMiB: 1000,
     clock,
     log: (line) => logs.push(line),
