@@ -133,7 +133,7 @@ export const BENCHMARKS = {
     measures: 'hello with two workers against one, and what one worker and its load leave of the machine',
     subjects: [],
     comparable: true,
-    estimateSeconds: ({ seconds }) => 3 * (seconds + 7),
+    estimateSeconds: ({ small, seconds }) => 3 * (seconds + (small ? 5 : 12)),
     run: benchWorkers,
   },
   overhead: {
