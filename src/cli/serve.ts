@@ -45,7 +45,7 @@ export const serve: Command = {
       kind: 'count',
       value: 'N',
       range: WORKERS,
-      about: 'hosts on one port that share its connections, each with limits of its own (default 1)',
+      about: 'hosts on one port, each with limits of its own (default 1)',
     },
     single: { kind: 'flag', about: 'run in this one process: no supervisor, no spare' },
   },
