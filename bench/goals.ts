@@ -88,6 +88,9 @@ const COLD_P50 = /^cold start, hello, one every 10 ms, time added, p50$/;
 const COLD_P99 = /^cold start, hello, one every 10 ms, time added, p99$/;
 const COLD_LARGE = /^cold start, bundle of 500 KB, one every 10 ms, time added, p50$/;
 const MEMORY = /^memory per idle warm function$/;
+const SECOND_WORKER = /^2 workers against 1$/;
+const WORKERS_ROOM = /^room beside 1 worker and its load$/;
+const SECOND_CORE = /^2 workers against 1 on 1 core$/;
 const JSON_CALLS = /^(Response|response|request)\.json\(\)$/;
 
 export const GOALS: readonly Goal[] = [
@@ -233,6 +236,19 @@ export const GOALS: readonly Goal[] = [
     bench: 'cap',
     rows: [OVERSHOOT],
     judge: (figures) => [atMost(figures, OVERSHOOT, 50, 'ms')],
+  },
+  {
+    promise: '`--workers 2` on 2 cores',
+    goal: '≥ 1.5 × one worker where the load generator leaves room',
+    bench: 'workers',
+    rows: [SECOND_CORE],
+    judge: (figures) => {
+      const value = figures.of(SECOND_WORKER, 'isolane');
+      const room = figures.of(WORKERS_ROOM, 'isolane');
+      const text = `${value.toFixed(2)} × (one worker that has one core: ${figures.of(SECOND_CORE, 'isolane').toFixed(2)} ×)`;
+      if (room < 1.5) throw new Open(`${text}; one worker and its load leave room for ${room.toFixed(2)} × at most`);
+      return [{ value, bound: 1.5, more: true, text }];
+    },
   },
   {
     promise: '1 GiB through an echo function: throughput against plain Hono',

@@ -19,6 +19,7 @@ import { benchOverhead } from './overhead.ts';
 import { benchStreaming } from './streaming.ts';
 import { SUBJECTS } from './subject.ts';
 import { benchWebhook } from './webhook.ts';
+import { benchWorkers } from './workers.ts';
 
 export const BENCHMARKS = {
   hello: {
@@ -126,6 +127,14 @@ export const BENCHMARKS = {
     comparable: true,
     estimateSeconds: ({ subjects, seconds }) => subjects.length * (seconds + 8),
     run: benchNeighbour,
+  },
+  workers: {
+    title: 'Several workers',
+    measures: 'hello with two workers against one, and what one worker and its load leave of the machine',
+    subjects: [],
+    comparable: true,
+    estimateSeconds: ({ small, seconds }) => 3 * (seconds + (small ? 5 : 12)),
+    run: benchWorkers,
   },
   overhead: {
     title: 'Overhead of billing and traces',

@@ -171,7 +171,7 @@ class Host implements StandbyHost, Parts {
 
   async activate(): Promise<void> {
     const { sockets } = this.#options;
-    this.url = (await this.#edge.listen(sockets?.data)).url;
+    this.url = (await (sockets?.data.open(this.#edge, this.standing.worker ?? 0) ?? this.#edge.listen())).url;
     const admin = await openAdmin(adminPorts(this), this.config.server.adminPort, sockets?.admin);
     this.#closers.push(() => admin.close());
     this.adminUrl = admin.url;

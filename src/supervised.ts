@@ -14,6 +14,7 @@ import {
   type Standing,
 } from './contract/host-wire.ts';
 import { startHeart } from './host/beat.ts';
+import { Queues } from './host/queues.ts';
 import { type StandbyHost, startStandby } from './host.ts';
 
 const WATCH_MS = 100;
@@ -23,6 +24,7 @@ const ORPHAN_GRACE_MS = 2000;
 const ORPHAN_END_MS = 5000;
 
 let host: StandbyHost | null = null;
+let queues: Queues | null = null;
 let standing: Standing = { ...SINGLE, role: 'spare', worker: null };
 /** One order after the other, but for the end, which waits for nobody. */
 let orders: Promise<void> = Promise.resolve();
@@ -50,6 +52,9 @@ async function obey(order: Exclude<Order, { k: 'standing' | 'retire' | 'stop' }>
     case 'activate':
       await activate(order.standing);
       return;
+    case 'cover':
+      if (!ending) queues?.cover(order.queues);
+      return;
     case 'lead':
       if (!ending) host?.lead(order.sinceEpochMs);
       return;
@@ -69,11 +74,12 @@ async function obey(order: Exclude<Order, { k: 'standing' | 'retire' | 'stop' }>
 
 async function boot(order: Extract<Order, { k: 'boot' }>): Promise<void> {
   standing = order.standing;
+  queues = new Queues(order.queues);
   try {
     host = await startStandby({
       config: order.config,
       versions: order.versions,
-      sockets: { data: HOST_FDS.data, admin: HOST_FDS.admin },
+      sockets: { data: queues, admin: HOST_FDS.admin },
       log,
       standing: () => standing,
       onFalls: () => report({ k: 'quarantine' }),
@@ -118,6 +124,7 @@ function recover(aborted: readonly string[]): void {
 function end({ k, graceMs }: Extract<Order, { k: 'retire' | 'stop' }>): void {
   if (ending) return;
   ending = true;
+  queues?.close();
   if (host === null) {
     report({ k: 'done', problem: null });
     return;
@@ -133,6 +140,7 @@ function end({ k, graceMs }: Extract<Order, { k: 'retire' | 'stop' }>): void {
 /** The supervisor is dead: nobody else serves, but the next one will want the port. */
 function orphaned(): void {
   setTimeout(leave, ORPHAN_END_MS);
+  queues?.close();
   if (host === null) leave();
   else host.close(standing.worker === null ? 0 : ORPHAN_GRACE_MS).then(leave, leave);
 }

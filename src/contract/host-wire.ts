@@ -15,8 +15,21 @@ export const RESTART_CAUSES: readonly RestartCause[] = ['crashed', 'stopped', 'l
 /** How many hosts may serve at once. */
 export const WORKERS = { min: 1, max: 64 } as const;
 
-/** File descriptors of a supervised host; 0 to 2 are the usual ones. */
-export const HOST_FDS = { ipc: 3, data: 4, admin: 5, beat: 6 } as const;
+/** File descriptors of a supervised host; 0 to 2 are the usual ones. From `data` on: those of the accept queues. */
+export const HOST_FDS = { ipc: 3, admin: 4, beat: 5, data: 6 } as const;
+
+/**
+ * How often a host has each queue's descriptor. A server closes its own when it stops accepting, and Node cannot copy
+ * one: where there are several queues, a host may stand in for others some times and give the queue back.
+ */
+export function copiesOf(queues: number): number {
+  return queues === 1 ? 1 : 4;
+}
+
+/** One that `copy` counts, of the queue `queue`. */
+export function queueFd(queue: number, copy: number, queues: number): number {
+  return HOST_FDS.data + copy * queues + queue;
+}
 
 /** What a host is among the others, as its supervisor sees it. */
 export interface Standing {
@@ -50,10 +63,14 @@ export type Order =
       /** What the first host published: a spare serves the same code, whatever the files say by then. */
       readonly versions: readonly FunctionVersion[] | null;
       readonly standing: Standing;
+      /** Accept queues of the data plane: one, or one for each worker. */
+      readonly queues: number;
     }
   | { readonly k: 'standing'; readonly standing: Standing }
   /** Listen. */
   | { readonly k: 'activate'; readonly standing: Standing }
+  /** Accept from the queues of these places as well, which have no host, and no longer from others beside its own. */
+  | { readonly k: 'cover'; readonly queues: readonly number[] }
   /** Run the schedules, from this time on. */
   | { readonly k: 'lead'; readonly sinceEpochMs: number }
   /** Take over what dead hosts left behind. `aborted`: host ids of those that died of a fault in native code. */
@@ -103,12 +120,15 @@ export function readOrder(value: unknown): Order | null {
   const fits = ((): boolean => {
     switch (value['k'] as Order['k']) {
       case 'boot': {
-        const { config, versions, standing } = value;
-        return isRecord(config) && (versions === null || areVersions(versions)) && isStanding(standing);
+        const { config, versions, standing, queues } = value;
+        const published = versions === null || areVersions(versions);
+        return isRecord(config) && published && isStanding(standing) && isNumber(queues) && queues >= 1;
       }
       case 'standing':
       case 'activate':
         return isStanding(value['standing']);
+      case 'cover':
+        return Array.isArray(value['queues']) && value['queues'].every(isNumber);
       case 'lead':
         return isNumber(value['sinceEpochMs']);
       case 'recover':

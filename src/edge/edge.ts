@@ -16,6 +16,7 @@ import { FunctionDoor } from './function-door.ts';
 import { receiveHook } from './hooks.ts';
 import { Peers } from './peers.ts';
 import {
+  BACKLOG,
   EDGE_TIMEOUTS,
   type EdgeOptions,
   type EdgePorts,
@@ -30,13 +31,12 @@ import { BodyBudget, type WholeRules } from './request-body.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
 import { HeadEnd } from './response-head.ts';
 import { Routes } from './routes.ts';
+import { SideDoors } from './side-doors.ts';
 import { Hosts, parseTarget, type Target } from './target.ts';
 import { asksForWebSocket, Upgrade } from './upgrade.ts';
 
 const FUNCTION_PREFIX = '/fn/';
 const HOOK_PREFIX = '/hooks/';
-/** Connections the kernel holds while nobody accepts them, as while one host takes over from another. */
-const BACKLOG = 4096;
 /** What Hono sees of a request: its path comes from the visit. */
 const ANY_REQUEST = new Request('http://localhost/');
 
@@ -53,6 +53,7 @@ export class Edge {
   readonly #whole: Omit<WholeRules, 'limit'>;
   readonly #keepAliveMs: number;
   readonly #sockets = new Set<EdgeSocket>();
+  readonly #sides: SideDoors;
   #routes = new Routes([]);
   #webhooks: ReadonlySet<string> = new Set();
 
@@ -78,6 +79,8 @@ export class Edge {
     this.#functions = new FunctionDoor(ports, { dev: options.dev, publicOrigin, whole: this.#whole }, this.#door);
     this.#hooks = this.#createHooks();
     this.#server = this.#createServer(timeouts);
+    const room = (): boolean => this.#sockets.size < options.maxConnections;
+    this.#sides = new SideDoors(this.#server, room, (error) => ports.fault?.(error));
   }
 
   /**
@@ -97,6 +100,11 @@ export class Edge {
       resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
     });
     return promise;
+  }
+
+  /** Accepts from a further bound socket until what it returns is called. Connections it took stay. */
+  listenBeside(fd: number): () => void {
+    return this.#sides.open(fd);
   }
 
   /** What is served from the next request on; requests under way keep their version. */
@@ -120,9 +128,9 @@ export class Edge {
     if (!this.#server.listening) return;
     this.#door.closing = true;
     this.#ports.sockets.leave();
-    const closed = Promise.withResolvers<void>();
     // Not the HTTP server's own close: it destroys connections whose last answer is still being sent.
-    NetServer.prototype.close.call(this.#server, () => closed.resolve());
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
+    const beside = this.#sides.close();
     const dismiss = (): void => {
       for (const socket of this.#sockets) if (!socket[ANSWERING] && !socket[UPGRADED]) socket.destroySoon();
     };
@@ -132,7 +140,7 @@ export class Edge {
     const timer = clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
     });
-    await closed.promise;
+    await Promise.all([closed, beside]);
     timer.cancel();
     idle?.cancel();
     this.#server.close();

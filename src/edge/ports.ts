@@ -88,6 +88,8 @@ export const EDGE_TIMEOUTS: EdgeTimeouts = {
   drainMs: 60_000,
 };
 
+/** Connections the kernel holds while nobody accepts them, as while one host takes over from another. */
+export const BACKLOG = 4096;
 /** Request line and headers together, bytes. */
 export const MAX_HEADER_BYTES: number = 16 * 1024;
 /** Bodies up to this are read whole before the function starts. */

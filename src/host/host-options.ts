@@ -4,6 +4,7 @@ import type { Fall } from '../contract/engine-port.ts';
 import type { FunctionVersion } from '../contract/function.ts';
 import type { Standing } from '../contract/host-wire.ts';
 import type { Observer } from '../contract/observer.ts';
+import type { Queues } from './queues.ts';
 
 export interface HostOptions {
   readonly config: Config;
@@ -39,8 +40,8 @@ export interface RunningHost {
 export interface StandbyOptions extends HostOptions {
   /** What another host has published; `null`: bundle what the configuration declares. */
   readonly versions: readonly FunctionVersion[] | null;
-  /** Bound sockets that belong to the supervisor, as file descriptors. */
-  readonly sockets: { readonly data: number; readonly admin: number };
+  /** Bound sockets that belong to the supervisor; `admin`: a file descriptor. */
+  readonly sockets: { readonly data: Queues; readonly admin: number };
   readonly standing: () => Standing;
   /** What is known of functions that fall has changed, and is on disk: the other hosts should read it. */
   readonly onFalls: () => void;

@@ -9,6 +9,8 @@ import type { Vitals } from './vitals.ts';
 export interface CrewOptions {
   readonly config: Config;
   readonly workers: number;
+  /** Accept queues: one for all hosts, or one for each worker. */
+  readonly queues: number;
   /** Resident memory above which a host is replaced, MiB. */
   readonly maxRssMiB: number;
   readonly clock: Clock;

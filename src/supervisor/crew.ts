@@ -9,9 +9,10 @@ import type { FunctionVersion } from '../contract/function.ts';
 import type { Beat, HostRole, Problem, Report, RestartCause, Standing } from '../contract/host-wire.ts';
 import { Autopsy } from './autopsy.ts';
 import { Backoff } from './backoff.ts';
+import { Covers } from './covers.ts';
 import { CREW_RULES, type CrewAddress, type CrewOptions, type CrewRules } from './crew-options.ts';
 import { Lead } from './lead.ts';
-import { asError, type Member, newMember, type State } from './member.ts';
+import { asError, isOpen, type Member, newMember, type State } from './member.ts';
 import { Pulse } from './pulse.ts';
 import { Rounds } from './rounds.ts';
 import { Tally } from './tally.ts';
@@ -30,6 +31,7 @@ export class Crew {
   readonly #rounds: Rounds;
   readonly #posts: (Member | null)[];
   readonly #tally: Tally;
+  readonly #covers: Covers;
   readonly #autopsy: Autopsy = new Autopsy();
   readonly #started: PromiseWithResolvers<CrewAddress> = Promise.withResolvers();
   #ended: PromiseWithResolvers<void> | null = null;
@@ -50,6 +52,7 @@ export class Crew {
       for (const member of [...this.#members]) this.#examine(member, nowMs, lagMs);
     });
     this.#tally = new Tally(options.workers);
+    this.#covers = new Covers(options.queues);
   }
 
   /** Resolves when every worker serves; rejects with what kept the first from it. */
@@ -92,20 +95,17 @@ export class Crew {
   #fill(): void {
     if (this.#ended !== null) return;
     for (const [post, holder] of this.#posts.entries()) {
-      if (holder !== null && (holder.sick === null || this.#isRelieved(holder))) continue;
+      if (!isOpen(holder, this.#members)) continue;
       const [spare] = this.#in('spare');
       if (spare !== undefined) this.#enter(spare, post, holder);
     }
-    const open = this.#posts.filter((holder) => holder === null || (holder.sick !== null && !this.#isRelieved(holder)));
+    this.#covers.settle(this.#posts);
+    const open = this.#posts.filter((holder) => isOpen(holder, this.#members));
     const booting = this.#in('booting').length;
     const coming = booting + this.#in('spare').length;
     // Until the first has published, one at a time: the others serve what it has bundled.
     const wanted = this.#versions === null ? 1 : open.length + (this.#ready ? 1 : 0);
     if (coming < wanted && booting < BOOTING) this.#bootLater(open.length > coming ? 0 : this.#rules.spareDelayMs);
-  }
-
-  #isRelieved(holder: Member): boolean {
-    return [...this.#members].some(({ relieves }) => relieves === holder);
   }
 
   #bootLater(leastMs: number): void {
@@ -135,8 +135,8 @@ export class Crew {
     const nowMs = this.#nowMs();
     member = newMember(handle, new Pulse(this.#rules.pulse, () => this.#options.vitals(handle.pid), nowMs), nowMs);
     this.#members.add(member);
-    const { config } = this.#options;
-    handle.order({ k: 'boot', config, versions: this.#versions, standing: this.#standing('spare', null) });
+    const { config, queues } = this.#options;
+    handle.order({ k: 'boot', config, versions: this.#versions, standing: this.#standing('spare', null), queues });
   }
 
   #enter(spare: Member, post: number, holder: Member | null): void {

@@ -4,8 +4,10 @@ import type { Readable } from 'node:stream';
 import {
   BEAT_BYTES,
   type Beat,
+  copiesOf,
   HOST_FDS,
   type Order,
+  queueFd,
   type Report,
   readBeat,
   readReport,
@@ -33,16 +35,20 @@ export interface HostCommand {
   /** The file that runs a host. */
   readonly entry: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly fds: { readonly data: number; readonly admin: number };
+  /** `data`: one for each accept queue. */
+  readonly fds: { readonly data: readonly number[]; readonly admin: number };
 }
 
 export function startHostProcess(command: HostCommand, events: HostEvents): HostHandle {
   const { execArgv, entry, env, fds } = command;
   const stdio: (number | 'ignore' | 'inherit' | 'ipc' | 'pipe')[] = ['ignore', 'ignore', 'inherit'];
   stdio[HOST_FDS.ipc] = 'ipc';
-  stdio[HOST_FDS.data] = fds.data;
   stdio[HOST_FDS.admin] = fds.admin;
   stdio[HOST_FDS.beat] = 'pipe';
+  const queues = fds.data.length;
+  for (let copy = 0; copy < copiesOf(queues); copy++) {
+    for (const [queue, fd] of fds.data.entries()) stdio[queueFd(queue, copy, queues)] = fd;
+  }
   // In a group of its own: a terminal's Ctrl-C is for the supervisor, which tells its hosts.
   const child = spawn(process.execPath, [...execArgv, entry], { stdio, env: { ...env }, detached: true });
   let over = false;

@@ -44,6 +44,12 @@ export function newMember(handle: HostHandle, pulse: Pulse, bornMs: number): Mem
   };
 }
 
+/** Whether a place needs a host: nobody has it, or who has it is sick and nobody comes to relieve him. */
+export function isOpen(holder: Member | null, members: ReadonlySet<Member>): boolean {
+  if (holder === null) return true;
+  return holder.sick !== null && ![...members].some(({ relieves }) => relieves === holder);
+}
+
 export function asError({ code, message }: Problem): Error {
   return code === null ? new Error(message) : new HostError(code, message);
 }

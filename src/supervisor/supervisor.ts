@@ -41,7 +41,7 @@ const MEMORY_SHARE = 0.85;
 /** Rejects with a `HostError`; nothing runs and nothing is open then. */
 export async function openSupervisor(options: SupervisorOptions): Promise<RunningSupervisor> {
   const { config, workers, clock, log } = options;
-  const sockets = await bindSockets(config.server);
+  const sockets = await bindSockets(config.server, workers);
   const closers: (() => void)[] = [() => sockets.close()];
   const release = (): void => {
     for (const close of closers.splice(0).reverse()) close();
@@ -53,6 +53,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Runnin
     const crew = new Crew({
       config,
       workers,
+      queues: sockets.fds.data.length,
       maxRssMiB: options.maxRssMiB ?? memoryShareMiB(workers),
       clock,
       log,

@@ -58,8 +58,7 @@ function setUp(workers = 1) {
   const vitals: { now: Vitals | null } = { now: null };
   const crew = new Crew({
     config: {} as Config,
-    workers,
-    maxRssMiB: 1000,
+    ...{ workers, queues: workers, maxRssMiB: 1000 },
     clock,
     log: (line) => logs.push(line),
     start: (events) => {

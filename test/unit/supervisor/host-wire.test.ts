@@ -24,6 +24,7 @@ const REPORTS: readonly Report[] = [
 const ORDERS: readonly Order[] = [
   { k: 'standing', standing: SINGLE },
   { k: 'activate', standing: SINGLE },
+  { k: 'cover', queues: [1, 2] },
   { k: 'lead', sinceEpochMs: 1 },
   { k: 'recover', aborted: [] },
   { k: 'recover', aborted: ['01a2'] },
