@@ -7,14 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newInvocationId, newTraceId } from '../src/contract/ids.ts';
 import type { UsageRecord } from '../src/contract/usage.ts';
-import { LineWriter } from '../src/store/ledger-lines.ts';
 import { LEDGER_MIGRATIONS } from '../src/store/ledger-rows.ts';
+import { LineWriter } from '../src/store/line-writer.ts';
 import { RowWriter } from '../src/store/row-writer.ts';
 import { openDatabase } from '../src/store/sqlite.ts';
 import { figure, type Row } from './figure.ts';
 
 /** Rows of a transaction: an idle host, a busy one, one that catches up. */
 const BATCHES = [16, 512, 4096];
+/** Rows whose answers leave together on a busy host. */
+const GROUP = 8;
 
 export interface LedgerBench {
   readonly rows: number;
@@ -29,7 +31,7 @@ function record(hostId: string, number: number): UsageRecord {
     ...{ invocationId: id, attempt: 1, requestId: id, traceId: newTraceId(), tenant: 'default', function: 'hello' },
     ...{ version: 1, trigger: 'http', source: 'GET /hello/:name', cold: false, startedAt: new Date(now).toISOString() },
     ...{ queueNs: 51_234 + number, memoryLimitMiB: 128, isolateId: `${hostId}/${number % 7}` },
-    ...{ engineId: `${hostId}/lane-${number % 2}`, hostId, outcome: 'ok', status: 200, initNs: 0 },
+    ...{ engineId: `${hostId}/lane-${Math.floor(number / GROUP) % 2}`, hostId, outcome: 'ok', status: 200, initNs: 0 },
     ...{ runNs: 81_234 + number, billedMs: 1, cpuNs: 51_234 + number, cpuEstimated: false, hostCpuNs: 0 },
     ...{ isolateMemoryPeakBytes: 3_456_789, mibMs: 128, sharedMibMs: 128, requestBytes: 0, responseBytes: 14 },
     ...{ subrequests: 0, closedBy: 'normal' },
@@ -56,14 +58,14 @@ function ingest(lines: readonly string[], batch: number): number {
     });
     const pieces: string[] = [];
     // As the journal's reader hands them out: flat, not tied together from lines.
-    for (let i = 0; i < lines.length; i += batch) {
-      pieces.push(Buffer.from(lines.slice(i, i + batch).join('')).toString());
+    for (let i = 0; i < lines.length; i += batch / GROUP) {
+      pieces.push(Buffer.from(lines.slice(i, i + batch / GROUP).join('')).toString());
     }
-    const cost = micros(lines.length, () => {
+    const cost = micros(lines.length * GROUP, () => {
       for (const piece of pieces) writer.commit([piece], 'host');
     });
     const rows = db.prepare('SELECT SUM(rows) AS rows FROM blocks').get()?.['rows'];
-    if (rows !== lines.length) throw new Error(`${rows} of ${lines.length} rows are in the ledger`);
+    if (rows !== lines.length * GROUP) throw new Error(`${rows} of ${lines.length * GROUP} rows are in the ledger`);
     return cost;
   } finally {
     db.close();
@@ -73,6 +75,7 @@ function ingest(lines: readonly string[], batch: number): number {
 
 export async function benchLedger({ rows, repetitions, progress }: LedgerBench): Promise<readonly Row[]> {
   const hostId = newInvocationId(Date.now());
+  const alone: number[] = [];
   const writing: number[] = [];
   const ingesting: number[][] = BATCHES.map(() => []);
   // One more than counts: the first one compiles.
@@ -81,16 +84,23 @@ export async function benchLedger({ rows, repetitions, progress }: LedgerBench):
     const records = Array.from({ length: rows }, (_, number) => record(hostId, number));
     const lines: string[] = [];
     const writer = new LineWriter(hostId);
+    const ends = records.map((each) => ({ record: each, begun: false }));
+    const groups = Array.from({ length: rows / GROUP }, (_, at) => ends.slice(at * GROUP, (at + 1) * GROUP));
+    const single = micros(rows, () => {
+      for (const each of records) writer.record(each, false);
+    });
     const line = micros(rows, () => {
-      for (const each of records) lines.push(writer.record(each, false));
+      for (const group of groups) lines.push(writer.records(group));
     });
     const costs = BATCHES.map((batch) => ingest(lines, batch));
     if (round === 0) continue;
+    alone.push(single);
     writing.push(line);
     for (const [index, cost] of costs.entries()) ingesting[index]!.push(cost);
   }
   return [
-    { name: 'ledger: CPU of a row on the main thread', figures: { isolane: figure('µs', writing) } },
+    { name: 'ledger: CPU of a row on the main thread, alone', figures: { isolane: figure('µs', alone) } },
+    { name: `ledger: the same, ${GROUP} together`, figures: { isolane: figure('µs', writing) } },
     ...BATCHES.map((batch, index) => ({
       name: `ledger: CPU of a row in the writer, ${batch} at once`,
       figures: { isolane: figure('µs', ingesting[index]!) },

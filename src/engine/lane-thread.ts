@@ -22,7 +22,7 @@ import { Reaper } from './reaper.ts';
 import { peeked, Shell, type ShellStart, shellStart } from './shell.ts';
 import { LaneSlots } from './slots.ts';
 import { Spares } from './spares.ts';
-import { threadCpuClock, threadId } from './thread-cpu.ts';
+import { TurnCpu, threadId } from './thread-cpu.ts';
 import { endings, first, said, type Yielded } from './yielded.ts';
 
 /** Orders obeyed before the agenda and the event loop get a chance. */
@@ -55,7 +55,7 @@ export class LaneThread {
   readonly #nursery: Nursery;
   readonly #spares: Spares;
   readonly #cold: ColdLoads;
-  readonly #cpuNs: () => number = threadCpuClock();
+  readonly #cpu: TurnCpu = new TurnCpu();
   readonly #workshop: Workshop;
   readonly #loads: Loads;
   /** Results of cryptography wait for them. */
@@ -75,7 +75,7 @@ export class LaneThread {
       slots: this.#slots,
       agenda: this.#agenda,
       board: () => this.#board,
-      cpuNs: this.#cpuNs,
+      cpuNs: this.#cpu.read,
       send: (report) => this.#link.send(report),
       forget: (guest) => this.#forgetGuest(guest),
       press: (order, code, { shell }) => this.#codes.press(order, code, shell),
@@ -266,7 +266,7 @@ export class LaneThread {
     if (guest.expectedNs > SHORT_NS) this.#link.flush();
     const startNs = nowNs();
     this.#board?.begin(guest.name, guest.number, inv, startNs);
-    const baseNs = this.#cpuNs();
+    const baseNs = this.#cpu.begin(startNs);
     this.#slots.begin(
       { isolate: guest.number, inv, handle: guest.shell.handle },
       { baseNs, budgetNs },
@@ -282,8 +282,8 @@ export class LaneThread {
       if (!guest.shell.isolate.isDisposed) box = peeked(guest.shell);
     }
     const killed = this.#slots.end();
-    guest.charge(inv, this.#cpuNs() - baseNs, guest.shell.takeHostNs());
     const endedNs = nowNs();
+    guest.charge(inv, this.#cpu.used(baseNs, endedNs), guest.shell.takeHostNs());
     if (killed !== null || box === null || guest.shell.isolate.isDisposed) {
       const why =
         killed === 'cpu' ? 'burned' : killed !== null ? 'killed' : guest.shell.isolate.isDisposed ? 'memory' : 'fault';

@@ -14,6 +14,8 @@ import { Ring } from './ring.ts';
 const SLEEP_MS = 250;
 /** An idle lane looks for so long before it sleeps: the next order mostly comes sooner than a wake-up would take. */
 const LOOK_MS = 0.05;
+/** After orders that came several at once the main thread has answers to write and requests to read: it takes longer. */
+const LOOK_BATCH_MS = 0.01;
 /** How long a full ring is waited on before trying again. */
 const FULL_MS = 1;
 /** How far lanes give way to the doors, on the system's scale of 40. */
@@ -48,18 +50,18 @@ const thread = new LaneThread(init, link);
 // The thread lives until it is told to close, not until it has nothing to do.
 port.on('message', () => undefined);
 
-/** With nothing to do for a whole round of the event loop it sleeps. */
-function round(idle: boolean): void {
+/** With nothing to do after a whole round of the event loop it sleeps; `last`: orders that the round before obeyed. */
+function round(last: number): void {
   const obeyed = thread.work();
   if (thread.closed) return;
-  if (idle && obeyed === 0 && !orders.look(LOOK_MS)) {
+  if (obeyed === 0 && !orders.look(last > 1 ? LOOK_BATCH_MS : LOOK_MS)) {
     if (thread.awaits) {
       restOpenly();
       return;
     }
     orders.wait(thread.waitMs(SLEEP_MS));
   }
-  setImmediate(round, obeyed === 0 && !idle);
+  setImmediate(round, obeyed);
 }
 
 let notified: Promise<unknown> | null = null;
@@ -91,7 +93,7 @@ function rouse(): void {
   clearTimeout(resting);
   resting = null;
   orders.stir();
-  setImmediate(round, false);
+  setImmediate(round, 0);
 }
 
-round(false);
+round(0);

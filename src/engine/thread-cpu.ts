@@ -7,6 +7,8 @@ import { readlinkSync } from 'node:fs';
 import type { WASI } from 'node:wasi';
 
 const THREAD_CPUTIME_ID = 3;
+/** Turns no further apart follow one another closely. */
+const NEAR_NS = 20_000;
 
 /** Only DOM typings declare it; all that is needed here is a page of memory. */
 declare const WebAssembly: { Memory: new (size: { initial: number; maximum: number }) => { buffer: ArrayBuffer } };
@@ -23,6 +25,33 @@ export function threadCpuClock(): () => number {
       return (user + system) * 1000;
     })
   );
+}
+
+/**
+ * CPU around turns. A reading costs as much as a short turn's own JavaScript, so of turns that follow one another closely
+ * the end of one says where the next begins: what lies between is taken as CPU, so no guest is charged for the host's.
+ */
+export class TurnCpu {
+  readonly read: () => number;
+  #cpuNs = 0;
+  #atNs: number = Number.NEGATIVE_INFINITY;
+
+  constructor(read: () => number = threadCpuClock()) {
+    this.read = read;
+  }
+
+  /** The thread's CPU as a turn begins. */
+  begin(nowNs: number): number {
+    const goneNs = nowNs - this.#atNs;
+    return goneNs < NEAR_NS ? this.#cpuNs + goneNs : this.read();
+  }
+
+  /** What a turn has used. Never negative, should the thread have waited for a core just before it. */
+  used(sinceNs: number, nowNs: number): number {
+    this.#atNs = nowNs;
+    this.#cpuNs = this.read();
+    return Math.max(0, this.#cpuNs - sinceNs);
+  }
 }
 
 function wasiClock(): (() => number) | null {

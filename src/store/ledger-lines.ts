@@ -1,16 +1,18 @@
 /**
  * The ledger's rows as lines: JSON arrays of a kind and the cells, in the order stated here once. The same lines go into
  * the journal, to the writer and, as blocks of them, into SQLite. What most rows share is left out: a request id that is
- * the invocation's, the host's own id. The main thread pays 1 µs for each.
+ * the invocation's, the host's own id; and records that came together and differ in little are one line.
  */
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import type { StoredRecord } from '../contract/store.ts';
-import { TRIGGERS, type Trigger, type UsageRecord, type UsageStart } from '../contract/usage.ts';
+import { TRIGGERS, type Trigger, type UsageRecord } from '../contract/usage.ts';
 
 /** What a line says: an invocation began; one ended that no line had begun; one ended that an earlier line began. */
 export const START = 0;
 export const WHOLE = 1;
 export const END = 2;
+/** Several that no line had begun: the first one whole, then a list with the cells in `OWN` of each further one. */
+export const ALIKE = 3;
 
 export type CellName = keyof UsageRecord;
 
@@ -56,111 +58,103 @@ export const AT: Readonly<Record<CellName, number>> = Object.fromEntries(
 
 const START_WIDTH: number = AT.outcome;
 const RECORD_WIDTH: number = CELLS.length + 1;
+/** What a record has of its own among those like it. The request id is the invocation's. */
+const OWN: readonly number[] = [
+  AT.invocationId,
+  AT.traceId,
+  AT.queueNs,
+  AT.isolateId,
+  AT.runNs,
+  AT.cpuNs,
+  AT.hostCpuNs,
+  AT.isolateMemoryPeakBytes,
+  AT.responseBytes,
+];
 const IS_TEXT: readonly boolean[] = [false, ...CELLS.map(([, type]) => type === 'text')];
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-
-const MOST_NAMES = 10_000;
 
 /** In the order of `CELLS`, the kind first. */
 export type Line = readonly (string | number)[];
 
-export class LineWriter {
-  readonly #hostId: string;
-  readonly #prefix: string;
-  /** Names as they are written: few, and each in thousands of lines. */
-  readonly #short: Map<string, string> = new Map();
+/** Lines as they were, and their rows. */
+export class Piece {
+  readonly lines: readonly string[];
+  /** `null`: a line that cannot be read. */
+  readonly rows: readonly unknown[];
+  /** Which line each row is of; `null`: every line is one row. */
+  readonly #lineOf: readonly number[] | null;
 
-  constructor(hostId: string) {
-    this.#hostId = hostId;
-    this.#prefix = `${hostId}/`;
-  }
-
-  // One literal each: an array that grows cell by cell costs three times as much, and joined templates no less.
-
-  start(row: UsageStart): string {
-    const line = JSON.stringify([
-      START,
-      row.invocationId,
-      row.attempt,
-      row.requestId === row.invocationId ? '' : row.requestId,
-      row.traceId,
-      row.tenant,
-      row.function,
-      row.version,
-      row.trigger,
-      row.source,
-      row.cold ? 1 : 0,
-      row.startedAt,
-      row.queueNs,
-      row.memoryLimitMiB,
-      this.#within(row.isolateId),
-      this.#within(row.engineId),
-      row.hostId === this.#hostId ? '' : row.hostId,
-    ]);
-    return `${line}\n`;
-  }
-
-  /** `begun`: the START went out in an earlier line. */
-  record(record: UsageRecord, begun: boolean): string {
-    const line = JSON.stringify([
-      begun ? END : WHOLE,
-      record.invocationId,
-      record.attempt,
-      record.requestId === record.invocationId ? '' : record.requestId,
-      record.traceId,
-      record.tenant,
-      record.function,
-      record.version,
-      record.trigger,
-      record.source,
-      record.cold ? 1 : 0,
-      record.startedAt,
-      record.queueNs,
-      record.memoryLimitMiB,
-      this.#within(record.isolateId),
-      this.#within(record.engineId),
-      record.hostId === this.#hostId ? '' : record.hostId,
-      record.outcome,
-      record.status,
-      record.initNs,
-      record.runNs,
-      record.billedMs,
-      record.cpuNs,
-      record.cpuEstimated ? 1 : 0,
-      record.hostCpuNs,
-      record.isolateMemoryPeakBytes,
-      record.mibMs,
-      record.sharedMibMs,
-      record.requestBytes,
-      record.responseBytes,
-      record.subrequests,
-      record.closedBy,
-    ]);
-    return `${line}\n`;
-  }
-
-  /** A name within the host: `/3` for `<host>/3`. */
-  #within(name: string): string {
-    let short = this.#short.get(name);
-    if (short === undefined) {
-      if (this.#short.size >= MOST_NAMES) this.#short.clear();
-      short = name.startsWith(this.#prefix) ? name.slice(this.#prefix.length - 1) : name;
-      this.#short.set(name, short);
+  constructor(lines: readonly string[], parsed: readonly unknown[]) {
+    this.lines = lines;
+    if (parsed.every((row) => !isAlike(row))) {
+      this.rows = parsed;
+      this.#lineOf = null;
+      return;
     }
-    return short;
+    const rows: unknown[] = [];
+    const lineOf: number[] = [];
+    for (const [index, row] of parsed.entries()) {
+      if (isAlike(row)) unfold(row, rows);
+      else rows.push(row);
+      while (lineOf.length < rows.length) lineOf.push(index);
+    }
+    this.rows = rows;
+    this.#lineOf = lineOf;
+  }
+
+  /** A row as a line of its own. */
+  line(row: number): string {
+    const index = this.#lineOf === null ? row : this.#lineOf[row]!;
+    return this.#isAlone(row) ? this.lines[index]! : JSON.stringify(this.rows[row]);
+  }
+
+  /** Without these rows: lines as they were where all of theirs stay. */
+  without(dropped: ReadonlySet<number>): string {
+    const kept: string[] = [];
+    for (let row = 0; row < this.rows.length; ) {
+      const first = row;
+      let isWhole = true;
+      do if (dropped.has(row)) isWhole = false;
+      while (++row < this.rows.length && this.#lineOf !== null && this.#lineOf[row] === this.#lineOf[first]);
+      if (isWhole) kept.push(this.lines[this.#lineOf === null ? first : this.#lineOf[first]!]!);
+      else for (let each = first; each < row; each++) if (!dropped.has(each)) kept.push(this.line(each));
+    }
+    return kept.join('\n');
+  }
+
+  #isAlone(row: number): boolean {
+    const lineOf = this.#lineOf;
+    return lineOf === null || (lineOf[row] !== lineOf[row - 1] && lineOf[row] !== lineOf[row + 1]);
   }
 }
 
-/** A line that cannot be read has the row `null`. Read all at once, one by one only where that fails. */
-export function parseLines(piece: string): { readonly lines: readonly string[]; readonly rows: readonly unknown[] } {
+/** Read all at once, line by line only where that fails. */
+export function parseLines(piece: string): Piece {
   const lines = (piece.endsWith('\n') ? piece.slice(0, -1) : piece).split('\n');
   try {
     const rows = JSON.parse(`[${lines.join(',')}]`) as unknown[];
-    if (rows.length === lines.length) return { lines, rows };
+    if (rows.length === lines.length) return new Piece(lines, rows);
   } catch {
     // One of them is no line.
   }
-  return { lines, rows: lines.map(rowOf) };
+  return new Piece(lines, lines.map(rowOf));
+}
+
+function isAlike(row: unknown): row is readonly [...Line, readonly Line[]] {
+  if (!Array.isArray(row) || row[0] !== ALIKE || row.length !== RECORD_WIDTH + 1) return false;
+  const more: unknown = row[RECORD_WIDTH];
+  return Array.isArray(more) && more.every((own) => Array.isArray(own) && own.length === OWN.length);
+}
+
+function unfold(row: readonly [...Line, readonly Line[]], into: unknown[]): void {
+  const first = row.slice(0, RECORD_WIDTH);
+  first[0] = WHOLE;
+  into.push(first);
+  for (const own of row[RECORD_WIDTH] as readonly Line[]) {
+    const next = first.slice();
+    for (let i = 0; i < OWN.length; i++) next[OWN[i]!] = own[i]!;
+    into.push(next);
+  }
 }
 
 function rowOf(line: string): unknown {

@@ -48,6 +48,7 @@ export const LEDGER_MIGRATIONS: readonly string[] = [
    DROP TABLE former_starts;
    DROP TABLE records;
    DROP TABLE IF EXISTS hosts`,
+  '-- A line may hold several records: a version that would keep it aside as no row must not open the file.',
 ];
 
 export const INSERT_START = `INSERT INTO starts (invocation_id, host_id, line) VALUES (?, ?, ?)

@@ -9,10 +9,10 @@ import type { Ledger, RecordQuery, StoredRecord, UsageGroup, UsageQuery } from '
 import type { UsageRecord, UsageStart } from '../contract/usage.ts';
 import { Journal, type JournalOptions, journalDir } from './journal.ts';
 import { failure, LedgerFeed, type Waiter } from './ledger-feed.ts';
-import { LineWriter } from './ledger-lines.ts';
 import type { RecordPage } from './ledger-reader.ts';
 import type { Culprit } from './ledger-recovery.ts';
 import type { LedgerData } from './ledger-writer.ts';
+import { type Ended, LineWriter } from './line-writer.ts';
 import { StoreThread } from './thread.ts';
 
 export interface LedgerOptions extends LedgerData {
@@ -47,7 +47,7 @@ export class SqliteLedger implements Ledger {
   #starts: (UsageStart | null)[] = [];
   /** The mark of the group's first START. */
   #firstMark = 0;
-  #ends: { readonly record: UsageRecord; readonly begun: boolean }[] = [];
+  #ends: Ended[] = [];
   #waiters: Waiter[] = [];
   #scheduled = false;
   /** Rows in the journal that the writer has not heard of. */
@@ -209,7 +209,7 @@ export class SqliteLedger implements Ledger {
       lines += this.#lines.start(row);
       rows += 1;
     }
-    for (const { record, begun } of this.#ends) lines += this.#lines.record(record, begun);
+    lines += this.#lines.records(this.#ends);
     const waiters = this.#waiters;
     this.#firstMark += this.#starts.length;
     this.#starts = [];

@@ -136,7 +136,8 @@ export class RowWriter {
     into: { block: Block; starts: Map<string, string>; refusals: string[]; known: Set<string> | undefined },
   ): void {
     const { block, starts, refusals } = into;
-    const { lines, rows } = parseLines(piece);
+    const parsed = parseLines(piece);
+    const { rows } = parsed;
     const dropped = new Set<number>();
     /** Rows that may have a record already. */
     const doubtful: number[] = [];
@@ -144,14 +145,14 @@ export class RowWriter {
       const reason = flaw(rows[i]);
       if (reason !== null) {
         dropped.add(i);
-        this.#keepAside(lines[i]!, reason, refusals);
+        this.#keepAside(parsed.line(i), reason, refusals);
         continue;
       }
       const row = rows[i] as Line;
       // A START that is still waiting here was never written: forget it instead of deleting it.
       const begun = row[0] !== END || starts.delete(idOf(row)) || this.#deleteStart.run(idOf(row)).changes > 0;
       if (into.known !== undefined || !begun) doubtful.push(i);
-      else if (row[0] === START) starts.set(idOf(row), lines[i]!);
+      else if (row[0] === START) starts.set(idOf(row), parsed.line(i));
       if (row[0] === START) dropped.add(i);
     }
     const known = into.known ?? this.#known(doubtful.map((i) => rows[i] as Line));
@@ -163,7 +164,7 @@ export class RowWriter {
     for (const i of doubtful) {
       const row = rows[i] as Line;
       if (known.has(idOf(row))) dropped.add(i);
-      else if (row[0] === START) starts.set(idOf(row), lines[i]!);
+      else if (row[0] === START) starts.set(idOf(row), parsed.line(i));
       else {
         // Of two records of an invocation the first one counts.
         known.add(idOf(row));
@@ -172,7 +173,7 @@ export class RowWriter {
     }
     for (let i = 0; i < rows.length; i++) if (!dropped.has(i)) add(block, rows[i] as Line);
     if (dropped.size === 0) block.lines.push(piece.endsWith('\n') ? piece.slice(0, -1) : piece);
-    else if (dropped.size < lines.length) block.lines.push(lines.filter((_, i) => !dropped.has(i)).join('\n'));
+    else if (dropped.size < rows.length) block.lines.push(parsed.without(dropped));
   }
 
   #keepAside(line: string, reason: string, refusals: string[]): void {

@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
-import { LineWriter } from '../../src/store/ledger-lines.ts';
+import { LineWriter } from '../../src/store/line-writer.ts';
 import { openInbox, openLedger } from '../../src/store/store.ts';
 import { allRecords } from '../support/ledger-pages.ts';
 import { usageRecord } from '../support/usage-record.ts';

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredRecord } from '../../src/contract/store.ts';
 import { Journal } from '../../src/store/journal.ts';
-import { LineWriter } from '../../src/store/ledger-lines.ts';
+import { LineWriter } from '../../src/store/line-writer.ts';
 import { openHostLock, openInbox, openLedger, type SqliteInbox, type SqliteLedger } from '../../src/store/store.ts';
 import { allRecords } from '../support/ledger-pages.ts';
 import { usageRecord } from '../support/usage-record.ts';

@@ -6,8 +6,8 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newInvocationId } from '../../src/contract/ids.ts';
 import type { Delivery, RecordQuery, StoredRecord } from '../../src/contract/store.ts';
-import { LineWriter } from '../../src/store/ledger-lines.ts';
 import { LEDGER_MIGRATIONS } from '../../src/store/ledger-rows.ts';
+import { LineWriter } from '../../src/store/line-writer.ts';
 import { type Lock, openHostLock, openInbox, openLedger } from '../../src/store/store.ts';
 import { usageRecord } from '../support/usage-record.ts';
 

@@ -28,8 +28,9 @@ function say(line: string): void {
 
 function record(): UsageRecord {
   const now = Date.now();
+  const id = newInvocationId(now);
   return {
-    ...{ invocationId: newInvocationId(now), attempt: 1, requestId: 'r', traceId: '0'.repeat(32), tenant: 'default' },
+    ...{ invocationId: id, attempt: 1, requestId: id, traceId: '0'.repeat(32), tenant: 'default' },
     ...{
       function: 'load',
       version: 1,

@@ -1,7 +1,7 @@
 /** The words a lane shares: claims are won by one side, a kill meets its own turn only, CPU is exact. */
 import { describe, expect, it } from 'vitest';
 import { LaneSlots } from '../../../src/engine/slots.ts';
-import { threadCpuClock } from '../../../src/engine/thread-cpu.ts';
+import { TurnCpu, threadCpuClock } from '../../../src/engine/thread-cpu.ts';
 
 describe('claims', () => {
   it('are won by exactly one side', () => {
@@ -78,5 +78,34 @@ describe('threadCpuClock', () => {
     const before = cpu();
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(cpu() - before).toBeLessThan(30e6);
+  });
+});
+
+describe('CPU around turns', () => {
+  /** A thread whose CPU readings are given. */
+  const cpuOf = (...readings: number[]): TurnCpu =>
+    new TurnCpu(() => {
+      const reading = readings.shift();
+      if (reading === undefined) throw new Error('read once too often');
+      return reading;
+    });
+
+  it('is read twice for a turn alone, and once for one that follows closely', () => {
+    const cpu = cpuOf(1000, 6000, 15_000);
+    expect(cpu.used(cpu.begin(50_000), 56_000)).toBe(5000);
+    // 2 µs between the two were the host's.
+    expect(cpu.used(cpu.begin(58_000), 66_000)).toBe(7000);
+  });
+
+  it('is read anew where the thread may have slept in between', () => {
+    const cpu = cpuOf(1000, 6000, 7000, 9000);
+    cpu.used(cpu.begin(50_000), 56_000);
+    expect(cpu.used(cpu.begin(90_000), 93_000)).toBe(2000);
+  });
+
+  it('is never less than nothing', () => {
+    const cpu = cpuOf(1000, 6000, 7000);
+    cpu.used(cpu.begin(50_000), 56_000);
+    expect(cpu.used(cpu.begin(74_000), 75_000)).toBe(0);
   });
 });

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AT, type Line, LineWriter, parseLines } from '../../../src/store/ledger-lines.ts';
+import { AT, type Line, parseLines } from '../../../src/store/ledger-lines.ts';
 import { LEDGER_MIGRATIONS } from '../../../src/store/ledger-rows.ts';
+import { type Ended, LineWriter } from '../../../src/store/line-writer.ts';
 import { RowWriter } from '../../../src/store/row-writer.ts';
 import { openDatabase } from '../../../src/store/sqlite.ts';
 import { usageRecord } from '../../support/usage-record.ts';
@@ -76,6 +77,16 @@ describe('rows on their way into blocks', () => {
     expect(db.prepare('SELECT row FROM refused').all()).toHaveLength(3);
   });
 
+  it('are kept aside alone when others in the same line are sound', () => {
+    const own = (id: string, over = {}) => ({
+      record: usageRecord({ invocationId: id, requestId: id, ...over }),
+      begun: false,
+    });
+    writer.commit([LINES.records([own('a'), own('b', { cpuNs: -0.5 }), own('c')])], 'h');
+    expect(ids()).toEqual(['a', 'c']);
+    expect(refusals).toEqual(['cpuNs is -0.5, it must be a whole number']);
+  });
+
   it('leave nothing behind when the transaction fails', () => {
     db.exec(`CREATE TRIGGER fails BEFORE INSERT ON starts BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
     const start = LINES.start(usageRecord({ invocationId: 's' }));
@@ -98,24 +109,34 @@ describe('rows on their way into blocks', () => {
         fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
         (events, cuts) => {
           db.exec('DELETE FROM blocks; DELETE FROM starts');
+          let runNs = 0;
           const begun = new Set<string>();
           const ended: string[] = [];
           const lines: string[] = [];
+          let together: Ended[] = [];
+          const write = (): void => {
+            if (together.length > 0) lines.push(LINES.records(together));
+            together = [];
+          };
           for (const { id, what, whole } of events) {
             const name = `id-${id}`;
             // A host starts an invocation once, before it ends; that it ended twice would be a fault of its own.
             if (what === 'start' ? begun.has(name) || ended.includes(name) : false) continue;
-            const row = usageRecord({ invocationId: name, billedMs: lines.length + 1 });
+            const row = usageRecord({ invocationId: name, requestId: name, runNs: ++runNs });
             if (what === 'start') {
               begun.add(name);
+              write();
               lines.push(LINES.start(row));
             } else {
-              // In the group of its START a record is whole.
-              lines.push(LINES.record(row, !whole || begun.has(name) || ended.includes(name)));
+              // In the group of its START a record is whole, and in one line with those like it.
+              const isEnd = !whole || begun.has(name) || ended.includes(name);
+              together.push({ record: row, begun: isEnd });
+              if (isEnd) write();
               if (!ended.includes(name)) ended.push(name);
               begun.delete(name);
             }
           }
+          write();
           const feed = (again: boolean): void => {
             const known = again ? writer.recent(['h'], lines.length) : undefined;
             for (let from = 0; from < lines.length; ) {
