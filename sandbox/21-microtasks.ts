@@ -7,7 +7,7 @@ import { inContext } from './14-context.ts';
 // late: queueMicrotask()
 
 /** A microtask that consults no promise machinery the guest can replace. */
-export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
+const soon = async (run: () => void, inv: Invocation): Promise<void> => {
   await undefined;
   const was = enter(inv);
   try {
