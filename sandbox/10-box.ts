@@ -229,6 +229,13 @@ export const uncaught = (error: unknown, inv: Invocation = current): void => {
   if (reporter === null || !reporter(error)) stray(error, inv);
 };
 
+/** Timers, which few functions have: what the file of them does with a turn, once it is there. */
+export const timing: {
+  on: { setWake(): void; dropTimers(inv: Invocation): void; tick(): void } | null;
+  /** The module is: timers of its top level wake the host only so long. */
+  loading: boolean;
+} = { on: null, loading: true };
+
 /** How deep `console.group` has gone. Groups do not leak into the next invocation. */
 export const groups = { depth: 0 };
 

@@ -9,10 +9,10 @@ import {
   endsWith,
   getOwnPropertyDescriptor,
   hasOwn,
+  indexOf,
   NativeError,
   objectCreate,
   own,
-  SafeMap,
   slice,
 } from './00-primordials.ts';
 import { arrived, expose, place, waiting } from './04-globals.ts';
@@ -32,18 +32,15 @@ export const once = <T>(build: () => T): (() => T) => {
   };
 };
 
-/** What waits for its first touch: the accessor that stands for it, and who makes it. */
-const makers = new SafeMap<string, () => unknown>();
-
-/** All getters are this one function, bound to a name: there are many, and each has to cost little. */
-const reach = (name: string): unknown => {
-  makers.get(name)?.();
+/** All getters are this one function, bound to a name and its maker: there are many, and each has to cost little. */
+const reach = (name: string, make: () => unknown): unknown => {
+  make();
   return arrived.get(name);
 };
 
 /** An accessor in place of the global `name`, until it is assigned to or `make` has put something there by `place`. */
 export const lazily = (name: string, make: () => unknown, enumerable = false): void => {
-  const get = bindFunction(reach, undefined, name) as () => unknown;
+  const get = bindFunction(reach, undefined, name, make) as () => unknown;
   const { set } = {
     /** As with any data property, what inherits from the global object gets a property of its own. */
     set(this: unknown, value: unknown): void {
@@ -54,10 +51,21 @@ export const lazily = (name: string, make: () => unknown, enumerable = false): v
     },
   };
   waiting.set(name, get);
-  makers.set(name, make);
   // To define over what V8 builds on first touch would be to touch it: 170 KB for its Temporal.
   delete (globalThis as Record<string, unknown>)[name];
   defineProperty(globalThis, name, { get, set, configurable: true, enumerable });
+};
+
+/** Names joined by spaces; `f()` is an enumerable one. */
+const eachName = (names: string, run: (name: string, enumerable: boolean) => void): void => {
+  for (let at = 0; at < names.length; ) {
+    let end = indexOf(names, ' ', at);
+    if (end < 0) end = names.length;
+    const name = slice(names, at, end);
+    const enumerable = endsWith(name, '()');
+    run(enumerable ? slice(name, 0, -2) : name, enumerable);
+    at = end + 1;
+  }
 };
 
 /** The brand checks of late files, joined by spaces; put here by src/engine/prelude.ts. */
@@ -65,18 +73,19 @@ declare const BRANDS: string;
 const NOBODY = objectCreate(null) as Record<string, () => boolean>;
 {
   const no = (): boolean => false;
-  const names = BRANDS.split(' ');
-  for (let i = 0; i < names.length; i++) NOBODY[names[i] as string] = no;
+  eachName(BRANDS, (name) => {
+    NOBODY[name] = no;
+  });
 }
 
 /**
- * Exposes `names` ("f()": an enumerable one), gives the prelude the way to what `build` returns. `start` and `end` say `"x>"` and
+ * Exposes `names`, joined by spaces (`f()`: an enumerable one), gives the prelude the way to what `build` returns. `start` and `end` say `"x>"` and
  * `"<x"`: between them, the bundler cuts `build` out and leaves the number of a late part, which comes from the host when it is
  * needed (src/engine/prelude.ts). `brandsOnly`: who only asks whether a value is one of theirs builds nothing. Of a file that says `// late`, the bundler makes such a call.
  */
 export const rare = <T extends object>(
   start: `${string}>`,
-  names: readonly string[],
+  names: string,
   build: () => T,
   end: `<${string}`,
 ): ((brandsOnly?: true) => T) => {
@@ -87,23 +96,18 @@ export const rare = <T extends object>(
     const built =
       `<${slice(start, 0, -1)}` === end ? build() : evaluate(build as unknown as Evaluate, +slice(end, 1))();
     made = built as T;
-    for (let i = 0; i < names.length; i++) {
-      const name = plain(names[i] as string);
+    eachName(names, (name, enumerable) => {
       if (waiting.has(name) && hasOwn(built, name)) {
-        if (name === names[i]) expose(name, own(built, name));
-        else place(name, own(built, name), true);
+        if (enumerable) place(name, own(built, name), true);
+        else expose(name, own(built, name));
       }
       hideClass(arrived.get(name) as object);
-    }
+    });
     return made;
   };
-  for (let i = 0; i < names.length; i++) {
-    const name = plain(names[i] as string);
-    lazily(name, group, name !== names[i]);
-  }
+  eachName(names, (name, enumerable) => lazily(name, group, enumerable));
   return group;
 };
-const plain = (name: string): string => (endsWith(name, '()') ? slice(name, 0, -2) : name);
 
 type Evaluate = (source: string) => () => Record<string, unknown>;
 // biome-ignore lint/security/noGlobalEval: evaluates our own text in our own scope

@@ -15,9 +15,11 @@ import {
   toNum,
 } from './00-primordials.ts';
 import { exposeFunction } from './04-globals.ts';
-import { box, current, emitFinal, enter, type Invocation, limits, topLevel, uncaught } from './10-box.ts';
+import { box, current, emitFinal, enter, type Invocation, limits, timing, topLevel, uncaught } from './10-box.ts';
 import { turnNow } from './12-clock.ts';
 import { inContext } from './14-context.ts';
+
+// late: setTimeout() setInterval() clearTimeout() clearInterval()
 
 interface Timer {
   readonly id: number;
@@ -38,12 +40,6 @@ const heap = new List<Timer>();
 let lastId = 0;
 let lastOrder = 0;
 let nesting = 0;
-/** Timers of the top level wake the host only while the module is still loading. */
-let loading = true;
-export const loaded = (): void => {
-  loading = false;
-};
-
 const before = (a: Timer, b: Timer): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 
 const pushHeap = (timer: Timer): void => {
@@ -77,14 +73,14 @@ const popHeap = (): void => {
 };
 
 /** Tells the host when to come back. Cheap: a few reads when there are no timers. */
-export const setWake = (): void => {
+const setWake = (): void => {
   while (heap.length > 0 && !(heap[0] as Timer).live) popHeap();
   if (heap.length === 0) {
     box.wake = 0;
     return;
   }
   const first = heap[0] as Timer;
-  let next: Timer | null = loading || first.inv !== topLevel ? first : null;
+  let next: Timer | null = timing.loading || first.inv !== topLevel ? first : null;
   if (next === null) {
     for (let i = 0; i < heap.length; i++) {
       const timer = heap[i] as Timer;
@@ -144,7 +140,7 @@ const kill = (timer: Timer): void => {
 export const after = (ms: number, run: () => void): number => arm(current, run, mathMin(ms, LONGEST_MS), false);
 
 /** Drops the timers of an invocation that is over. */
-export const dropTimers = (inv: Invocation): void => {
+const dropTimers = (inv: Invocation): void => {
   if (byId.size === 0) return;
   for (let i = 0; i < heap.length; i++) {
     const timer = heap[i] as Timer;
@@ -154,7 +150,7 @@ export const dropTimers = (inv: Invocation): void => {
 };
 
 /** Runs the earliest due timer, if any. */
-export const tick = (): void => {
+const tick = (): void => {
   setWake();
   const timer = heap.length > 0 ? (heap[0] as Timer) : undefined;
   if (timer === undefined || timer.dueMs > turnNow()) return;
@@ -210,20 +206,4 @@ exposeFunction('setInterval', (callback: unknown, delay: unknown = 0, ...args: u
 exposeFunction('clearTimeout', (id: unknown) => clear(id));
 exposeFunction('clearInterval', (id: unknown) => clear(id));
 
-/** A microtask that consults no promise machinery the guest can replace. */
-export const soon = async (run: () => void, inv: Invocation): Promise<void> => {
-  await undefined;
-  const was = enter(inv);
-  try {
-    run();
-  } catch (error) {
-    uncaught(error, inv);
-  } finally {
-    if (limits.concurrency > 1) enter(was);
-  }
-};
-
-exposeFunction('queueMicrotask', (callback: unknown) => {
-  if (typeof callback !== 'function') throw new NativeTypeError('queueMicrotask: the callback must be a function');
-  soon(inContext(callback as () => void), current);
-});
+timing.on = { setWake, dropTimers, tick };

@@ -37,7 +37,7 @@ export const setPortCheck = (check: (value: unknown) => boolean): void => {
 
 rare(
   'custom-event>',
-  ['CustomEvent'],
+  'CustomEvent',
   () => {
     class CustomEvent extends Event {
       #detail: unknown;
@@ -64,7 +64,7 @@ rare(
 
 rare(
   'rejection-event>',
-  ['PromiseRejectionEvent'],
+  'PromiseRejectionEvent',
   () => {
     class PromiseRejectionEvent extends Event {
       readonly #promise: unknown;
@@ -93,7 +93,7 @@ rare(
 
 export const errorEvents: () => { ErrorEvent: Made<ErrorInit> } = rare(
   'error-event>',
-  ['ErrorEvent'],
+  'ErrorEvent',
   () => {
     class ErrorEvent extends Event {
       readonly #message: string;
@@ -135,7 +135,7 @@ export const errorEvents: () => { ErrorEvent: Made<ErrorInit> } = rare(
 
 export const messageEvents: () => { MessageEvent: Made<MessageInit> } = rare(
   'message-event>',
-  ['MessageEvent'],
+  'MessageEvent',
   () => {
     /** A `sequence<MessagePort>`. */
     const portList = (value: unknown): readonly unknown[] => {

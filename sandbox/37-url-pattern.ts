@@ -36,7 +36,7 @@ interface Options {
 
 rare(
   'url-pattern>',
-  ['URLPattern'],
+  'URLPattern',
   () => {
     const NAMES = ['protocol', 'username', 'password', 'hostname', 'port', 'pathname', 'search', 'hash'] as const;
 

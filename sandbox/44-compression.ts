@@ -8,7 +8,7 @@ import { Codec, drive, NOTHING, sentence } from './41-codec.ts';
 
 rare(
   'compression>',
-  ['CompressionStream', 'DecompressionStream'],
+  'CompressionStream DecompressionStream',
   () => {
     /** The codec of a format of the Compression standard, each way, and how it is told the end. */
     const FORMATS = {

@@ -30,7 +30,7 @@ let hasEntries: ((value: object) => boolean) | null = null;
 
 const built = rare(
   'form-data>',
-  ['FormData'],
+  'FormData',
   (): { FormData: new () => FormData } => {
     const text = (value: unknown): string => toWellFormed(`${value as string}`);
 

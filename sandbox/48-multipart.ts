@@ -9,7 +9,7 @@ import { type Entry, type FormData, formEntries, newFormData } from './47-form-d
 
 const late = rare(
   'multipart>',
-  [],
+  '',
   () => {
     /** Names and file names: quotes and line ends percent-encoded, as browsers do. */
     const escapeName = (text: string): string => {

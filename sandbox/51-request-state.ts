@@ -3,7 +3,7 @@ import { freeze, setPrototypeOf } from './00-primordials.ts';
 import type { Invocation } from './10-box.ts';
 import type { AbortSignal } from './22-abort.ts';
 import type { HeaderState, Headers } from './45-headers.ts';
-import type { BodyState } from './50-body.ts';
+import type { BodyState } from './50-body-state.ts';
 
 /** What a request says of browsers' matters: kept and shown, nothing here acts on it but `integrity`. */
 export interface Manner {

@@ -5,8 +5,10 @@ import { type AbortSignal, abort, abortReason, isAborted, isSignal, newSignal, o
 import { isUrl, parseParts, partOf, urlHref } from './36-url.ts';
 import { choice, dictionary, isToken } from './43-webidl.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState } from './45-headers.ts';
-import { BodyState, EMPTY, extractBody, moveBody, STREAM } from './50-body.ts';
+import { BodyState, EMPTY, STREAM } from './50-body-state.ts';
+import { moveBody } from './51-body-streams.ts';
 import { type Manner, PLAIN, RequestState } from './51-request-state.ts';
+import { extractBody } from './52-body.ts';
 
 // late:
 

@@ -5,7 +5,8 @@
 import type { SocketEvent } from '../src/contract/turn.ts';
 import { quote, SafeMap, SafeWeakMap } from './00-primordials.ts';
 import { addChunk, box, emit, emitFinal, enter, type Invocation, type Resource } from './10-box.ts';
-import type { HeaderState } from './45-headers.ts';
+
+// late:
 
 /** Whoever a wire was made for. */
 export interface SocketUser {
@@ -116,11 +117,3 @@ export interface SocketEnd {
 
 /** Every WebSocket object and its inside. */
 export const socketEnds: SafeWeakMap<object, SocketEnd> = new SafeWeakMap();
-
-/** `fetch` with `Upgrade: websocket`, which becomes a Response; set by the file of the classes. */
-export type SocketFetch = (url: string, headers: HeaderState) => Promise<object>;
-let fetchSocket = undefined as unknown as SocketFetch;
-export const setSocketFetch = (given: SocketFetch): void => {
-  fetchSocket = given;
-};
-export const socketFetch: SocketFetch = (url, headers) => fetchSocket(url, headers);

@@ -5,8 +5,9 @@ import { enumerable, expose } from './04-globals.ts';
 import { type AbortSignal, isSignal } from './22-abort.ts';
 import { arity } from './43-webidl.ts';
 import { copyState, type Headers, wrapHeaders } from './45-headers.ts';
-import { cloneBody, installBody } from './50-body.ts';
+import { cloneBody } from './51-body-streams.ts';
 import { RequestState } from './51-request-state.ts';
+import { installBody } from './52-body.ts';
 import { makeRequest, signalOf } from './53-request-build.ts';
 
 const RAW = {};

@@ -15,7 +15,9 @@ import { enumerable, expose } from './04-globals.ts';
 import { parseParts } from './36-url.ts';
 import { arity, dictionary } from './43-webidl.ts';
 import { copyState, defaultHeader, fillHeaders, HeaderState, type Headers, wrapHeaders } from './45-headers.ts';
-import { BodyState, cloneBody, extractBody, installBody, textBody } from './50-body.ts';
+import { BodyState, textBody } from './50-body-state.ts';
+import { cloneBody } from './51-body-streams.ts';
+import { extractBody, installBody } from './52-body.ts';
 import { socketEnds } from './54-sockets.ts';
 
 export class ResponseState {

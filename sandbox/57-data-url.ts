@@ -12,7 +12,7 @@ export interface DataUrl {
 
 const late = rare(
   'data-url>',
-  [],
+  '',
   () => {
     const BASE64 = /;\x20*base64$/i;
 

@@ -7,7 +7,7 @@ import { base64Decode } from './57-data-url.ts';
 
 const late = rare(
   'integrity>',
-  [],
+  '',
   () => {
     const KINDS = ['sha256', 'sha384', 'sha512'] as const;
 

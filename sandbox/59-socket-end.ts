@@ -61,7 +61,7 @@ interface Ends {
 
 export const ends: () => Ends = rare(
   'socket-end>',
-  ['CloseEvent'],
+  'CloseEvent',
   (): Ends => {
     class CloseEvent extends Event {
       readonly #wasClean: boolean;

@@ -22,10 +22,12 @@ import { type AbortSignal, abortReason, isAborted, offAbort, onAbort } from './2
 import { cancelReader, getReader, ignore, type Stream } from './40-streams.ts';
 import { defaultHeader, getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
 import { contextOver, type Source } from './49-pipes.ts';
-import { BodyState, bytesBody, EMPTY, extractBody, isUnusable, STREAM, takeBytes } from './50-body.ts';
+import { BodyState, bytesBody, EMPTY, isUnusable, STREAM } from './50-body-state.ts';
+import { takeBytes } from './51-body-streams.ts';
 import type { RequestState } from './51-request-state.ts';
-import { limitErrors, receiveBody, sendBody } from './52-wire-body.ts';
-import { socketFetch } from './54-sockets.ts';
+import { extractBody } from './52-body.ts';
+import { socketFetch } from './53-socket-fetch.ts';
+import { limitErrors, receiveBody, sendBody } from './53-wire-body.ts';
 import { buildRequest, isRequest, type Request, requestSignal, requestState } from './55-request.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
 import { readDataUrl } from './57-data-url.ts';

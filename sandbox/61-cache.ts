@@ -27,9 +27,9 @@ import { arity, dictionary } from './43-webidl.ts';
 import { trimHttp } from './44-mime.ts';
 import { getHeader, HeaderState, hasHeader, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
-import { BodyState, EMPTY, isUnusable } from './50-body.ts';
+import { BodyState, EMPTY, isUnusable } from './50-body-state.ts';
 import { RequestState } from './51-request-state.ts';
-import { receiveBody, sendBody } from './52-wire-body.ts';
+import { receiveBody, sendBody } from './53-wire-body.ts';
 import { buildRequest, isRequest, type Request, requestState, wrapRequest } from './55-request.ts';
 import { isResponse, type Response, ResponseState, responseState, wrapResponse } from './56-response.ts';
 import { limitError, startFetch } from './60-fetch.ts';
@@ -96,7 +96,7 @@ interface Wanted {
 
 rare(
   'cache>',
-  ['Cache', 'CacheStorage', 'caches'],
+  'Cache CacheStorage caches',
   (): { Cache: object; CacheStorage: object; caches: object } => {
     const nothing = (): void => {};
 

@@ -53,7 +53,7 @@ const FUNCTIONS = ['AsyncGeneratorFunction', 'AsyncFunction', 'GeneratorFunction
 
 export const layoutText = rare(
   'layout>',
-  [],
+  '',
   () => {
     const MAX_STRING = 10_000;
     const WIDTH = 80;

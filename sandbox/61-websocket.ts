@@ -31,14 +31,15 @@ import { parseParts, partOf } from './36-url.ts';
 import { HeaderState, listOf } from './45-headers.ts';
 import { blobBytes, isBlob } from './46-blob.ts';
 import { contextOver } from './49-pipes.ts';
-import { BodyState } from './50-body.ts';
-import { SocketWire, setSocketFetch, socketEnds } from './54-sockets.ts';
+import { BodyState } from './50-body-state.ts';
+import { setSocketFetch } from './53-socket-fetch.ts';
+import { SocketWire, socketEnds } from './54-sockets.ts';
 import { type Response, ResponseState, wrapResponse } from './56-response.ts';
 import { CONNECTING, type End, ends, OPEN } from './59-socket-end.ts';
 
 const late = rare(
   'websocket>',
-  ['WebSocket', 'WebSocketPair'],
+  'WebSocket WebSocketPair',
   () => {
     const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
     const RAW = {};

@@ -72,7 +72,7 @@ const URL_PARTS = [
 
 const built = rare(
   'inspect>',
-  [],
+  '',
   () => {
     const MAX_ITEMS = 100;
     const { className, functionLabel, has, is, keyText, layOut, prefix, primitive, quoted, tagOf } = layoutText();

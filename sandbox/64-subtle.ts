@@ -58,7 +58,7 @@ export const resultOf = (id: number): Promise<unknown> => {
 
 const classes = rare(
   'subtle>',
-  ['CryptoKey', 'SubtleCrypto'],
+  'CryptoKey SubtleCrypto',
   () => {
     let partsOf: (key: unknown) => KeyParts;
     let isSubtle: (value: unknown) => boolean;

@@ -29,15 +29,16 @@ import { arity, dictionary } from './43-webidl.ts';
 import { extractMime } from './44-mime.ts';
 import { getHeader, HeaderState } from './45-headers.ts';
 import type { Source } from './49-pipes.ts';
-import { BodyState, EMPTY, SOURCE, takeBytes } from './50-body.ts';
+import { BodyState, EMPTY, SOURCE } from './50-body-state.ts';
+import { takeBytes } from './51-body-streams.ts';
 import { RequestState } from './51-request-state.ts';
-import { isLimitError } from './52-wire-body.ts';
+import { isLimitError } from './53-wire-body.ts';
 import { type ResponseState, responseState } from './56-response.ts';
 import { startFetch } from './60-fetch.ts';
 
 rare(
   'event-source>',
-  ['EventSource'],
+  'EventSource',
   () => {
     const CONNECTING = 0;
     const OPEN = 1;

@@ -56,15 +56,7 @@ const illegal = (token: unknown): void => {
 
 rare(
   'performance>',
-  [
-    'PerformanceEntry',
-    'PerformanceMark',
-    'PerformanceMeasure',
-    'PerformanceObserver',
-    'PerformanceObserverEntryList',
-    'Performance',
-    'performance()',
-  ],
+  'PerformanceEntry PerformanceMark PerformanceMeasure PerformanceObserver PerformanceObserverEntryList Performance performance()',
   () => {
     const timeline = new List<Entry>();
 

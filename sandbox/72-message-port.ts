@@ -32,7 +32,7 @@ let prepare: Transferable['prepare'];
 let move: Transferable['move'];
 rare(
   'message-port>',
-  ['MessageChannel', 'MessagePort'],
+  'MessageChannel MessagePort',
   () => {
     withStreams();
     transferable({

@@ -18,16 +18,16 @@ import {
   viewByteLength,
 } from './00-primordials.ts';
 import { type ErrorText, report } from './08-errors.ts';
-import { emit, emitAnswer, emitFinal, enter, host, Invocation, limits, log, type Resource } from './10-box.ts';
+import { emit, emitAnswer, emitFinal, enter, host, Invocation, limits, log, type Resource, timing } from './10-box.ts';
 import { DOMException } from './15-dom-exception.ts';
-import { dropTimers } from './21-timers.ts';
 import { type AbortSignal, abort } from './22-abort.ts';
 import { HeaderState, wireHeaders } from './45-headers.ts';
 import { contextOver } from './49-pipes.ts';
-import { type BodyState, BYTES, EMPTY, isUnusable, TEXT, unwrap } from './50-body.ts';
+import { type BodyState, BYTES, EMPTY, isUnusable, TEXT } from './50-body-state.ts';
 import { RequestState } from './51-request-state.ts';
-import { isLimitError, receiveBody, type SentBody, sendTaken, sendText, takeBody } from './52-wire-body.ts';
+import { unwrap } from './52-body.ts';
 import { clientGone } from './53-request-build.ts';
+import { isLimitError, receiveBody, type SentBody, sendTaken, sendText, takeBody } from './53-wire-body.ts';
 import { type SocketEnd, socketEnds } from './54-sockets.ts';
 import { wrapRequest } from './55-request.ts';
 import { isResponse, type Response, type ResponseState, responseState } from './56-response.ts';
@@ -48,7 +48,7 @@ const live = new SafeMap<number, Invocation>();
 const finish = (inv: Invocation, tell: boolean): void => {
   inv.over = true;
   live.delete(inv.id);
-  dropTimers(inv);
+  timing.on?.dropTimers(inv);
   const resources = inv.resources;
   inv.resources = null;
   if (resources === null) return;

@@ -39,7 +39,7 @@ import { rare } from './13-rare.ts';
 import { parseUrlencoded } from './35-search-params.ts';
 import { trimHttp } from './44-mime.ts';
 import { HeaderState, Headers, listOf, wireHeaders, wrapHeaders } from './45-headers.ts';
-import { BodyState, bytesBody, textBody } from './50-body.ts';
+import { BodyState, bytesBody, textBody } from './50-body-state.ts';
 
 export interface HttpFacts {
   readonly method: string;
@@ -60,7 +60,7 @@ export interface LambdaResponse {
 
 export const lambdaHttp = rare(
   'lambda-http>',
-  [],
+  '',
   () => {
     const { toBase64, atob, btoa } = {
       toBase64: (U8.prototype as unknown as { toBase64?: (this: Uint8Array) => string }).toBase64,

@@ -48,7 +48,7 @@ export interface LambdaStream {
 
 export const lambdaStreams = rare(
   'lambda-stream>',
-  [],
+  '',
   () => {
     const OCTETS = 'application/octet-stream';
     const HIGH_WATER = 65_536;

@@ -27,8 +27,9 @@ import { box, emit, enter, host, type Invocation, log, stray } from './10-box.ts
 import { turnNow } from './12-clock.ts';
 import { rare } from './13-rare.ts';
 import { utf8Decode } from './30-encoding.ts';
-import { type BodyState, BYTES, EMPTY, takeBytes, textBody } from './50-body.ts';
-import { receiveBody } from './52-wire-body.ts';
+import { type BodyState, BYTES, EMPTY, textBody } from './50-body-state.ts';
+import { takeBytes } from './51-body-streams.ts';
+import { receiveBody } from './53-wire-body.ts';
 import { allowEarly, hasEarly, sendEarly } from './60-fetch.ts';
 import {
   type Adopted,
@@ -54,7 +55,7 @@ export interface RawEvent {
 
 export const lambda = rare(
   'lambda>',
-  [],
+  '',
   () => {
     const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
     const HIGH_WATER = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');

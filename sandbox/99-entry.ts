@@ -20,12 +20,26 @@ import { hideSources } from './06-guards.ts';
 import './07-sizes.ts';
 import { describe } from './08-errors.ts';
 import './09-intl.ts';
-import { beginTurn, box, emit, enter, groups, host, limits, setHooks, setLimits, stray, topLevel } from './10-box.ts';
+import {
+  beginTurn,
+  box,
+  emit,
+  enter,
+  groups,
+  host,
+  limits,
+  setHooks,
+  setLimits,
+  stray,
+  timing,
+  topLevel,
+} from './10-box.ts';
 import { setNow, setOrigin } from './12-clock.ts';
 import { lazily } from './13-rare.ts';
 import { carryContext, enterFrame } from './14-context.ts';
 import { makeTemporal } from './16-temporal.ts';
-import { loaded, setWake, tick } from './21-timers.ts';
+import './21-microtasks.ts';
+import './21-timers.ts';
 import './15-intl.ts';
 import './25-on-error.ts';
 import { allowWasm } from './31-wasm.ts';
@@ -121,7 +135,7 @@ const deliver = (event: TurnEvent, chunks: readonly Uint8Array[]): void => {
       deliverSubtleError(event.id, event.name, event.message);
       return;
     case 'tick':
-      tick();
+      timing.on?.tick();
       return;
     default:
       event satisfies never;
@@ -135,7 +149,8 @@ const turn = (nowEpochMs: number, eventsJson: string, ...chunks: Uint8Array[]): 
   }
   beginTurn();
   setNow(nowEpochMs);
-  setWake();
+  if (timing.on === null) box.wake = 0;
+  else timing.on.setWake();
   runFinalizers((error) => stray(error, topLevel));
   const events = jsonParse(eventsJson) as TurnEvent[];
   const count = events.length;
@@ -163,7 +178,7 @@ const register =
     } catch (error) {
       result = { handlers: '', problem: `the module's exports cannot be read: ${describe(error).message}` };
     }
-    loaded();
+    timing.loading = false;
     const { handlers, problem, name = 'InitError' } = result;
     emit(
       `{"c":"ready","handlers":[${handlers}]${problem === null ? '' : `,"name":${quote(name)},"problem":${quote(problem)}`}}`,

@@ -12,9 +12,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import { HostError } from '../contract/errors.ts';
-import { ISOLATED_VM_MIN, NODE_FLAGS } from './flags.ts';
+import { ISOLATED_VM_MIN, NODE_FLAGS, SNAPSHOT_FLAGS } from './flags.ts';
 import { PRELUDE_NAME, preludeParts, preludeSource } from './prelude.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -49,14 +50,19 @@ export async function openImage(dataDir: string, log: (line: string) => void): P
 }
 
 export function makeSnapshot(prelude: string): ArrayBuffer {
-  const scripts = [{ code: preludeParts(prelude).script, filename: PRELUDE_NAME }];
-  return ivm.Isolate.createSnapshot(scripts, warmUp()).copy();
+  setFlagsFromString(SNAPSHOT_FLAGS.during);
+  try {
+    const scripts = [{ code: preludeParts(prelude).script, filename: PRELUDE_NAME }];
+    return ivm.Isolate.createSnapshot(scripts, warmUp()).copy();
+  } finally {
+    if (SNAPSHOT_FLAGS.after !== null) setFlagsFromString(SNAPSHOT_FLAGS.after);
+  }
 }
 
 /** `true`, or why not. Run once for each combination of Node, engine and prelude. */
 async function selfTest(prelude: string, dataDir: string): Promise<true | string> {
   const key = createHash('sha256')
-    .update(JSON.stringify([process.versions, process.arch, NODE_FLAGS]))
+    .update(JSON.stringify([process.versions, process.arch, NODE_FLAGS, SNAPSHOT_FLAGS]))
     .update(prelude)
     .update(warmUp())
     .digest('hex');

@@ -73,7 +73,7 @@ export const lateModules = (folder: string): LateModules => {
     const imports = [...given.matchAll(ANY_IMPORT)].map((found) => found[0]).join('');
     const body = given.replace(ANY_IMPORT, '').replace(/^export /gm, '');
     return `${imports}import { rare as lateFile } from './13-rare.ts';
-export const ${binding(stem)} = lateFile('${stem}>', ${JSON.stringify(own.globals)}, () => {
+export const ${binding(stem)} = lateFile('${stem}>', '${own.globals.join(' ')}', () => {
 ${loads.join('')}${body}
 return { ${own.exports.join(', ')} };
 }, '<${stem}');\n`;

@@ -29,8 +29,10 @@ export const preludeParts = (text: string): Prelude => {
   return { script, late };
 };
 
-/** `rare("name>", [names], build, "<name")`: build goes to the late parts, and its number into the last text. */
-const RARE = /"([\w-]+)>",\[[^\]]*\],/g;
+/** `rare("name>", "names", build, "<name")`: build goes to the late parts, and its number into the last text. */
+const RARE = /"([\w-]+)>","[^"]*",/g;
+/** Evaluates a late part in the scope of the script: one function for all of them. No name that the bundler makes is as long. */
+const WITHIN = 'evaluateHere';
 
 const cut = (bundle: string): string => {
   const late: string[] = [];
@@ -42,11 +44,15 @@ const cut = (bundle: string): string => {
     const start = found.index + found[0].length;
     const stop = bundle.indexOf(end, start);
     if (stop < 0) throw new Error(`rare("${found[1]}>", …) in sandbox/ does not end in "<${found[1]}"`);
-    script += `${bundle.slice(from, start)}s=>eval(s),"<${late.length}")`;
+    script += `${bundle.slice(from, start)}${WITHIN},"<${late.length}")`;
     late.push(`(${bundle.slice(start, stop)})\n//# sourceURL=${PRELUDE_NAME}`);
     from = stop + end.length;
   }
-  return [script + bundle.slice(from), ...late].join(SEPARATOR);
+  script += bundle.slice(from);
+  const open = /^(?:"use strict";\s*)+\(\(\)=>\{/;
+  if (!open.test(script)) throw new Error('the bundle of sandbox/ does not begin as it should');
+  script = script.replace(open, (whole) => `${whole}const ${WITHIN}=lateText=>eval(lateText);`);
+  return [script, ...late].join(SEPARATOR);
 };
 
 /** Where the streams library goes. */

@@ -4,19 +4,9 @@ import { isObject, NativeTypeError, own, quote, SafeWeakMap } from './00-primord
 import { addChunk, type Invocation, tight } from './10-box.ts';
 import { utf8Encode } from './30-encoding.ts';
 import { feedOfStream, Sink, Source } from './49-pipes.ts';
-import {
-  BodyState,
-  BYTES,
-  bytesBody,
-  EMPTY,
-  isUnusable,
-  SOURCE,
-  sourceBody,
-  sourceStream,
-  TEXT,
-  textBody,
-  unwrap,
-} from './50-body.ts';
+import { BodyState, BYTES, bytesBody, EMPTY, isUnusable, SOURCE, sourceBody, TEXT, textBody } from './50-body-state.ts';
+import { sourceStream } from './51-body-streams.ts';
+import { unwrap } from './52-body.ts';
 
 export const limitErrors: SafeWeakMap<object, true> = new SafeWeakMap();
 

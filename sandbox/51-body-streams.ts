@@ -1,16 +1,11 @@
-/** A body in whichever form it is cheapest to hold, and the methods Request and Response share. */
+/** Bodies that are more than a text the guest wrote: what they are made of, read as and copied to. */
 import {
-  charCodeAt,
-  defineProperty,
-  isObject,
-  jsonParse,
   List,
   NativePromise,
   NativeTypeError,
   SafeWeakMap,
   SYM_ASYNC_ITERATOR,
   slice,
-  toWellFormed,
   viewByteLength,
 } from './00-primordials.ts';
 import { copyBytes, joinBytes, tight } from './10-box.ts';
@@ -38,81 +33,45 @@ import { type Blob, blobBytes, blobOf, isBlob } from './46-blob.ts';
 import { type FormData, formEntries, isFormData, newFormData } from './47-form-data.ts';
 import { readMultipart, writeMultipart } from './48-multipart.ts';
 import type { Source } from './49-pipes.ts';
+import {
+  BodyState,
+  BYTES,
+  bytesBody,
+  EMPTY,
+  isUnusable,
+  SOURCE,
+  STREAM,
+  streamBody,
+  TEXT,
+  textBody,
+} from './50-body-state.ts';
 
-export const EMPTY = 0;
-export const TEXT = 1;
-export const BYTES = 2;
-export const STREAM = 3;
-export const SOURCE = 4;
+// late:
 
-export class BodyState {
-  kind = EMPTY;
-  text = '';
-  bytes: Uint8Array | null = null;
-  stream: Stream | null = null;
-  source: Source | null = null;
-  used = false;
-  /** Somebody else holds the same bytes. */
-  shared = false;
-  /** Content type that comes with the body, "" for none. */
-  type = '';
-}
-Object.setPrototypeOf(BodyState.prototype, null);
-
-export const textBody = (text: string, type: string): BodyState => {
-  const body = new BodyState();
-  body.kind = TEXT;
-  body.text = text;
-  body.type = type;
-  return body;
-};
-export const bytesBody = (bytes: Uint8Array, type: string): BodyState => {
-  const body = new BodyState();
-  body.kind = BYTES;
-  body.bytes = bytes;
-  body.type = type;
-  return body;
-};
-export const sourceBody = (source: Source): BodyState => {
-  const body = new BodyState();
-  body.kind = SOURCE;
-  body.source = source;
-  return body;
-};
-const streamBody = (stream: Stream): BodyState => {
-  const body = new BodyState();
-  body.kind = STREAM;
-  body.stream = stream;
-  return body;
-};
-
-export const extractBody = (init: unknown): BodyState => {
-  if (init === null || init === undefined) return new BodyState();
-  if (typeof init === 'string') return textBody(init, 'text/plain;charset=UTF-8');
-  if (isObject(init)) {
-    const bytes = bytesOf(init);
-    if (bytes !== null) return bytesBody(copyBytes(bytes), '');
-    if (isStream(init)) {
-      if (isLocked(init) || isDisturbed(init)) throw new NativeTypeError('The body stream is locked or has been read');
-      return streamBody(init);
-    }
-    if (isBlob(init)) {
-      const body = bytesBody(blobBytes(init), init.type);
-      body.shared = true;
-      return body;
-    }
-    if (isSearchParams(init)) {
-      return textBody(searchParamsText(init), 'application/x-www-form-urlencoded;charset=UTF-8');
-    }
-    if (isFormData(init)) {
-      const { bytes: data, type } = writeMultipart(init);
-      return bytesBody(data, type);
-    }
-    if (typeof (init as Partial<AsyncIterable<unknown>>)[SYM_ASYNC_ITERATOR] === 'function') {
-      return streamBody(ReadableStream.from(init as AsyncIterable<unknown>) as Stream);
-    }
+/** The body that an object stands for; `null`: for its text. */
+export const extractObject = (init: object): BodyState | null => {
+  const bytes = bytesOf(init);
+  if (bytes !== null) return bytesBody(copyBytes(bytes), '');
+  if (isStream(init)) {
+    if (isLocked(init) || isDisturbed(init)) throw new NativeTypeError('The body stream is locked or has been read');
+    return streamBody(init);
   }
-  return textBody(`${init as string}`, 'text/plain;charset=UTF-8');
+  if (isBlob(init)) {
+    const body = bytesBody(blobBytes(init), init.type);
+    body.shared = true;
+    return body;
+  }
+  if (isSearchParams(init)) {
+    return textBody(searchParamsText(init), 'application/x-www-form-urlencoded;charset=UTF-8');
+  }
+  if (isFormData(init)) {
+    const { bytes: data, type } = writeMultipart(init);
+    return bytesBody(data, type);
+  }
+  if (typeof (init as Partial<AsyncIterable<unknown>>)[SYM_ASYNC_ITERATOR] === 'function') {
+    return streamBody(ReadableStream.from(init as AsyncIterable<unknown>) as Stream);
+  }
+  return null;
 };
 
 const streamOfSource = (source: Source): Stream =>
@@ -141,9 +100,8 @@ export const sourceStream = (body: BodyState): Stream =>
 /** What our own body streams were made of: `new Response(other.body, other)` need not go through a stream. */
 const origins = new SafeWeakMap<object, BodyState>();
 
-/** Takes an untouched stream of our own making back to what it was made of. The stream counts as read from then on. */
-export const unwrap = (body: BodyState): void => {
-  if (body.kind !== STREAM) return;
+/** See `unwrap` of 52-body.ts, for a body that is a stream. */
+export const unwrapStream = (body: BodyState): void => {
   const stream = body.stream as Stream;
   const origin = origins.get(stream);
   if (origin === undefined || isLocked(stream) || isDisturbed(stream)) return;
@@ -189,13 +147,10 @@ export const bodyStream = (body: BodyState): Stream | null => {
   return stream;
 };
 
-export const isUsed = (body: BodyState): boolean => body.used || (body.stream !== null && isDisturbed(body.stream));
-export const isUnusable = (body: BodyState): boolean => isUsed(body) || (body.stream !== null && isLocked(body.stream));
-
 const claim = (body: BodyState): void => {
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
   if (body.kind === EMPTY) return;
-  unwrap(body);
+  if (body.kind === STREAM) unwrapStream(body);
   body.used = true;
 };
 
@@ -249,20 +204,10 @@ export const takeBytes = async (body: BodyState): Promise<Uint8Array> => {
 };
 
 /** The same in a buffer that nobody else holds. */
-const takeOwn = async (body: BodyState): Promise<Uint8Array> => {
+export const takeOwn = async (body: BodyState): Promise<Uint8Array> => {
   const fresh = body.kind !== BYTES || !body.shared;
   const bytes = await takeBytes(body);
   return fresh ? tight(bytes) : copyBytes(bytes);
-};
-
-export const takeText = async (body: BodyState): Promise<string> => {
-  if (body.kind === TEXT) {
-    claim(body);
-    const { text } = body;
-    // What a decoder does: it takes a byte order mark off, and has no lone surrogates to show.
-    return toWellFormed(charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text);
-  }
-  return utf8Decode(await takeBytes(body));
 };
 
 /** For `clone()`: two bodies out of one. */
@@ -291,7 +236,7 @@ export const cloneBody = (body: BodyState): BodyState => {
 export const moveBody = (body: BodyState): BodyState => {
   if (isUnusable(body)) throw new NativeTypeError('The body has already been read or is locked');
   const seen = body.stream;
-  unwrap(body);
+  if (body.kind === STREAM) unwrapStream(body);
   const moved = new BodyState();
   moved.kind = body.kind;
   moved.text = body.text;
@@ -308,6 +253,17 @@ export const moveBody = (body: BodyState): BodyState => {
   return moved;
 };
 
+export interface HasBody {
+  readonly body: BodyState;
+  readonly headers: HeaderState;
+}
+
+export const takeBlob = async (state: HasBody): Promise<Blob> => {
+  const bytes = await takeOwn(state.body);
+  const type = extractMime(getHeader(state.headers, 'content-type'));
+  return blobOf(bytes, type === null ? '' : mimeText(type));
+};
+
 const noForm = (type: string | null): TypeError =>
   new NativeTypeError(
     type === null
@@ -315,56 +271,15 @@ const noForm = (type: string | null): TypeError =>
       : `formData: the content-type is '${slice(type, 0, 200)}', not multipart/form-data or application/x-www-form-urlencoded`,
   );
 
-interface HasBody {
-  readonly body: BodyState;
-  readonly headers: HeaderState;
-}
-
-/** Installs the body methods on Request or Response; `stateOf` throws for anything else. */
-export const installBody = (proto: object, stateOf: (self: unknown) => HasBody): void => {
-  const methods = {
-    get body(): Stream | null {
-      return bodyStream(stateOf(this).body);
-    },
-    get bodyUsed(): boolean {
-      return isUsed(stateOf(this).body);
-    },
-    async arrayBuffer(): Promise<ArrayBuffer> {
-      return (await takeOwn(stateOf(this).body)).buffer as ArrayBuffer;
-    },
-    async bytes(): Promise<Uint8Array> {
-      return await takeOwn(stateOf(this).body);
-    },
-    async text(): Promise<string> {
-      return await takeText(stateOf(this).body);
-    },
-    async json(): Promise<unknown> {
-      return jsonParse(await takeText(stateOf(this).body));
-    },
-    async blob(): Promise<Blob> {
-      const state = stateOf(this);
-      const bytes = await takeOwn(state.body);
-      const type = extractMime(getHeader(state.headers, 'content-type'));
-      return blobOf(bytes, type === null ? '' : mimeText(type));
-    },
-    async formData(): Promise<FormData> {
-      const state = stateOf(this);
-      const bytes = await takeBytes(state.body);
-      const header = getHeader(state.headers, 'content-type');
-      const type = extractMime(header);
-      if (type?.essence === 'multipart/form-data') return readMultipart(bytes, type);
-      if (type?.essence !== 'application/x-www-form-urlencoded') throw noForm(header);
-      const pairs = parseUrlencoded(utf8Decode(bytes, true));
-      const form = newFormData();
-      const entries = formEntries(form);
-      for (let i = 0; i < pairs.length; i += 2)
-        entries.push({ name: pairs[i] as string, value: pairs[i + 1] as string });
-      return form;
-    },
-  };
-  const names = ['body', 'bodyUsed', 'arrayBuffer', 'bytes', 'text', 'json', 'blob', 'formData'];
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    defineProperty(proto, name, Object.getOwnPropertyDescriptor(methods, name) as PropertyDescriptor);
-  }
+export const takeForm = async (state: HasBody): Promise<FormData> => {
+  const bytes = await takeBytes(state.body);
+  const header = getHeader(state.headers, 'content-type');
+  const type = extractMime(header);
+  if (type?.essence === 'multipart/form-data') return readMultipart(bytes, type);
+  if (type?.essence !== 'application/x-www-form-urlencoded') throw noForm(header);
+  const pairs = parseUrlencoded(utf8Decode(bytes, true));
+  const form = newFormData();
+  const entries = formEntries(form);
+  for (let i = 0; i < pairs.length; i += 2) entries.push({ name: pairs[i] as string, value: pairs[i + 1] as string });
+  return form;
 };
