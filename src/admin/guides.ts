@@ -27,7 +27,7 @@ export function guides(): Guides {
       });
       const text = name === null ? '# Guides' : read(name);
       const list = name === null ? `<ul>${links.map((link) => `<li>${link}</li>`).join('')}</ul>` : '';
-      return document(titleOf(text), style, `<main>${markdownHtml(text)}${list}</main>`, name === null ? [] : links);
+      return pageHtml(titleOf(text), style, `<main>${markdownHtml(text)}${list}</main>`, name === null ? [] : links);
     },
     csp: [
       "default-src 'none'",
@@ -39,7 +39,7 @@ export function guides(): Guides {
   };
 }
 
-function document(title: string, style: string, main: string, links: readonly string[]): string {
+function pageHtml(title: string, style: string, main: string, links: readonly string[]): string {
   const nav = links.length === 0 ? '' : `<nav aria-label="Guides">${links.join('')}</nav>`;
   return `<!doctype html>
 <html lang="en">

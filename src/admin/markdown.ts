@@ -19,7 +19,7 @@ export function markdownHtml(markdown: string): string {
     else if (line.startsWith('```')) {
       const end = lines.indexOf('```', at + 1);
       const stop = end < 0 ? lines.length : end;
-      html.push(`<pre tabindex="0"><code>${escape(lines.slice(at + 1, stop).join('\n'))}</code></pre>`);
+      html.push(`<pre tabindex="0"><code>${escaped(lines.slice(at + 1, stop).join('\n'))}</code></pre>`);
       at = stop + 1;
     } else if (heading !== null) {
       const level = heading[1]?.length ?? 1;
@@ -75,13 +75,13 @@ function inline(text: string): string {
   return text
     .split(/(`[^`]+`)/)
     .map((part) =>
-      part.startsWith('`') && part.length > 2 ? `<code>${escape(part.slice(1, -1))}</code>` : marked(part),
+      part.startsWith('`') && part.length > 2 ? `<code>${escaped(part.slice(1, -1))}</code>` : marked(part),
     )
     .join('');
 }
 
 function marked(text: string): string {
-  return escape(text)
+  return escaped(text)
     .replace(/\*\*([^*]+)\*\*/g, '<b>$1</b>')
     .replace(/\[([^\]]+)\]\(([^)\s]+)\)/g, (_, shown: string, target: string) => {
       const guide = /^(?:\.\/)?([a-z-]+)\.md$/.exec(target)?.[1];
@@ -90,6 +90,6 @@ function marked(text: string): string {
     });
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 }
