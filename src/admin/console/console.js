@@ -90,10 +90,9 @@ function showInvocations(items) {
     ['Run', 'num wide'],
     ['CPU', 'num wide'],
     ['Billed', 'num wide'],
-    [''],
   ];
   const rows = items.map((one) => [
-    when(one.startedAt),
+    details(one),
     one.function,
     one.source,
     el('span', { class: tone(one.outcome) }, one.cold ? `${one.outcome} · cold` : one.outcome),
@@ -101,10 +100,14 @@ function showInvocations(items) {
     ms(one.runNs),
     ms(one.cpuNs),
     `${one.billedMs} ms`,
-    el('button', { type: 'button', onclick: () => open(one.invocationId), 'aria-label': `Details of ${one.invocationId}` }, 'details'),
   ]);
   $('invocations').replaceChildren(table(heads, rows, 'Nothing has run yet: call a function and it shows here.'));
   options($('by-outcome'), items.map(({ outcome }) => outcome));
+}
+
+function details({ invocationId, startedAt }) {
+  const label = `Details of the invocation of ${when(startedAt)}`;
+  return el('button', { type: 'button', onclick: () => open(invocationId), 'aria-label': label }, when(startedAt));
 }
 
 function waterfall(spans) {
