@@ -10,12 +10,12 @@ export function missingFlags({ execArgv, env }: Pick<NodeJS.Process, 'execArgv' 
   return NODE_FLAGS.filter((flag) => !given.has(flag));
 }
 
-/** Throws `ENGINE_UNSUPPORTED`: without the flags a loop may never end, and isolates may bring the process down. */
+/** Throws `ENGINE_UNSUPPORTED`: without the flags a loop may never end, isolates may bring the process down, and requests outlive their answers. */
 export function requireFlags(running: Pick<NodeJS.Process, 'execArgv' | 'env'>): void {
   const missing = missingFlags(running);
   if (missing.length === 0) return;
   throw new HostError(
     'ENGINE_UNSUPPORTED',
-    `This process runs without ${missing.join(' ')}, so limits would not hold; start it with "node ${NODE_FLAGS.join(' ')} …".`,
+    `This process runs without ${missing.join(' ')}, so limits or latency would not hold; start it with "node ${NODE_FLAGS.join(' ')} …".`,
   );
 }

@@ -195,7 +195,7 @@ try {
     const { status, stdout } = run();
     expect(status).toBe(0);
     expect(stdout).toBe(
-      `ENGINE_UNSUPPORTED This process runs without ${NODE_FLAGS.join(' ')}, so limits would not hold; start it with "node ${NODE_FLAGS.join(' ')} …".\n`,
+      `ENGINE_UNSUPPORTED This process runs without ${NODE_FLAGS.join(' ')}, so limits or latency would not hold; start it with "node ${NODE_FLAGS.join(' ')} …".\n`,
     );
   });
 
