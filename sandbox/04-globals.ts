@@ -13,7 +13,7 @@ import {
 } from './00-primordials.ts';
 
 /** Globals that wait for their first touch (13-rare.ts), by name: the accessor that stands for each. */
-export const waiting: SafeMap<string, unknown> = new SafeMap();
+export const waiting: SafeMap<string, () => unknown> = new SafeMap();
 /** What such names turned out to be. */
 export const arrived: SafeMap<string, unknown> = new SafeMap();
 

@@ -1,6 +1,7 @@
 /**
  * Globals that few functions touch are built on first touch: 400 classes made eagerly cost an isolate 1.2 MB and 3 ms, a
- * function that never ran only its text. Until then the name is an accessor; afterwards the plain property `expose` makes.
+ * function that never ran only its text. Until then the name is an accessor; afterwards the plain property `expose` makes,
+ * and nobody is shown another one.
  * `build` may run when the guest has long been at work, so it keeps to the rules of the border like any other code here.
  */
 import {
@@ -10,13 +11,15 @@ import {
   getOwnPropertyDescriptor,
   hasOwn,
   indexOf,
+  List,
   NativeError,
   objectCreate,
   own,
+  reflectApply,
   slice,
 } from './00-primordials.ts';
 import { arrived, expose, place, waiting } from './04-globals.ts';
-import { hideClass } from './06-guards.ts';
+import { hideClass, put } from './06-guards.ts';
 import { host } from './10-box.ts';
 
 /** `build` on its first call, its result ever after. */
@@ -67,6 +70,28 @@ const eachName = (names: string, run: (name: string, enumerable: boolean) => voi
     at = end + 1;
   }
 };
+
+/** Asked what a global is, we tell what it will be. Without a name: all of them. */
+const reveal = (name: unknown): void => {
+  if (typeof name === 'string') return void waiting.get(name)?.();
+  const names = new List<string>();
+  waiting.forEach((_, each) => void names.push(each));
+  for (let i = 0; i < names.length; i++) waiting.get(names[i] as string)?.();
+};
+type Ask = (...args: unknown[]) => unknown;
+const showing = (owner: object, name: string): void => {
+  const native = own(owner, name) as Ask;
+  const { ask } = {
+    ask(...args: unknown[]): unknown {
+      if (args[0] === globalThis) reveal(args[1]);
+      return reflectApply(native, undefined, args);
+    },
+  };
+  put(owner, name, ask);
+};
+showing(Object, 'getOwnPropertyDescriptor');
+showing(Object, 'getOwnPropertyDescriptors');
+showing(Reflect, 'getOwnPropertyDescriptor');
 
 /** The brand checks of late files, joined by spaces; put here by src/engine/prelude.ts. */
 declare const BRANDS: string;

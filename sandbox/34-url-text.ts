@@ -1,7 +1,7 @@
 /**
- * What can be known of a URL from its text alone: whether a parser would leave it as it is, and where the parts of a parsed one
- * are. The first is a fast way past the host for what most URLs look like, and refuses whenever there is doubt; a test
- * compares both with Node's parser.
+ * What can be known of a URL from its text alone: what a parser would make of it, and where the parts of a parsed one are. The
+ * first is a fast way past the host for what most URLs look like, and refuses whenever there is doubt; a test compares both
+ * with Node's parser.
  */
 import { charCodeAt, indexOf, lastIndexOf, slice, startsWith, U8 } from './00-primordials.ts';
 
@@ -27,7 +27,13 @@ const STANDS: Uint8Array = new U8(128);
 const ZERO = 48;
 const NINE = 57;
 const SLASH = 47;
+const BACKSLASH = 92;
+const HASH = 35;
+const PERCENT = 37;
+const MARK = 63;
 const MOST_HOST = 253;
+/** Longer texts are put together elsewhere. */
+const MOST_WRITTEN = 4096;
 
 /** Path, query and fragment from `at` on, where a "/" is, are as a parser of an http URL would write them. */
 export const isPlainRest = (text: string, at: number): boolean => {
@@ -39,8 +45,8 @@ export const isPlainRest = (text: string, at: number): boolean => {
     if (((STANDS[c] as number) & where) !== 0) {
       // Segments of dots go away, also when they are written with percent signs.
       if (where === IN_PATH && (c === 46 || c === 37) && charCodeAt(text, i - 1) === SLASH) return false;
-    } else if (c === 63 && where === IN_PATH) where = IN_QUERY;
-    else if (c === 35 && where !== IN_HASH) where = IN_HASH;
+    } else if (c === MARK && where === IN_PATH) where = IN_QUERY;
+    else if (c === HASH && where !== IN_HASH) where = IN_HASH;
     else return false;
   }
   return true;
@@ -58,15 +64,17 @@ const plainPort = (text: string, at: number, standard: number): number => {
   return i === at || charCodeAt(text, at) === ZERO || port > 65_535 || port === standard ? -1 : i;
 };
 
-/**
- * Where the path of an http or https URL begins that a parser would write exactly so, but for a missing "/" at its very end;
- * -1 when it might not.
- */
-export const plainPath = (text: string): number => {
+/** After "http://" or "https://"; -1 where a text begins with neither. */
+const afterScheme = (text: string): number => {
   if (!startsWith(text, 'http')) return -1;
-  const secure = text[4] === 's';
-  const start = secure ? 8 : 7;
-  if (!startsWith(text, '://', start - 3)) return -1;
+  const start = text[4] === 's' ? 8 : 7;
+  return startsWith(text, '://', start - 3) ? start : -1;
+};
+
+/** Where host and port of an http or https URL end that a parser would write exactly so; -1 when it might not. */
+export const plainAuthority = (text: string): number => {
+  const start = afterScheme(text);
+  if (start < 0) return -1;
   const size = text.length;
   let label = start;
   let i = start;
@@ -81,12 +89,92 @@ export const plainPath = (text: string): number => {
   if (i === label || i - start > MOST_HOST) return -1;
   const first = charCodeAt(text, label);
   if (first >= ZERO && first <= NINE) return -1; // It may be an address.
-  if (i < size && text[i] === ':') {
-    i = plainPort(text, i + 1, secure ? 443 : 80);
-    if (i < 0) return -1;
+  return i < size && text[i] === ':' ? plainPort(text, i + 1, start === 8 ? 443 : 80) : i;
+};
+
+/**
+ * Where the path of an http or https URL begins that a parser would write exactly so, but for a missing "/" at its very end;
+ * -1 when it might not.
+ */
+export const plainPath = (text: string): number => {
+  const end = plainAuthority(text);
+  return end < 0 || end === text.length || (text[end] === '/' && isPlainRest(text, end)) ? end : -1;
+};
+
+/** What a parser writes for it, by part; `undefined` where that is not known here. */
+const written = (c: number, where: number): string | undefined => {
+  switch (c) {
+    case 32:
+      return '%20';
+    case 34:
+      return '%22';
+    case 60:
+      return '%3C';
+    case 62:
+      return '%3E';
+    case 39:
+      return where === IN_QUERY ? '%27' : "'";
+    case 96:
+      return where === IN_QUERY ? '`' : '%60';
+    case 123:
+      return where === IN_PATH ? '%7B' : '{';
+    case 125:
+      return where === IN_PATH ? '%7D' : '}';
+    default:
+      return undefined;
   }
-  if (i === size) return i;
-  return text[i] === '/' && isPlainRest(text, i) ? i : -1;
+};
+
+/** Path, query and fragment of an http URL, from `at` on, as a parser would write them; `null` where it is not known here. */
+export const writtenRest = (text: string, at: number): string | null => {
+  const size = text.length;
+  if (size > MOST_WRITTEN || (size > at && charCodeAt(text, size - 1) <= 32)) return null;
+  let where = IN_PATH;
+  let out = '/';
+  /** How much of `text` is in `out`, and where in it the segment begins. */
+  let done = text[at] === '/' ? at + 1 : at;
+  let segment = done;
+  for (let i = done; i <= size; i++) {
+    const c = i === size ? HASH : charCodeAt(text, i);
+    if (where === IN_PATH && (c === SLASH || c === MARK || c === HASH)) {
+      const name = i - segment > 2 ? '' : slice(text, segment, i);
+      if (name === '.') done = i;
+      else if (name === '..') {
+        out = slice(out, 0, lastIndexOf(out, '/', out.length - 2) + 1);
+        done = i;
+      } else if (c === SLASH) {
+        out += slice(text, done, i + 1);
+        done = i;
+      }
+      segment = i + 1;
+      if (c === SLASH) done = segment;
+    }
+    if (c === MARK && where === IN_PATH) where = IN_QUERY;
+    else if (c === HASH && where !== IN_HASH) where = IN_HASH;
+    else if (c > 127) return null;
+    else if (((STANDS[c] as number) & where) !== 0) {
+      if (c === PERCENT && where === IN_PATH && text[i + 1] === '2') return null; // It may be a dot.
+    } else {
+      const code = written(c, where);
+      if (code === undefined) return null;
+      out += slice(text, done, i) + code;
+      done = i + 1;
+    }
+  }
+  return out + slice(text, done);
+};
+
+/** Where the authority of an http or https URL ends, whatever is in it; -1 where there is none or that is in doubt. */
+export const authorityEnd = (text: string): number => {
+  const start = afterScheme(text);
+  if (start < 0) return -1;
+  let i = start;
+  for (; i < text.length; i++) {
+    const c = charCodeAt(text, i);
+    if (c === SLASH || c === MARK || c === HASH) break;
+    if (c === BACKSLASH || c <= 32) return -1;
+  }
+  return i === start || i - start > MOST_HOST ? -1 : i;
 };
 
 /** Where the parts of a serialised URL are. */

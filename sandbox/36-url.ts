@@ -1,29 +1,49 @@
 /**
  * URL: a parser's answer is one text, and the parts are found in it when they are asked for. What a parser would leave as it
- * is never leaves the isolate; everything else is one call to the host.
+ * is never leaves the isolate, of what is left mostly the authority does; everything else is one call to the host.
  */
 import { defineProperty, List, NativeTypeError, slice, toWellFormed } from './00-primordials.ts';
 import { arity, enumerable, lengthOf } from './04-globals.ts';
 import { host, mustCross } from './10-box.ts';
-import { isPlainRest, plainPath, type Spans, spansOf } from './34-url-text.ts';
+import { authorityEnd, plainAuthority, plainPath, type Spans, spansOf, writtenRest } from './34-url-text.ts';
 import { linkParams, resetParams, type URLSearchParams } from './35-search-params.ts';
 
 // late:
 // brands: isUrl
+
+/** The last authority only the host's parser could read, with its scheme, and what it wrote for it. */
+let asked = '';
+let answered = '';
+
+/** An http or https URL of which the host has to see the authority at most, and that once; `null`: somebody else has to parse it. */
+const written = (input: string): string | null => {
+  const end = authorityEnd(input);
+  const rest = end < 0 ? null : writtenRest(input, end);
+  if (rest === null) return null;
+  const authority = slice(input, 0, end);
+  if (plainAuthority(input) === end) return authority + rest;
+  if (authority !== asked) {
+    const href = host().parseUrl(toWellFormed(authority), '');
+    if (href === null) return null;
+    asked = authority;
+    answered = slice(href, 0, -1);
+  }
+  return answered + rest;
+};
 
 /** The serialised URL, or `null`; `base` is absent for `undefined`. */
 export const parseHref = (input: string, base?: string): string | null => {
   const path = plainPath(input);
   const from = base === undefined || base === input ? path : plainPath(base);
   if (path >= 0 && from >= 0) return path === input.length ? `${input}/` : input;
-  if (from >= 0 && base !== undefined && input[0] === '/' && input[1] !== '/' && isPlainRest(input, 0)) {
-    return slice(base, 0, from) + input;
+  mustCross(input.length + (base?.length ?? 0));
+  if (base === undefined) return written(input) ?? host().parseUrl(toWellFormed(input), '');
+  if (from >= 0 && input[0] === '/' && input[1] !== '/' && input[1] !== '\\') {
+    const rest = writtenRest(input, 0);
+    if (rest !== null) return slice(base, 0, from) + rest;
   }
-  const text = toWellFormed(input);
-  mustCross(text.length + (base?.length ?? 0));
-  if (base === undefined) return host().parseUrl(text, '');
   // An empty base is none for the host.
-  return base === '' ? null : host().parseUrl(text, toWellFormed(base));
+  return base === '' ? null : host().parseUrl(toWellFormed(input), toWellFormed(base));
 };
 
 const username = (spans: Spans): string => slice(spans.href, spans.user, spans.userEnd);

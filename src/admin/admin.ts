@@ -1,6 +1,6 @@
 /**
  * The admin plane (CONTRACT §5) as one Hono app; whoever composes the host serves it on its own address. Everything
- * but the console page and the two health paths needs a bearer token. It decides nothing about functions itself: what
+ * but the console page, the guides and the two health paths needs a bearer token. It decides nothing about functions itself: what
  * it shows and does comes through `AdminPorts`.
  */
 import { Hono } from 'hono';
@@ -10,7 +10,9 @@ import { consolePage } from './console.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { functionRoutes } from './functions.ts';
 import { type AdminEnv, bearer, hostGuard, needs, securityHeaders, smallBodies } from './guard.ts';
+import { guides } from './guides.ts';
 import { invocationRoutes, usageRoutes } from './ledger-routes.ts';
+import { logRoutes } from './log-routes.ts';
 import type { AdminPorts } from './ports.ts';
 import { cursorField, limitField, nameField, readQuery } from './query.ts';
 
@@ -20,12 +22,19 @@ const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 export function createAdminApp(ports: AdminPorts): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
   const page = consolePage();
-  app.use(securityHeaders(page.csp));
+  const docs = guides();
+  app.use(securityHeaders({ console: page.csp, guides: docs.csp }));
   app.use(hostGuard(ports.adminHost));
   app.use(bearer((token) => ports.verifyToken(token)));
   app.use(smallBodies);
 
   app.get('/', (c) => c.html(page.html));
+  app.get('/docs', (c) => c.html(docs.page(null) ?? ''));
+  app.get('/docs/:name', (c) => {
+    const html = docs.page(c.req.param('name'));
+    if (html === null) throw new HostError('NOT_FOUND', 'There is no such guide; `/docs` lists them.');
+    return c.html(html);
+  });
   app.get('/healthz', (c) => {
     const { live, reasons } = ports.health();
     return live ? c.json({ status: 'live', reasons: [] }) : c.json({ status: 'failing', reasons }, 503);
@@ -46,6 +55,7 @@ export function createAdminApp(ports: AdminPorts): Hono<AdminEnv> {
   app.route('/v1/usage', usageRoutes(ports));
   app.route('/v1/deliveries', deliveryRoutes(ports));
   app.route('/v1/traces', traceRoutes(ports));
+  app.route('/v1/logs', logRoutes(ports));
   app.get('/v1/stats', needs('read'), (c) => {
     readQuery(c.req.url, {});
     return c.json(ports.stats());

@@ -35,12 +35,16 @@ export function hostGuard(adminHost: string): MiddlewareHandler {
   };
 }
 
-/** `csp`: the policy of the console page; everything else gets one that allows nothing. */
-export function securityHeaders(csp: string): MiddlewareHandler {
+const isGuide = (path: string): boolean => path === '/docs' || path.startsWith('/docs/');
+
+/** The policies of the pages; everything else gets one that allows nothing. */
+export function securityHeaders(csp: { readonly console: string; readonly guides: string }): MiddlewareHandler {
   return async (c, next) => {
     await next();
     const { headers } = c.res;
-    headers.set('content-security-policy', c.req.path === '/' ? csp : "default-src 'none'; frame-ancestors 'none'");
+    const { path } = c.req;
+    const own = path === '/' ? csp.console : isGuide(path) ? csp.guides : "default-src 'none'; frame-ancestors 'none'";
+    headers.set('content-security-policy', own);
     headers.set('x-content-type-options', 'nosniff');
     headers.set('x-frame-options', 'DENY');
     headers.set('referrer-policy', 'no-referrer');
@@ -76,7 +80,7 @@ function tooLarge(): HostError {
 /** Everything but the open paths needs a token, also paths that do not exist. */
 export function bearer(verify: (token: string) => readonly Scope[] | null): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
-    if (OPEN_PATHS.has(c.req.path)) return next();
+    if (OPEN_PATHS.has(c.req.path) || isGuide(c.req.path)) return next();
     const match = /^Bearer +([\w.~+/-]{1,512}=*) *$/i.exec(c.req.header('authorization') ?? '');
     const scopes = match === null ? null : verify(match[1] ?? '');
     if (scopes === null) {
@@ -96,7 +100,7 @@ export function needs(scope: Scope): MiddlewareHandler<AdminEnv> {
     if (!c.get('scopes').includes(scope)) {
       throw new HostError(
         'FORBIDDEN',
-        `The token lacks the scope \`${scope}\`; create one with \`isolane token create\`.`,
+        `The token lacks the scope \`${scope}\`; the one in the file \`admin-token\` of the data dir has all.`,
       );
     }
     await next();

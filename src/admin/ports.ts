@@ -46,6 +46,12 @@ export interface RecentView {
   readonly warnings: readonly string[];
 }
 
+/** A line of a function's log; `null`: outside any invocation. */
+export interface LogItem extends LogLine {
+  readonly function: string;
+  readonly invocationId: string | null;
+}
+
 /** The telemetry's own store. */
 export interface RecentPort {
   invocation(id: string): RecentView | null;
@@ -57,6 +63,13 @@ export interface RecentPort {
   trace(traceId: string): object | null;
   /** Lines a function wrote outside any invocation. */
   strays(name: string): readonly LogLine[];
+  /** Newest first. */
+  logs(query: { readonly function: string | null; readonly limit: number }): {
+    readonly items: readonly LogItem[];
+    readonly nextCursor: string | null;
+  };
+  /** Every line from now on, until the returned function is called. */
+  follow(tell: (item: LogItem) => void): () => void;
 }
 
 export interface AdminPorts {

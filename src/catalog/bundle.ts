@@ -8,6 +8,7 @@ import { type BuildOptions, type BuildResult, build, version } from 'esbuild';
 import type { FunctionSpec } from '../contract/function.ts';
 import { bundleError, warningLine } from './build-messages.ts';
 import { hasAsyncContext, missingWarnings, publicMap, realInputs } from './bundle-report.ts';
+import { callbackProblem } from './lambda-callback.ts';
 import { GLOBAL_DEFINES, GLOBALS_FILE, nodePlugin, TIMERS_FILE } from './node-plugin.ts';
 import { missingModules, optionalModules } from './optional-modules.ts';
 import { replacedFiles } from './replaced-files.ts';
@@ -62,6 +63,7 @@ export async function bundle(spec: FunctionSpec, root: string): Promise<Bundle> 
     Object.values(result.metafile.outputs).flatMap((output) => output.exports),
     root,
   );
+  if (spec.handler.kind === 'lambda') refuseCallback(spec, Buffer.from(code).toString('utf8'), spec.handler.exportName);
   const own = result.warnings.filter((warning) => !(warning.location?.file ?? '').includes('node_modules/'));
   return {
     code,
@@ -142,6 +144,11 @@ function refuseSize(spec: FunctionSpec, bytes: number): void {
     spec,
     `its bundle has ${bytes} bytes, its limit is ${limit} (limits.bundleBytes); import less or raise the limit`,
   );
+}
+
+function refuseCallback(spec: FunctionSpec, text: string, exportName: string): void {
+  const problem = callbackProblem(text, exportName);
+  if (problem !== null) throw bundleError(spec, problem);
 }
 
 /** A CommonJS entry exports `default` alone; what is in it only shows when it runs. */

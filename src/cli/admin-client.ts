@@ -21,6 +21,7 @@ export interface AdminRequest {
   /** JSON text. */
   readonly body?: string;
   readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 export class AdminClient {
@@ -37,20 +38,41 @@ export class AdminClient {
   /** `path` with a query. Throws HOST_UNREACHABLE, UNAUTHORIZED or what the host says. */
   async request<T>(path: string, schema: z.ZodType<T>, options: AdminRequest = {}): Promise<T> {
     const response = await this.#send(path, options);
-    const text = await response.text();
-    const value = parseJson(text);
-    if (response.status === 401) {
-      throw new HostError(
-        'UNAUTHORIZED',
-        `The host at ${this.#url} refused the token of ${this.#tokenSource}; set ISOLANE_TOKEN to a valid one.`,
-      );
-    }
-    if (!response.ok) throw told(value, response.status, this.#url);
+    const value = parseJson(await response.text());
+    if (!response.ok) throw this.#refusal(response.status, value);
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     throw new HostError(
       'BAD_REQUEST',
       `${this.#url} answered ${path} as no isolane of this version does; check --admin-url.`,
+    );
+  }
+
+  /** Calls `tell` with each server-sent event, parsed, until the host ends the stream or `signal` aborts. */
+  async follow<T>(path: string, schema: z.ZodType<T>, tell: (item: T) => void, signal: AbortSignal): Promise<void> {
+    try {
+      const response = await this.#send(path, { signal });
+      if (!response.ok) throw this.#refusal(response.status, parseJson(await response.text()));
+      let rest = '';
+      for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        const events = (rest + text).split('\n\n');
+        rest = events.pop() ?? '';
+        for (const event of events) {
+          const parsed = schema.safeParse(event.startsWith('data: ') ? parseJson(event.slice(6)) : null);
+          if (parsed.success) tell(parsed.data);
+        }
+      }
+    } catch (error) {
+      if (error instanceof HostError && !signal.aborted) throw error;
+      // A stream that breaks off has ended.
+    }
+  }
+
+  #refusal(status: number, value: unknown): HostError {
+    if (status !== 401) return told(value, status, this.#url);
+    return new HostError(
+      'UNAUTHORIZED',
+      `The host at ${this.#url} refused the token of ${this.#tokenSource}; set ISOLANE_TOKEN to a valid one.`,
     );
   }
 
@@ -64,7 +86,7 @@ export class AdminClient {
         headers,
         body: options.body ?? null,
         redirect: 'error',
-        signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
+        signal: options.signal ?? AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
       });
     } catch (cause) {
       const timedOut = cause instanceof Error && cause.name === 'TimeoutError';

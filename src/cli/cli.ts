@@ -8,17 +8,34 @@ import { didYouMean } from '../contract/nearest.ts';
 import { parseInput } from './arguments.ts';
 import { bench } from './bench.ts';
 import type { Command, Terminal } from './command.ts';
+import { deliveries } from './deliveries.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { commandHelp, overview } from './help.ts';
 import { init } from './init.ts';
+import { invocation } from './invocation.ts';
 import { invoke } from './invoke.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
 import { serve } from './serve.ts';
+import { trace } from './trace.ts';
 import { usage } from './usage.ts';
 
 /** In the order `help` lists them. */
-export const COMMANDS: readonly Command[] = [init, serve, dev, invoke, list, usage, bench, doctor];
+export const COMMANDS: readonly Command[] = [
+  init,
+  serve,
+  dev,
+  invoke,
+  list,
+  logs,
+  invocation,
+  trace,
+  deliveries,
+  usage,
+  bench,
+  doctor,
+];
 
 const HELP: Command = {
   name: 'help',

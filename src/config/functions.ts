@@ -60,6 +60,11 @@ export function resolveFunction(name: string, raw: RawFunction, context: Functio
       `${path}.reserved is ${reserved}, but must not be above limits.instances, which is ${limits.instances}.`,
     );
   }
+  if (raw.idempotency !== undefined) {
+    problems.warn(
+      `${path}.idempotency has no effect yet: requests with the same Idempotency-Key each run; do not rely on it.`,
+    );
+  }
   const env = envOf(raw, path, context);
   return {
     name,

@@ -21,9 +21,9 @@ nav a { padding: .15rem .6rem; border: 1px solid var(--rule); border-radius: 1re
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem 1.25rem; margin: 1.25rem 0 0; }
 .facts div { min-width: 0; } .facts dt { color: var(--soft); font-size: .8rem; } .facts dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .bars { display: grid; gap: .35rem; font-variant-numeric: tabular-nums; }
-.bar { display: grid; grid-template-columns: 7rem 1fr 12.5rem; gap: .75rem; align-items: center; font-size: .85rem; }
+.bar { display: grid; grid-template-columns: 7rem 1fr 14rem; gap: .75rem; align-items: center; font-size: .85rem; }
 .bar.own .name, .bar.own .value { font-weight: 650; }
-.bar .value { color: var(--soft); } .bar.own .value { color: var(--ink); }
+.bar .value { color: var(--soft); white-space: nowrap; } .bar.own .value { color: var(--ink); }
 .track { position: relative; display: flex; height: 1.1rem; background: var(--track); border-radius: .2rem; overflow: hidden; }
 .track i { display: block; height: 100%; }
 .track b { position: absolute; top: 50%; height: 2px; margin-top: -1px; background: var(--ink); opacity: .75; min-width: 2px; }
@@ -50,7 +50,7 @@ ${Array.from({ length: 10 }, (_, n) => `i.c${n}{background:var(--c${n})}.line.c$
 @media (max-width: 40rem) {
   main { padding: 1.25rem .75rem 3rem; } section { padding: 1rem .9rem; }
   .bar { grid-template-columns: 1fr auto; gap: .05rem .5rem; margin-bottom: .3rem; } .bar .track { grid-column: 1 / -1; grid-row: 2; height: .8rem; }
-  .plot { height: 13rem; margin-left: 3.2rem; }
+  .plot { height: 13rem; margin-left: 3.2rem; } th:first-child { white-space: normal; }
   .promises tr { display: block; padding: .6rem 0; border-top: 1px solid var(--rule); } .promises tr:first-child { display: none; }
   .promises th, .promises td, .promises td:last-child { display: block; border: 0; padding: .05rem 0; text-align: left; white-space: normal; }
   .promises td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }

@@ -39,6 +39,8 @@ export interface Telling {
   readonly isTraced: boolean;
   /** An estimate of what it holds. */
   readonly bytes: number;
+  /** What it wrote, and why it failed. */
+  lines(): readonly LogItem[];
   /** Spans are made by this, at about 10 µs each: most of what is kept is never looked at. */
   told(): RecentEntry;
 }
@@ -72,6 +74,13 @@ export interface RecentInvocation {
   readonly warnings: readonly string[];
 }
 
+/** A line of a function's log. */
+export interface LogItem extends LogLine {
+  readonly function: string;
+  /** `null`: it was written outside any invocation. */
+  readonly invocationId: string | null;
+}
+
 export interface TraceSummary {
   readonly traceId: string;
   readonly invocationId: string | null;
@@ -93,6 +102,11 @@ export interface TraceQuery {
   readonly cursor: string | null;
 }
 
+export interface LogQuery {
+  readonly function: string | null;
+  readonly limit: number;
+}
+
 const MAX_STRAY_NAMES = 1000;
 
 interface Kept {
@@ -108,6 +122,7 @@ export class RecentStore {
   /** By function. */
   readonly #logs = new Map<string, Ring<Kept>>();
   readonly #strays = new Map<string, LogLine[]>();
+  readonly #followers = new Set<(item: LogItem) => void>();
   #logBytes = 0;
   #seq = 0;
 
@@ -120,6 +135,7 @@ export class RecentStore {
     const kept: Kept = { seq: ++this.#seq, bytes: telling.bytes, telling };
     if (telling.isTraced) this.#traces.add(kept);
     else this.#addLogs(kept);
+    if (this.#followers.size > 0) for (const item of telling.lines()) this.#tell(item);
   }
 
   stray(name: string, line: LogLine): void {
@@ -131,8 +147,40 @@ export class RecentStore {
       }
       this.#strays.set(name, (lines = []));
     }
-    lines.push({ ...line, text: line.text.slice(0, 4096) });
+    const kept = { ...line, text: line.text.slice(0, 4096) };
+    lines.push(kept);
     if (lines.length > this.#bounds.strays) lines.shift();
+    this.#tell({ ...kept, function: name, invocationId: null });
+  }
+
+  /** Every line from now on, until the returned function is called. */
+  follow(tell: (item: LogItem) => void): () => void {
+    this.#followers.add(tell);
+    return () => void this.#followers.delete(tell);
+  }
+
+  /** The newest lines, newest first. Of each ring so many are looked at as are asked for. */
+  logs({ function: name, limit }: LogQuery): { readonly items: readonly LogItem[]; readonly nextCursor: null } {
+    const found: LogItem[] = [];
+    for (const ring of [this.#traces, ...this.#logs.values()]) {
+      let taken = 0;
+      for (const { telling } of ring.newestFirst()) {
+        if (name !== null && telling.function !== name) continue;
+        const lines = telling.lines();
+        found.push(...lines.slice(-limit));
+        taken += lines.length;
+        if (taken >= limit) break;
+      }
+    }
+    for (const [owner, lines] of this.#strays) {
+      if (name !== null && owner !== name) continue;
+      found.push(...lines.map((line) => ({ ...line, function: owner, invocationId: null })));
+    }
+    const items = found
+      .sort((one, other) => one.epochMs - other.epochMs)
+      .slice(-limit)
+      .reverse();
+    return { items, nextCursor: null };
   }
 
   strays(name: string): readonly LogLine[] {
@@ -166,6 +214,10 @@ export class RecentStore {
   trace(traceId: string): JsonTrace | null {
     const parts = [...this.#traces.newestFirst()].filter(({ telling }) => telling.traceId === traceId).reverse();
     return parts.length === 0 ? null : jsonTrace(parts.flatMap(({ telling }) => telling.told().spans));
+  }
+
+  #tell(item: LogItem): void {
+    for (const tell of this.#followers) tell(item);
   }
 
   #find(invocationId: string): Telling | null {

@@ -50,7 +50,7 @@ export interface Telemetry extends Observer {
   receipt(facts: ReceiptFacts): void;
   /** What the host shows as gauges, read at each collection. Call once. */
   observe(read: () => HostStats): void;
-  readonly recent: Pick<RecentStore, 'invocation' | 'trace' | 'traces' | 'strays'>;
+  readonly recent: Pick<RecentStore, 'invocation' | 'trace' | 'traces' | 'strays' | 'logs' | 'follow'>;
   /** Prometheus text. */
   metricsText(): Promise<string>;
   /** Flushes for at most `deadlineMs`, then gives up. */
@@ -102,6 +102,8 @@ class HostTelemetry implements Telemetry {
       trace: (traceId) => this.#asked(() => this.#store.trace(traceId)),
       traces: (query) => this.#store.traces(query),
       strays: (name) => this.#store.strays(name),
+      logs: (query) => this.#store.logs(query),
+      follow: (tell) => this.#store.follow(tell),
     };
   }
 

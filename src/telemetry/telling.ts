@@ -5,7 +5,7 @@
 import type { InvocationStory } from '../contract/observer.ts';
 import type { ReceiptFacts } from './receipt.ts';
 import { receiptSpan } from './receipt.ts';
-import type { RecentEntry, Telling } from './recent.ts';
+import type { LogItem, RecentEntry, Telling } from './recent.ts';
 import type { SpanOrigin } from './span.ts';
 import { storySpans } from './story-spans.ts';
 
@@ -44,6 +44,16 @@ export class StoryTelling implements Telling {
 
   get function(): string {
     return this.#story.record.function;
+  }
+
+  lines(): readonly LogItem[] {
+    const { record, logs, problem } = this.#story;
+    const { function: name, invocationId } = record;
+    const items = logs.map((line): LogItem => ({ ...line, function: name, invocationId }));
+    if (problem === null) return items;
+    const text = problem.stack === '' ? `${problem.name}: ${problem.message}` : problem.stack;
+    const epochMs = logs.at(-1)?.epochMs ?? Date.parse(record.startedAt);
+    return [...items, { level: 'error', text, epochMs, function: name, invocationId }];
   }
 
   told(): RecentEntry {
@@ -85,6 +95,10 @@ export class ReceiptTelling implements Telling {
 
   get traceId(): string {
     return this.#facts.trace.traceId;
+  }
+
+  lines(): readonly LogItem[] {
+    return [];
   }
 
   told(): RecentEntry {

@@ -1,7 +1,7 @@
 /** The fast way of URL past the host, against Node's parser: it may refuse, it may never differ. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainRest, plainPath } from '../../sandbox/34-url-text.ts';
+import { authorityEnd, plainAuthority, plainPath, writtenRest } from '../../sandbox/34-url-text.ts';
 import { Guest } from '../support/isolate.ts';
 
 const PARTS = [
@@ -96,13 +96,36 @@ describe('the fast way', () => {
     expect(taken).toBeGreaterThan(RUNS / 100);
   });
 
+  it('writes what is behind an authority as Node would', () => {
+    let taken = 0;
+    let changed = 0;
+    fc.assert(
+      fc.property(url, (text) => {
+        const end = authorityEnd(text);
+        const own = end < 0 ? null : writtenRest(text, end);
+        if (own === null) return;
+        const authority = text.slice(0, end);
+        const node = URL.parse(text);
+        expect(node?.href ?? null).toBe(node === null ? null : `${URL.parse(authority)?.href.slice(0, -1)}${own}`);
+        if (plainAuthority(text) === end) expect(node?.href).toBe(authority + own);
+        else if (node === null) expect(URL.canParse(authority)).toBe(false);
+        taken++;
+        if (!text.endsWith(own)) changed++;
+      }),
+      { numRuns: RUNS },
+    );
+    expect(taken).toBeGreaterThan(RUNS / 100);
+    expect(changed).toBeGreaterThan(RUNS / 100);
+  });
+
   it('puts a path behind a base as Node would', () => {
     let taken = 0;
     fc.assert(
       fc.property(rest, (text) => {
-        if (text[0] !== '/' || text[1] === '/' || !isPlainRest(text, 0)) return;
+        const own = text[0] !== '/' || text[1] === '/' || text[1] === '\\' ? null : writtenRest(text, 0);
+        if (own === null) return;
         taken++;
-        expect(new URL(text, 'https://example.com/a/b?c#d').href).toBe(`https://example.com${text}`);
+        expect(new URL(text, 'https://example.com/a/b?c#d').href).toBe(`https://example.com${own}`);
       }),
       { numRuns: RUNS },
     );

@@ -17,7 +17,7 @@ What a package offers for Workers or browsers is taken first: the conditions \`w
 requires and that is not installed fails where the call is reached, as in Node.
 
 What cannot work: TCP connections and listening on ports, files, processes, native add-ons. Such a module can be imported
-and throws by name when it is called; \`deploy\` and \`dev\` warn of it. With \`concurrency\` above 1, async functions are
+and throws by name when it is called; \`serve\` and \`dev\` warn of it. With \`concurrency\` above 1, async functions are
 compiled to generators: a package that asks whether a function is async (\`async\` does) takes them for ordinary ones.
 
 | package | version | tried with | notes |

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { createAdminApp } from '../../../src/admin/admin.ts';
 import { HostError } from '../../../src/contract/errors.ts';
 import { SINGLE } from '../../../src/contract/host-wire.ts';
 import { TRACE_ID } from '../telemetry/story.ts';
-import { aDelivery, clientOf, codeOf, fakePorts, INVOCATION_ID, messageOf, withScopes } from './fakes.ts';
+import { aDelivery, clientOf, codeOf, fakePorts, INVOCATION_ID, messageOf, TOKEN, withScopes } from './fakes.ts';
 
 function setUp(changes: Parameters<typeof fakePorts>[0] = {}) {
   const { ports, asked } = fakePorts(changes);
@@ -34,6 +35,47 @@ describe('/metrics', () => {
     const answer = await setUp().get('/metrics');
     expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(answer.text).toBe('# TYPE up gauge\nup 1\n');
+  });
+});
+
+describe('/v1/logs', () => {
+  it('lists lines with their time', async () => {
+    const { get, asked } = setUp();
+    const { json } = await get('/v1/logs?function=hello&limit=5');
+    const line = { at: '1970-01-01T00:00:00.001Z', level: 'info', text: 'hi', function: 'hello', invocationId: null };
+    expect(json).toEqual({ items: [line], nextCursor: null });
+    expect(asked.logs).toEqual([{ function: 'hello', limit: 5 }]);
+  });
+
+  it('follows, one function or all, and lets go when the reader leaves', async () => {
+    const { ports, asked } = fakePorts();
+    const app = createAdminApp(ports);
+    const headers = { host: '127.0.0.1', authorization: `Bearer ${TOKEN}` };
+    const response = await app.request('/v1/logs?function=hello&follow=1', { headers });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe(': \n\n');
+    const line = { level: 'info', text: 'yes', epochMs: 1, function: 'hello', invocationId: null } as const;
+    for (const tell of asked.followers) tell({ ...line, function: 'other' });
+    for (const tell of asked.followers) tell(line);
+    expect((await reader.read()).value).toContain('"text":"yes"');
+    await reader.cancel();
+    expect(asked.followers.size).toBe(0);
+  });
+
+  it('cuts off a reader that does not keep up, and refuses one too many', async () => {
+    const { ports, asked } = fakePorts();
+    const app = createAdminApp(ports);
+    const headers = { host: '127.0.0.1', authorization: `Bearer ${TOKEN}` };
+    const follow = () => app.request('/v1/logs?follow=1', { headers });
+    const readers = await Promise.all(Array.from({ length: 16 }, follow));
+    expect((await follow()).status).toBe(503);
+    const line = { level: 'info', text: 'x', epochMs: 1, function: 'hello', invocationId: null } as const;
+    const [slow] = asked.followers;
+    for (let n = 0; n < 20_000 && asked.followers.size === 16; n++) slow?.(line);
+    expect(asked.followers.size).toBe(15);
+    await expect(readers[0]?.text()).rejects.toThrow('keep up');
+    expect((await follow()).status).toBe(200);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Ports of the admin plane with a little in each, and a client that speaks as a token of every scope. */
 
 import { type AdminPorts, createAdminApp, SCOPES, type Scope } from '../../../src/admin/admin.ts';
+import type { LogItem } from '../../../src/admin/ports.ts';
 import { SINGLE } from '../../../src/contract/host-wire.ts';
 import type { QuarantineView } from '../../../src/contract/quarantine.ts';
 import type { DeliveryRow, RecordQuery, StoredRecord, UsageQuery } from '../../../src/contract/store.ts';
@@ -49,10 +50,22 @@ export interface Asked {
   readonly invoked: { readonly name: string; readonly body: string; readonly headers: readonly string[] }[];
   readonly faults: unknown[];
   readonly lifted: string[];
+  readonly logs: unknown[];
+  readonly followers: Set<(item: LogItem) => void>;
 }
 
 export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: AdminPorts; readonly asked: Asked } {
-  const asked: Asked = { records: [], usage: [], deliveries: [], traces: [], invoked: [], faults: [], lifted: [] };
+  const asked: Asked = {
+    records: [],
+    usage: [],
+    deliveries: [],
+    traces: [],
+    invoked: [],
+    faults: [],
+    lifted: [],
+    logs: [],
+    followers: new Set(),
+  };
   const stored: StoredRecord = { ...aRecord(), seq: 1 };
   const ports: AdminPorts = {
     adminHost: '127.0.0.1',
@@ -115,6 +128,17 @@ export function fakePorts(changes: Partial<AdminPorts> = {}): { readonly ports: 
       },
       trace: (id) => (id === TRACE_ID ? { resourceSpans: [] } : null),
       strays: () => [],
+      logs: (query) => {
+        asked.logs.push(query);
+        return {
+          items: [{ level: 'info', text: 'hi', epochMs: 1, function: 'hello', invocationId: null }],
+          nextCursor: null,
+        };
+      },
+      follow: (tell) => {
+        asked.followers.add(tell);
+        return () => void asked.followers.delete(tell);
+      },
     },
     stats: () => ({ isolates: 2 }),
     metricsText: async () => '# TYPE up gauge\nup 1\n',

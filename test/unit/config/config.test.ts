@@ -105,6 +105,12 @@ describe('a configuration that holds', () => {
     expect(b?.handler).toEqual({ kind: 'lambda', exportName: 'main' });
   });
 
+  it('says of a key that nothing acts on yet that it has no effect', () => {
+    expect(project.load(one({ idempotency: { ttlHours: 1 } })).warnings).toEqual([
+      'functions.a.idempotency has no effect yet: requests with the same Idempotency-Key each run; do not rely on it.',
+    ]);
+  });
+
   it('gives Lambda handlers the limits of AWS', () => {
     const lambda = (limits: object) => first(one({ handler: 'lambda', limits })).limits;
     expect(lambda({})).toMatchObject({ wallMs: 3000, cpuMs: 3000, initMs: 10_000 });

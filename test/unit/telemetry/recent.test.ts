@@ -26,7 +26,9 @@ function entry(number: number, changes: Partial<RecentEntry> = {}): Telling {
     ...changes,
   };
   const bytes = told.logs.reduce((sum, { text }) => sum + 64 + 2 * text.length, 512);
-  return { ...told, isTraced: told.spans.length > 0, bytes, told: () => told };
+  const { function: name, invocationId } = told;
+  const lines = () => told.logs.map((line) => ({ ...line, function: name ?? '', invocationId }));
+  return { ...told, isTraced: told.spans.length > 0, bytes, lines, told: () => told };
 }
 
 const line = (text: string) => ({ level: 'info', text, epochMs: 1 }) as const;
@@ -102,6 +104,42 @@ describe('recent store', () => {
     expect(store.strays('hello')).toHaveLength(100);
     expect(store.strays('hello')[0]?.text).toBe('n50');
     expect(store.strays('other')).toEqual([]);
+  });
+});
+
+describe('logs', () => {
+  const at = (text: string, epochMs: number) => ({ level: 'info', text, epochMs }) as const;
+
+  it('are the newest lines first, traced or not, stray or not, by function', () => {
+    const store = new RecentStore();
+    store.add(entry(1, { logs: [at('one', 1), at('two', 2)] }));
+    store.add(entry(2, { function: 'other', spans: [], logs: [at('three', 3)] }));
+    store.stray('hello', at('four', 4));
+    const texts = (name: string | null, limit: number) =>
+      store.logs({ function: name, limit }).items.map(({ text, invocationId }) => `${text} ${invocationId}`);
+    expect(texts(null, 9)).toEqual(['four null', 'three inv-2', 'two inv-1', 'one inv-1']);
+    expect(texts(null, 2)).toEqual(['four null', 'three inv-2']);
+    expect(texts('hello', 2)).toEqual(['four null', 'two inv-1']);
+    expect(texts('nobody', 2)).toEqual([]);
+  });
+
+  it('are followed until somebody leaves', () => {
+    const store = new RecentStore();
+    const heard: string[] = [];
+    const leave = store.follow(({ text }) => heard.push(text));
+    store.add(entry(1, { logs: [at('one', 1)] }));
+    store.stray('hello', at('two', 2));
+    leave();
+    store.stray('hello', at('three', 3));
+    expect(heard).toEqual(['one', 'two']);
+  });
+
+  it('of a failed invocation end with its error', () => {
+    const telemetry = createTelemetry({ env: {}, sampleRatio: 0, serviceVersion: '1', hostId: 'h', now: () => 0 });
+    const problem = { name: 'Error', message: 'no', stack: 'Error: no\n    at hello.ts:1:1' };
+    telemetry.settled(aStory({ record: { outcome: 'function_error' }, story: { logs: [at('one', 1)], problem } }));
+    const { items } = telemetry.recent.logs({ function: null, limit: 5 });
+    expect(items.map(({ level, text }) => `${level} ${text}`)).toEqual([`error ${problem.stack}`, 'info one']);
   });
 });
 
