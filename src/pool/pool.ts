@@ -241,7 +241,7 @@ export class Pool implements IsolateListener {
       return 0;
     }
     if (group.obsolete && group.isolates.size > 0) return 0;
-    const wanted = group.wanted(this.#lanes.count(group));
+    const wanted = group.wanted(this.#lanes.count(group), this.#lanes.soon(group));
     return wanted === 0 && this.#lanes.isCornered(group) ? 1 : wanted;
   }
 
