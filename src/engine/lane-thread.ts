@@ -84,8 +84,7 @@ export class LaneThread {
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
-    const ready = (): void => this.onReady();
-    this.#nursery = new Nursery(this.#image.snapshot, ready, (message) => this.#sick(message));
+    this.#nursery = new Nursery(this.#image.snapshot, () => this.onReady(), this.#sick);
     this.#spares = new Spares(sizes, this.#agenda, {
       make: (memoryMiB) => this.#nursery.make(memoryMiB),
       makeHere: (memoryMiB) => this.#nursery.makeHere(memoryMiB),
@@ -384,10 +383,10 @@ export class LaneThread {
     });
   }
 
-  #sick(message: string): void {
+  readonly #sick = (message: string): void => {
     this.#link.send({ k: 'sick', message });
     this.#link.flush();
-  }
+  };
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();

@@ -57,15 +57,20 @@ export class Lanes {
   isCornered(group: Group): boolean {
     if (group.isolates.size >= group.version.spec.limits.instances) return false;
     for (const isolate of group.isolates) {
-      if (!this.isStuck(isolate.lane) || this.#isLoadingOn(isolate.lane)) return false;
+      if (!this.isStuck(isolate.lane)) return false;
+      const waits = isolate.state === 'loading' || !group.isProven;
+      if (waits && this.#isLoadingOn(isolate.lane)) return false;
       if (isolate.state === 'loading' && this.#find(isolate.lane)?.running === isolate.number) return false;
     }
     return this.#fit(group).some((lane) => !this.isStuck(lane.id)) || this.#grow(group);
   }
 
-  /** Idle isolates of the group that are to be had in a moment: what keeps their lanes is a load. */
+  /**
+   * Idle isolates of the group that are to be had in a moment: what keeps their lanes is a load. Who is called often is
+   * better off with one on another lane, too.
+   */
   soon(group: Group): number {
-    return group.idle.filter(({ lane }) => this.#isLoadingOn(lane)).length;
+    return group.isProven ? 0 : group.idle.filter(({ lane }) => this.#isLoadingOn(lane)).length;
   }
 
   /** Where to load one more isolate of `group`; `null`: there is no lane at all. */

@@ -198,6 +198,7 @@ export class Pool implements IsolateListener {
       if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
     for (const group of groups) this.#pump(group);
+    this.#waits.turnEnded();
   }
 
   stray(version: FunctionVersion, line: LogLine): void {
