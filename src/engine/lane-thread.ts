@@ -84,16 +84,16 @@ export class LaneThread {
     this.#slots.threadId = threadId();
     this.#reaper = new Reaper(this.#slots);
     const sizes = { perSize: init.spares, firstMiB: init.spareMemoryMiB };
-    this.#nursery = new Nursery(
-      this.#image.snapshot,
-      () => this.onReady(),
-      (message) => this.#sick(message),
-    );
+    this.#nursery = new Nursery(this.#image.snapshot, () => this.onReady(), this.#sick);
     this.#spares = new Spares(sizes, this.#agenda, {
       make: (memoryMiB) => this.#nursery.make(memoryMiB),
       makeHere: (memoryMiB) => this.#nursery.makeHere(memoryMiB),
       takeMade: () => this.#nursery.take(),
       boot: (newborn) => this.#boot(newborn),
+      dispose: (shell) => {
+        this.#reaper.remove(shell.handle);
+        shell.dispose();
+      },
     });
     this.#cold = new ColdLoads(this.#spares, {
       load: (order, shell) => this.#load(order, shell),
@@ -383,10 +383,10 @@ export class LaneThread {
     });
   }
 
-  #sick(message: string): void {
+  readonly #sick = (message: string): void => {
     this.#link.send({ k: 'sick', message });
     this.#link.flush();
-  }
+  };
 
   #close(): void {
     for (const guest of this.#guests.values()) guest.dispose();

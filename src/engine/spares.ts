@@ -23,6 +23,7 @@ export interface SparePorts {
   /** One that has been made. */
   takeMade(): Newborn | null;
   boot(newborn: Newborn): Shell;
+  dispose(shell: Shell): void;
 }
 
 export class Spares {
@@ -80,7 +81,7 @@ export class Spares {
 
   close(): void {
     this.#agenda.cancel(this);
-    for (const shell of this.#shells.splice(0)) shell.dispose();
+    for (const shell of this.#shells.splice(0)) this.#ports.dispose(shell);
   }
 
   #missing(): number | undefined {
@@ -99,7 +100,7 @@ export class Spares {
     );
     for (const shell of this.#shells.splice(0)) {
       if (kept.includes(shell)) this.#shells.push(shell);
-      else shell.dispose();
+      else this.#ports.dispose(shell);
     }
   }
 }

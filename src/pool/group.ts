@@ -240,10 +240,11 @@ export class Group {
     return (held * this.expectedNs!) / this.concurrency < PATIENCE_NS;
   }
 
-  /** How many loads are worth starting now, room permitting. */
-  wanted(lanes: number): number {
+  /** How many loads are worth starting now, room permitting. `soon`: isolates that will be free before one has loaded. */
+  wanted(lanes: number, soon: number): number {
     const { limits } = this.version.spec;
-    const missing = Math.ceil(this.waiting.length / this.concurrency) - this.loading;
+    const each = this.quick && !this.awaits ? Math.floor(PATIENCE_NS / this.expectedNs!) : 1;
+    const missing = Math.ceil(this.waiting.length / this.concurrency) - soon * each - this.loading;
     const useful = this.awaits ? lanes * LOADS_PER_LANE - this.loading : lanes - this.#serving();
     return Math.max(0, Math.min(missing, useful, limits.instances - this.isolates.size));
   }

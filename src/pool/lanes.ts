@@ -51,15 +51,26 @@ export class Lanes {
 
   /**
    * Every isolate of the group sits on a lane that is stuck, and there is a lane that is not, or one can be started.
-   * A load that is itself what takes long is waited for.
+   * Loads are waited for, its own and those in front of it: begun again elsewhere, each of a row of loads would be
+   * done twice.
    */
   isCornered(group: Group): boolean {
     if (group.isolates.size >= group.version.spec.limits.instances) return false;
     for (const isolate of group.isolates) {
       if (!this.isStuck(isolate.lane)) return false;
+      const waits = isolate.state === 'loading' || !group.isProven;
+      if (waits && this.#isLoadingOn(isolate.lane)) return false;
       if (isolate.state === 'loading' && this.#find(isolate.lane)?.running === isolate.number) return false;
     }
     return this.#fit(group).some((lane) => !this.isStuck(lane.id)) || this.#grow(group);
+  }
+
+  /**
+   * Idle isolates of the group that are to be had in a moment: what keeps their lanes is a load. Who is called often is
+   * better off with one on another lane, too.
+   */
+  soon(group: Group): number {
+    return group.isProven ? 0 : group.idle.filter(({ lane }) => this.#isLoadingOn(lane)).length;
   }
 
   /** Where to load one more isolate of `group`; `null`: there is no lane at all. */
@@ -95,6 +106,11 @@ export class Lanes {
     if (this.#fit(group).some((lane) => this.#isFreeSoon(lane))) return false;
     const room = !group.isLong || this.#fit(group).filter((lane) => this.#apart.has(lane.id)).length < MOST_APART;
     return room && this.#engine.grow(group.realm);
+  }
+
+  #isLoadingOn(id: number): boolean {
+    const lane = this.#find(id);
+    return lane !== undefined && this.#isFreeSoon(lane);
   }
 
   /** What keeps it is a load. */

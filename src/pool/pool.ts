@@ -198,6 +198,7 @@ export class Pool implements IsolateListener {
       if (isolate.state === 'loading' && group.waiting.length > 0) groups.add(group);
     }
     for (const group of groups) this.#pump(group);
+    this.#waits.turnEnded();
   }
 
   stray(version: FunctionVersion, line: LogLine): void {
@@ -241,7 +242,7 @@ export class Pool implements IsolateListener {
       return 0;
     }
     if (group.obsolete && group.isolates.size > 0) return 0;
-    const wanted = group.wanted(this.#lanes.count(group));
+    const wanted = group.wanted(this.#lanes.count(group), this.#lanes.soon(group));
     return wanted === 0 && this.#lanes.isCornered(group) ? 1 : wanted;
   }
 

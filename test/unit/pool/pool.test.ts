@@ -173,6 +173,29 @@ describe('pool', () => {
     expect(engine.jobs.has(other.invocation.id)).toBe(true);
   });
 
+  it('waits for loads that keep its lane, and loads nothing twice', () => {
+    const { engine, enter, pool } = world();
+    const of = version('warm');
+    const warm = enter(of);
+    const isolate = engine.loading[0]!;
+    engine.finishLoad(isolate);
+    engine.settle(warm.invocation.id);
+    const { lane } = engine.isolates.get(isolate)!;
+    for (const name of ['a', 'b', 'c', 'd']) enter(version(name));
+    const there = engine.loading.filter((number) => engine.isolates.get(number)!.lane === lane);
+    engine.nowNs = 10e6;
+    // The first of the loads on this lane is under way, another one behind it.
+    Object.assign(engine.laneList.find(({ id }) => id === lane)!, { runningSinceNs: 1, running: there[0] });
+    enter(of);
+    pool.stuck(lane);
+    expect(there.length).toBeGreaterThan(1);
+    expect(engine.loading).toHaveLength(4);
+    // One that takes long is no reason to wait.
+    engine.nowNs = 50e6;
+    pool.stuck(lane);
+    expect(engine.loading).toHaveLength(6);
+  });
+
   it('starts another lane when all are stuck', () => {
     const { engine, enter } = world({ maxLanes: 4 });
     engine.nowNs = 10e6;

@@ -187,6 +187,21 @@ describe('tenants', () => {
     expect(counts()).toEqual({ c: 1, quiet: 1 });
   });
 
+  it('give room to functions without an isolate first, then to who waits longest', () => {
+    const { engine, call, loadAll, counts } = world({ maxIsolates: 2 });
+    const several = of('several');
+    const first = call(several);
+    const other = call(of('other'));
+    loadAll();
+    call(several);
+    call(of('none'));
+    expect(counts()).toEqual({ several: 1, other: 1 });
+    engine.begin(first);
+    engine.settle(other);
+    loadAll();
+    expect(counts()).toEqual({ several: 1, none: 1 });
+  });
+
   it('give way though their isolates never rest', () => {
     const { engine, call, loadAll, counts } = world({ maxIsolates: 1 });
     const busy = of('busy', { tenant: 'loud' });
