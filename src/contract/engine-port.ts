@@ -129,9 +129,9 @@ export interface IsolateListener {
   stray(version: FunctionVersion, line: LogLine): void;
   /** `version` brought its lane or engine process down; what ran there has been settled or returned. */
   felled(version: FunctionVersion, how: Fall): void;
-  /** Lanes have come or gone: who found none looks again. */
+  /** Lanes have come or gone, or are free again: who found none looks again. */
   lanesChanged(): void;
-  /** Sampled size, bytes. */
+  /** A turn has ended; sampled size, bytes. Also of an isolate dropped meanwhile. */
   size(isolate: number, bytes: number): void;
 }
 

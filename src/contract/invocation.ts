@@ -20,6 +20,7 @@ export interface ByteStream {
   cancel(): void;
 }
 
+/** Whole bytes, too, are the receiver's alone from then on: it may give their memory back (`release`). */
 export type Body = null | Uint8Array | ByteStream;
 
 /** Whether a body arrives bit by bit. */

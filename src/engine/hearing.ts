@@ -96,7 +96,11 @@ export class Hearing {
   #turn(lane: Lane, report: TurnReport): void {
     const residents = this.#residents;
     const record = residents.on(lane, report.isolate);
-    if (record === undefined) return;
+    if (record === undefined) {
+      // Of an isolate that was dropped meanwhile: its lane is free all the same.
+      residents.listener.lanesChanged();
+      return;
+    }
     const entry = residents.entryOn(lane, report.inv);
     if (entry !== undefined) {
       if (!entry.job.started) residents.started(entry, report.startedNs);

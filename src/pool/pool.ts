@@ -182,9 +182,8 @@ export class Pool implements IsolateListener {
 
   size(number: number, bytes: number): void {
     const isolate = this.#warm.isolates.get(number);
-    if (isolate === undefined) return;
-    this.#warm.resize(isolate, bytes);
-    this.#sawTurn(isolate);
+    if (isolate !== undefined) this.#sawTurn(isolate, bytes);
+    // Also when its isolate was moved as it ended: its lane is free.
     this.#waits.turnEnded();
   }
 
@@ -351,9 +350,10 @@ export class Pool implements IsolateListener {
     if (mayGo) this.#rooms.grant();
   }
 
-  /** A turn has ended and its invocation goes on: this function waits for I/O, so its others need isolates. */
-  #sawTurn(isolate: PooledIsolate): void {
+  /** Of those whose turn has ended and that go on: this function waits for I/O, so its others need isolates. */
+  #sawTurn(isolate: PooledIsolate, bytes: number): void {
     const { group } = isolate;
+    this.#warm.resize(isolate, bytes);
     for (const ticket of isolate.tickets) {
       if (!ticket.hasStarted) continue;
       group.sawAwait();

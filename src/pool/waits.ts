@@ -30,6 +30,7 @@ export class Waits {
 
   lanesChanged(): void {
     for (const group of [...this.laneless]) this.#pump(group);
+    this.turnEnded();
   }
 
   /** It waits for room. */

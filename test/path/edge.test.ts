@@ -231,7 +231,7 @@ describe('from reply to response', () => {
   it.each([1, 16 * 1024, 16 * 1024 + 1, 3_000_000])('sends %i bytes whole', async (size) => {
     const stub = await startEdge([{ url: true }]);
     const body = new Uint8Array(size).fill(200);
-    stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, body.subarray(0));
+    stub.answer = ({ reply }) => reply.respond({ status: 200, headers: [] }, body.slice());
     const received = new Uint8Array(await (await fetch(`${stub.url}/fn/hello`)).arrayBuffer());
     expect(Buffer.compare(received, body)).toBe(0);
   });

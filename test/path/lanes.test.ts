@@ -29,9 +29,11 @@ it('nobody shares a lane with a function that burns CPU', async () => {
 });
 
 it('under a mix of both, what is short waits for no long turn', async () => {
-  const burn = 'let x = 0; for (let i = 0; i < 1e7; i++) x = (x * 31 + i) | 0; return new Response(String(x));';
-  const long = Array.from({ length: 4 }, () => path.handler(burn));
-  const short = Array.from({ length: 4 }, () => path.handler("return new Response('short')"));
+  const burn = 'let x = 0; for (let i = 0; i < 5e6; i++) x = (x * 31 + i) | 0; return new Response(String(x));';
+  // Long turns give way to whatever else the machine does: there all this takes minutes.
+  const patient = { queueMs: 120_000 };
+  const long = Array.from({ length: 4 }, () => path.handler(burn, patient));
+  const short = Array.from({ length: 4 }, () => path.handler("return new Response('short')", patient));
   // Known for what they are.
   for (let i = 0; i < 8; i++) await Promise.all([...long, ...short].map((of) => path.run(of)));
   let burning = true;
@@ -55,4 +57,4 @@ it('under a mix of both, what is short waits for no long turn', async () => {
   const waits = shortRuns.map(({ queueNs }) => queueNs).sort((a, b) => a - b);
   const turns = longRuns.map(({ runNs }) => runNs).sort((a, b) => a - b);
   expect(waits[Math.floor(waits.length * 0.99)]!).toBeLessThan(turns[Math.floor(turns.length / 2)]!);
-}, 60_000);
+}, 150_000);

@@ -12,6 +12,7 @@ import { newInvocationId } from '../../src/contract/ids.ts';
 import type { GuestEvent, Invocation, TraceSeed } from '../../src/contract/invocation.ts';
 import type { Limits } from '../../src/contract/limits.ts';
 import type { InvocationStory } from '../../src/contract/observer.ts';
+import { OUTCOMES, SHEDS } from '../../src/contract/outcome.ts';
 import type { Ledger } from '../../src/contract/store.ts';
 import { MIB } from '../../src/contract/units.ts';
 import { Answer, wholeBody } from '../../src/dispatch/answer.ts';
@@ -241,6 +242,9 @@ export class Path {
   /** Answer and story of one request. */
   async run(of: FunctionVersion, init: RequestInit = {}): Promise<{ reply: Reply; story: InvocationStory }> {
     const reply = await this.request(of, init);
+    // What was turned away has no story: to wait for one would be to wait for ever.
+    if (Object.hasOwn(SHEDS, reply.outcome) && !Object.hasOwn(OUTCOMES, reply.outcome))
+      throw new Error(`${of.spec.name} was turned away: ${reply.outcome}`);
     return { reply, story: await reply.story };
   }
 
