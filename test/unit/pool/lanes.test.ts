@@ -99,6 +99,27 @@ describe('long turns', () => {
     expect(lanesOf(late)).toEqual([lane]);
   });
 
+  it('keep nobody waiting when they end, also when their isolate is moved then', async () => {
+    const short = version('short', { instances: 1 });
+    for (const of of [short, ...quick]) run(of);
+    for (let runs = 0; runs < 8; runs++) {
+      const { id } = host.invoke(burner);
+      host.load();
+      const { isolate } = host.engine.jobs.get(id)!;
+      host.engine.begin(id);
+      await host.clock.advance(10);
+      for (const lane of host.engine.laneList) lane.runningSinceNs = 1;
+      const waits = host.invoke(short);
+      expect(host.engine.jobs.has(waits.id)).toBe(false);
+      for (const lane of host.engine.laneList) lane.runningSinceNs = 0;
+      host.engine.settle(id, 'ok', LONG_NS);
+      host.pool.size(isolate, 1e6);
+      host.engine.settle(waits.id);
+      if (host.engine.dropped.includes(isolate)) return;
+    }
+    expect.unreachable('its long turns were never learnt');
+  });
+
   it('with nothing but one lane everybody runs on it', () => {
     host.engine.laneList.splice(1);
     host.engine.maxLanes = 1;

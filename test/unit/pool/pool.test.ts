@@ -173,44 +173,6 @@ describe('pool', () => {
     expect(engine.jobs.has(other.invocation.id)).toBe(true);
   });
 
-  it('looks again when the turn that blocked its lane ended and its isolate was moved', () => {
-    const { engine, enter } = world();
-    const short = version('short', { instances: 1 });
-    const first = enter(short);
-    const theirs = engine.loading[0]!;
-    engine.finishLoad(theirs);
-    engine.settle(first.invocation.id);
-    const { lane } = engine.isolates.get(theirs)!;
-    const beside = version('beside');
-    const there = enter(beside);
-    engine.finishLoad(engine.loading[0]!);
-    engine.settle(there.invocation.id);
-    const burner = version('burner');
-    const burn = () => {
-      const one = enter(burner);
-      for (const number of engine.loading) engine.finishLoad(number);
-      const isolate = engine.jobs.get(one.invocation.id)!.isolate;
-      return { one, isolate, lane: engine.isolates.get(isolate)!.lane };
-    };
-    for (let runs = 0; runs < 8; runs++) {
-      const { one, isolate, lane: its } = burn();
-      expect(its).toBe(lane);
-      engine.begin(one.invocation.id);
-      engine.nowNs += 20e6;
-      for (const each of engine.laneList) each.runningSinceNs = 1;
-      const waits = enter(short);
-      expect(engine.jobs.has(waits.invocation.id)).toBe(false);
-      for (const each of engine.laneList) if (each.id === its) each.runningSinceNs = 0;
-      engine.settle(one.invocation.id, 'ok', 20e6);
-      engine.listener.size(isolate, 1e6);
-      expect(engine.jobs.has(waits.invocation.id)).toBe(true);
-      engine.settle(waits.invocation.id);
-      for (const each of engine.laneList) each.runningSinceNs = 0;
-      if (engine.dropped.includes(isolate)) return;
-    }
-    expect.unreachable('its long turns were never learnt');
-  });
-
   it('waits for loads that keep its lane, and loads nothing twice', () => {
     const { engine, enter, pool } = world();
     const of = version('warm');
